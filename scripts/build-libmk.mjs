@@ -1,5 +1,5 @@
-// Makes packages/libmk/dist: what `npm pack -w packages/libmk` packs. JavaScript with all that it needs (no dependency is left to
-// install), declarations for all modules, and the programs that ship. Does nothing when the sources are as they were.
+// Builds packages/libmk/dist, which `npm pack -w packages/libmk` packs: JavaScript with its dependencies bundled in,
+// declarations for all modules, and the programs that ship. Does nothing when the sources have not changed.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -20,13 +20,14 @@ import { root } from './install.mjs';
 const packages = join(root, 'packages');
 const target = join(packages, 'libmk', 'dist');
 const STAMP = 'sources.sha256';
-/** Names that only some environments declare; an empty interface becomes one with theirs. */
+/** Names that only some environments declare; an empty interface becomes one that extends theirs. */
 const GLOBALS = 'globals.d.ts';
-/** What the bundles hold of others, with their licences. */
+/** Packages whose code the bundles contain, with their licences. */
 const BUNDLED = ['msgpackr', 'ws', 'zod'];
 /**
- * ws asks for Node's modules by require. esbuild would give all modules one helper for that, those of programs too, which run where there is no
- * Node: they are imported instead. The native add-ons that ws and msgpackr would like are declined, as in dist/.
+ * ws asks for Node's modules by require. esbuild would give all modules one helper for that, also those of programs,
+ * which run without Node: hence imports instead. The optional native add-ons of ws and msgpackr are declined, as in
+ * dist/.
  */
 const requiredByImport = {
   name: 'required-by-import',
@@ -50,7 +51,7 @@ const requiredByImport = {
 };
 const ADD_ONS = ['bufferutil', 'utf-8-validate', 'msgpackr-extract'];
 
-/** Builds the package unless it is there already. */
+/** Builds the package unless it is up to date. */
 export async function buildLibmk() {
   const wanted = stampOfSources();
   if (isBuilt(wanted)) return;
@@ -70,7 +71,7 @@ export async function buildLibmk() {
   }
 }
 
-/** Somebody else may build at the same moment: theirs is as good. */
+/** Another process may have built at the same moment; its result is as good. */
 function moveIn(work, wanted) {
   const old = `${work}.old`;
   try {
@@ -106,10 +107,10 @@ function stampOfSources() {
   return hash.digest('hex');
 }
 
-/** Each module by its own name; what several share lies in chunks, so that there is one of each class. */
+/** Each module under its own name; shared code lies in chunks, so that each class exists once. */
 async function bundleModules(modules, work) {
   const { outputFiles } = await build({
-    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name.
+    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder name may contain one.
     absWorkingDir: join(packages, 'libmk', 'src'),
     entryPoints: modules,
     outbase: '.',
@@ -133,7 +134,7 @@ async function bundleModules(modules, work) {
   }
 }
 
-/** The programs that ship, each with its library in one text. */
+/** The programs that ship, each bundled with its library into one text. */
 async function writePrograms(work) {
   const { startedProgramText } = await import('./bundle-program.mjs');
   const sources = join(packages, 'programs', 'src');
@@ -145,7 +146,7 @@ async function writePrograms(work) {
     );
 }
 
-/** `packages/P/src/F.ts` becomes `P/F.d.ts`; what they import of one another is named by relative paths. */
+/** `packages/P/src/F.ts` becomes `P/F.d.ts`; its imports become relative paths. */
 async function writeDeclarations(modules, work) {
   const { default: ts } = await import('typescript');
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile);
@@ -159,7 +160,8 @@ async function writeDeclarations(modules, work) {
     tsBuildInfoFile: undefined,
     rootDir: '.',
     outDir: '.',
-    // By their places and not as dependencies, whose declarations would not be written. Relative: the checkout’s folder may have a *.
+    // As source paths, not as dependencies, whose declarations tsc would not write. Relative: the checkout's folder
+    // name may contain a *.
     paths: Object.fromEntries(['monitor-proto', 'machine'].map((name) => [`@mk/${name}/*`, [`./${name}/src/*.ts`]])),
   };
   const { options } = ts.parseJsonConfigFileContent({ compilerOptions, files: [] }, ts.sys, packages);
@@ -179,7 +181,7 @@ async function writeDeclarations(modules, work) {
     throw new Error(`no declarations of libmk: ${diagnostics.map(({ messageText }) => messageText).join('; ')}`);
 }
 
-/** Specifiers as Node's resolution takes them in a package: `./x.ts` → `./x.js`, `@mk/p/x` → `../p/x.js`. */
+/** Turns specifiers into what Node resolves in a package: `./x.ts` → `./x.js`, `@mk/p/x` → `../p/x.js`. */
 export function withRelativeImports(place, text) {
   const own = posix.dirname(place);
   return text.replaceAll(/(from |import\()(['"])((?:@mk|\.{1,2})\/[^'"]+)\2/g, (_all, before, quote, specifier) => {

@@ -1,4 +1,4 @@
-// Bundles each program into one minified CommonJS file under dist/, and a V8 code cache beside those that boot often.
+// Bundles each program into one minified CommonJS file under dist/, with a V8 code cache for those that boot often.
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
@@ -16,7 +16,7 @@ import { build } from 'esbuild';
 import { bundlePage } from './bundle-page.mjs';
 import { root } from './install.mjs';
 
-/** name under dist/ → entry. `external` packages are loaded from node_modules at run time. */
+/** Name under dist/ → entry. `external` packages are loaded from node_modules at run time. */
 const PROGRAMS = {
   core: { entry: 'packages/node-kernel/src/main.ts', cached: true },
   skb: {
@@ -43,8 +43,8 @@ const PROGRAMS = {
 };
 
 /**
- * Compiles a bundle from its V8 code cache; a cache that this V8 does not accept is ignored. Native add-ons that ws and
- * msgpackr would look for in the whole file system are declined: neither gains us anything (zero masks, short strings).
+ * Compiles a bundle from its V8 code cache and ignores a cache that this V8 rejects. Declines the native add-ons that
+ * ws and msgpackr would search the whole file system for: neither gains us anything (zero masks, short strings).
  */
 const LOADER = `HEAD'use strict';
 const fs = require('fs'), vm = require('vm');
@@ -63,7 +63,7 @@ script.runInThisContext().call(mod.exports, mod.exports, require, mod, file, __d
 
 const SHEBANG = '#!/usr/bin/env node\n';
 
-/** Modules of Node that a booting core has no use for: each is loaded when something of it is first touched. */
+/** Node modules that a booting core does not need: each is loaded at its first use. */
 const LAZY = ['http', 'https', 'tls', 'zlib', 'os', 'worker_threads', 'child_process', 'perf_hooks', 'module'];
 const lazyBuiltins = {
   name: 'lazy-builtins',
@@ -84,7 +84,8 @@ const lazyBuiltins = {
 };
 
 const dist = join(root, 'dist');
-// Everything is made beside dist/ and moved in at the end, so that a cluster that boots meanwhile never reads half a file.
+// Everything is built beside dist/ and moved in at the end, so that a cluster booting meanwhile never reads half a
+// file.
 const work = mkdtempSync(join(root, 'node_modules', '.mk-build-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 mkdirSync(dist, { recursive: true });
@@ -107,7 +108,7 @@ for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, fi
 await makeLauncherCache();
 linkCommands();
 
-/** `dist/bin`: the commands under their own names, for PATH. (npx finds them as well, and takes a second to.) */
+/** `dist/bin`: the commands under their own names, for PATH. (npx finds them too, but takes a second.) */
 function linkCommands() {
   mkdirSync(join(dist, 'bin'), { recursive: true });
   for (const [name, { executable }] of wanted) {
@@ -119,7 +120,7 @@ function linkCommands() {
   }
 }
 
-/** The file that a program is started by where a loader stands before its bundle: the command's own name, or `boot-NAME`. */
+/** The file that starts a program whose bundle has a loader: the command's own name, or `boot-NAME`. */
 function loaderOf(name, { executable }) {
   return executable ? `${name}.cjs` : `boot-${name}.cjs`;
 }
@@ -138,7 +139,7 @@ function bundle(name, program) {
   const { entry, external = [], executable = false, cached = false } = program;
   const shebang = executable && !cached ? SHEBANG : '';
   return build({
-    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name.
+    // Relative: esbuild takes an entry with * for a pattern, and the checkout's folder name may contain one.
     absWorkingDir: root,
     entryPoints: [entry],
     outfile: join(work, bundleOf(name, program)),
@@ -150,7 +151,7 @@ function bundle(name, program) {
     conditions: ['@mk/source'],
     external: [...external, 'bufferutil', 'utf-8-validate'],
     define: { 'import.meta.url': '__importMetaUrl' },
-    // As pathToFileURL would say it; calling that costs a booting core two milliseconds.
+    // What pathToFileURL would return; calling it costs a booting core two milliseconds.
     banner: {
       js: `${shebang}const __importMetaUrl='file://'+encodeURI(__filename).replace(/[?#]/g,encodeURIComponent);`,
     },
@@ -159,13 +160,13 @@ function bundle(name, program) {
   });
 }
 
-/** What is evaluated first in the bare context of every dispatcher. */
+/** The text evaluated first in the bare context of every dispatcher. */
 async function bundleContext() {
   const { contextText } = await import('./bundle-program.mjs');
   writeFileSync(join(work, 'dispatcher-context.js'), await contextText());
 }
 
-/** The programs that ship, each with its library in one text: `mkctl run NAME` needs no bundler and no sources. */
+/** The programs that ship, each bundled with its library: `mkctl run NAME` needs no bundler and no sources. */
 async function bundlePrograms() {
   const { startedProgramText } = await import('./bundle-program.mjs');
   const sources = join(root, 'packages/programs/src');
@@ -174,7 +175,10 @@ async function bundlePrograms() {
     writeFileSync(join(work, 'programs', file.replace(/ts$/, 'js')), await startedProgramText(join(sources, file)));
 }
 
-/** libmk as others install it, for `mk-launch new`: made in a process of its own, for it takes a CPU as long as the rest does. */
+/**
+ * libmk as users install it, for `mk-launch new`. Built in its own process, because it takes as much CPU time as all
+ * the rest.
+ */
 async function packLibrary() {
   const packed = ['pack', '-w', 'packages/libmk', '--pack-destination', work, '--loglevel=error'];
   const child = spawn('npm', packed, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
@@ -182,7 +186,10 @@ async function packLibrary() {
   if (status !== 0) process.exit(1);
 }
 
-/** Prolog with the knowledge base's rules, saved: reading libraries and rules at every start would take four times as long. */
+/**
+ * A saved Prolog state with the knowledge base's rules: reading libraries and rules at every start would take four
+ * times as long.
+ */
 async function saveEngineState() {
   await bundle('skb-save', { entry: 'packages/skb/src/engine/io/save-main.ts', external: ['swipl-wasm'] });
   const program = join(work, 'skb-save.cjs');
@@ -195,8 +202,8 @@ async function saveEngineState() {
 }
 
 /**
- * Boots a small cluster for real and keeps what its processes have compiled by then: a cache made by a program that only
- * started would lack every function that joining the mesh needs, and each core would compile those anew.
+ * Boots a small cluster and keeps what its processes have compiled by then: the cache of a program that had only
+ * started would lack every function needed to join the mesh, and each core would compile those again.
  */
 async function makeCodeCaches() {
   const common = {
@@ -231,7 +238,7 @@ async function makeCodeCaches() {
       process.stderr.write(`mk: no code cache for ${name}; it boots slower\n`);
 }
 
-/** The same for mk-launch, which boots a core from dist/: it is the one program whose start every user waits for. */
+/** The same for mk-launch, which boots a core from dist/: every user waits for its start. */
 async function makeLauncherCache() {
   const cache = join(work, 'mk-launch.cache');
   const env = { ...process.env, MK_STATE_DIR: join(work, 'state'), 'MK_MAKE_CACHE_mk-launch': cache };
@@ -253,7 +260,7 @@ function program(name, variable, settings, keepsCache = true) {
   });
 }
 
-/** The next IPC message of a type; a process that ends before is an error. */
+/** The next IPC message of a type; rejects when the process ends first. */
 function said(child, type) {
   return new Promise((resolve, reject) => {
     child.on('message', (message) => message.type === type && resolve(message));

@@ -1,4 +1,4 @@
-// Bundles the live page into ui.html, ui.js and ui.css in a folder: everything that it needs, nothing from elsewhere.
+// Bundles the live page into ui.html, ui.js and ui.css in a folder: complete, loading nothing from elsewhere.
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
@@ -6,7 +6,7 @@ import { root } from './install.mjs';
 
 const PAGE = 'packages/ui/src/page';
 
-/** Browsers of the last years: what Chromium, Firefox and Safari have had since 2022. */
+/** What Chromium, Firefox and Safari have supported since 2022. */
 const TARGET = ['es2022', 'chrome105', 'firefox104', 'safari16'];
 
 export async function bundlePage(folder) {

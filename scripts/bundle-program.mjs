@@ -1,4 +1,4 @@
-// Bundles what runs in the bare context of a dispatcher: the context's own text, and a program with its library.
+// Bundles what runs in the bare context of a dispatcher: the context's own text, and programs with their library.
 import { readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -16,8 +16,8 @@ const COMMON = {
 };
 
 /**
- * The text that is evaluated first in a context. It takes the language's built-ins before a program can change them; `mkTurn`
- * is a constant of the script: the program cannot put another in its place.
+ * The text evaluated first in a context. It captures the language's built-ins before a program can change them;
+ * `mkTurn` is a constant of the script, so that the program cannot replace it.
  */
 export async function contextText() {
   const entry = join(root, 'packages/libmk/src/dispatcher/context/context-main.ts');
@@ -30,12 +30,12 @@ export async function contextText() {
   );
 }
 
-/** One program file with everything that it imports, as the text that a core runs. */
+/** A program file and all its imports as the one text that a core runs. */
 export function programText(file) {
   return bundle({ ...entryOf(file), sourcemap: 'inline', sourcesContent: false });
 }
 
-/** The same for a file that exports its main as a plain function, or a program. */
+/** The same for a file that exports its main as a plain function or as a program. */
 export function startedProgramText(file) {
   const path = resolve(file);
   const name = basename(path).replace(/\.[^.]+$/, '');
@@ -43,12 +43,14 @@ export function startedProgramText(file) {
   return bundle({ stdin: { contents, loader: 'ts', resolveDir: dirname(path) } });
 }
 
-/** The same for a program that stands in a text; it imports the project's packages by their names. */
+/** The same for a program given as text, which imports the project's packages by name. */
 export function programTextOf(contents) {
   return bundle({ stdin: { contents, loader: 'ts', resolveDir: join(root, 'packages/sim') } });
 }
 
-/** Relative to its folder: esbuild takes an entry with * for a pattern, and the checkout's folder may have one in its name. */
+/**
+ * Relative to its folder: esbuild takes an entry with * for a pattern, and the checkout's folder name may contain one.
+ */
 function entryOf(file) {
   const path = resolve(file);
   return { absWorkingDir: dirname(path), entryPoints: [basename(path)] };

@@ -1,4 +1,5 @@
-// The rules of CONTRIBUTING.md that no other tool checks. Prints one line for each breach; exit 1 when there is one.
+// Checks the rules of CONTRIBUTING.md that no other tool checks. Prints one line per breach; exits with 1 if there is
+// any.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { root } from './install.mjs';
 
 export const MAX_FILE_LINES = 400;
 export const MAX_FUNCTION_LINES = 60;
-/** What only `io/`, `main.ts`, the launcher and tools may name: clocks, entropy, timers, the environment. */
+/** Names that only `io/`, `main.ts`, the launcher and tools may use: clocks, entropy, timers, the environment. */
 const IMPURE = new Set([
   'process',
   'performance',
@@ -21,13 +22,13 @@ const IMPURE = new Set([
 ]);
 const IMPURE_MEMBERS = new Set(['Date.now', 'Math.random']);
 const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
-/** Folders of one machine have no place in a project. */
+/** Paths of one developer's machine do not belong in a project. */
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
-/** `pathname` of a file's URL: wrong in a folder with a space, `#` or `é`. */
+/** The `pathname` of a file URL is wrong in a folder with a space, `#` or `é`. */
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
-/** Node 20 never returns from it where a folder above refuses with ENOENT. */
+/** On Node 20 it never returns when a parent folder refuses with ENOENT. */
 const SPINNING_MKDIR = /\bmkdir(Sync)?\([^;]*recursive/;
-/** What jest.config gives every test. */
+/** The timeout that jest.config gives every test. */
 const LEAST_TEST_MS = 900_000;
 const TIMED_IN_JEST = new Set(['test', 'it', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach']);
 const TEXT = /\.(tsx?|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;
@@ -91,7 +92,7 @@ function checkSyntax(path, text, say) {
   if (path.endsWith('/limits.ts') && isSource) checkLimits(source, lineOf, say);
 }
 
-/** Pure code: all of packages/…/src but io/ folders, main.ts and x-main.ts files, the launcher, and what runs in a browser. */
+/** Pure code: packages/…/src except io/ folders, main.ts and x-main.ts files, the launcher, and browser code. */
 function isPure(path) {
   return (
     /^packages\/[^/]+\/src\//.test(path) &&
@@ -102,7 +103,7 @@ function isPure(path) {
   );
 }
 
-/** Whether an identifier is a use of a global: no member, no key, no declaration, no type. */
+/** Whether an identifier refers to a global: not a member, key, declaration or type. */
 function isFree(node) {
   const { parent } = node;
   if (ts.isPropertyAccessExpression(parent) && parent.name === node) return false;
@@ -155,7 +156,7 @@ function namesIn(name) {
     : name.elements.flatMap((e) => (ts.isBindingElement(e) ? namesIn(e.name) : []));
 }
 
-/** Every row of a limits table gives its reason: a `reason` field or a comment above it. */
+/** Every row of a limits table states its reason, in a `reason` field or in a comment above it. */
 function checkLimits(source, lineOf, say) {
   const visit = (node) => {
     if (ts.isVariableStatement(node))
@@ -169,7 +170,7 @@ function checkLimits(source, lineOf, say) {
     let commented = false;
     for (const row of table.properties) {
       const comment = ts.getLeadingCommentRanges(source.text, row.getFullStart()) ?? [];
-      // A row right below a commented one belongs to it: `defaultX, maxX`.
+      // A row directly below a commented one shares its comment: `defaultX, maxX`.
       commented =
         comment.length > 0 ||
         (commented && !/\n\s*\n/.test(source.text.slice(row.getFullStart(), row.getStart(source))));
@@ -180,7 +181,9 @@ function checkLimits(source, lineOf, say) {
   visit(source);
 }
 
-/** npm ci refuses a lock that does not list every platform's optional packages; installs on one platform leave them out. */
+/**
+ * npm ci refuses a lock that omits any platform's optional packages, and installing on one platform drops the others'.
+ */
 export function lockBreaches(lock) {
   const { packages } = lock;
   const missing = [];
@@ -193,7 +196,7 @@ export function lockBreaches(lock) {
   return missing;
 }
 
-/** Tracked and new files, without what git ignores. */
+/** Tracked and new files, without those git ignores. */
 function projectFiles() {
   const list = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,

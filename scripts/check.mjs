@@ -1,11 +1,11 @@
-// `npm run check`: the gate. Runs every step even after a failure, then says how long each took and what to do.
-//   npm run check -- --only types,lint     npm run check -- --skip tests
+// `npm run check`: the gate. Runs every step even after a failure, then prints how long each took and what to do.
+//     npm run check -- --only types,lint     npm run check -- --skip tests
 import { spawnSync } from 'node:child_process';
 import { install, root } from './install.mjs';
 
 const bin = (name, ...args) => ['node', [`node_modules/${name}`, ...args]];
 
-/** name → the command, and what to do when it fails. */
+/** Name → the command, and what to do when it fails. */
 const STEPS = {
   types: { run: bin('typescript/bin/tsc', '-p', 'tsconfig.json'), advice: 'mend what tsc names above' },
   page: {

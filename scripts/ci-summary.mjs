@@ -1,4 +1,4 @@
-// Prints jest's result as one line, "N passed, N failed, N skipped"; fails when no test ran.
+// Prints jest's result as one line, "N passed, N failed, N skipped"; fails if no test ran.
 import { readFileSync } from 'node:fs';
 
 function readResults(file) {
@@ -12,7 +12,7 @@ function readResults(file) {
 const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, numRuntimeErrorTestSuites } = readResults(
   process.argv[2],
 );
-// A suite that does not load has no tests to count: it is one failure.
+// A suite that fails to load has no tests to count; it counts as one failure.
 const failed = numFailedTests + numRuntimeErrorTestSuites;
 process.stdout.write(`${numPassedTests} passed, ${failed} failed, ${numPendingTests + numTodoTests} skipped\n`);
 process.exitCode = failed > 0 || numPassedTests === 0 ? 1 : 0;

@@ -1,6 +1,6 @@
-// Casts (`as T`, `<T>x`; not `as const`, nor `as` in imports) and non-null assertions (`x!`) in product code, by package. Each is a
-// place where the compiler believes us. Their numbers may only go down: more than scripts/casts.json allows fails; fewer must be
-// written down with `node scripts/count-casts.mjs --write`.
+// Counts casts (`as T`, `<T>x`; not `as const`, nor `as` in imports) and non-null assertions (`x!`) in product code, by
+// package. At each the compiler takes our word. The numbers may only fall: more than scripts/casts.json allows is an
+// error; fewer must be recorded with `node scripts/count-casts.mjs --write`.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { root } from './install.mjs';
 
 const TABLE = join(root, 'scripts', 'casts.json');
 
-/** How many casts and non-null assertions a file has. */
+/** The casts and non-null assertions in a file's text. */
 export function countIn(text) {
   const source = ts.createSourceFile('counted.ts', text, ts.ScriptTarget.Latest, true);
   const count = { casts: 0, assertions: 0 };
@@ -23,7 +23,7 @@ export function countIn(text) {
   return count;
 }
 
-/** The present numbers, by package. */
+/** The current numbers, by package. */
 function countAll() {
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', 'packages'], {
     cwd: root,
@@ -46,11 +46,11 @@ function read(path) {
   try {
     return readFileSync(join(root, path), 'utf8');
   } catch {
-    return ''; // deleted, and not yet committed
+    return ''; // deleted, but not yet committed
   }
 }
 
-/** What differs from the table, one line each; `isWorse` when one of them is a rise. */
+/** The differences from the table, one line each; `isWorse` if any number rose. */
 export function compare(counts, allowed) {
   const lines = [];
   let isWorse = false;

@@ -1,4 +1,5 @@
-// `npm run docs` writes docs/reference/ from the tables in the source; `--check` fails when a page differs instead.
+// `npm run docs` writes docs/reference/ from the tables in the source; `--check` only compares, and fails on a
+// difference.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,7 +9,7 @@ import { install, root } from './install.mjs';
 
 const target = join(root, 'docs', 'reference');
 
-/** Bundles the generator, which reads the TypeScript tables, into something that Node runs. */
+/** Bundles the generator, which imports TypeScript tables, into a module that Node runs. */
 async function loadGenerator() {
   const outfile = join(root, 'node_modules', '.cache', 'mk-docs.mjs');
   await build({
@@ -36,7 +37,7 @@ function filesBelow(folder) {
     .map(({ name }) => name);
 }
 
-/** What differs between the pages and the folder, one line each. */
+/** The differences between the pages and the folder, one line each. */
 function differences(pages) {
   const changed = Object.entries(pages)
     .filter(([name, text]) => !existsSync(join(target, name)) || readFileSync(join(target, name), 'utf8') !== text)

@@ -1,15 +1,18 @@
-// Installs the locked dependencies when node_modules does not hold them yet. Uses nothing but Node itself.
+// Installs the locked dependencies unless node_modules holds them already. Needs nothing but Node.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Ends in a slash. A URL's `pathname` would stay encoded: `fileURLToPath` finds folders with a space, `#` or `é`. */
+/**
+ * Ends in a slash. From `fileURLToPath`, because a URL's `pathname` stays encoded: folders may contain a space, `#` or
+ * `é`.
+ */
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const stamp = join(root, 'node_modules', '.mk-lock-hash');
 
-/** Runs a command with this terminal; ends this process with its status when it fails. */
+/** Runs a command on this terminal; if it fails, ends this process with its status. */
 export function run(command, args, { cwd = root } = {}) {
   const result = spawnSync(command, args, { cwd, stdio: 'inherit' });
   if (result.error) {
@@ -19,7 +22,7 @@ export function run(command, args, { cwd = root } = {}) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-/** `npm ci`, once per content of package-lock.json. */
+/** `npm ci`, once per version of package-lock.json. */
 export function install() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major < 20) {

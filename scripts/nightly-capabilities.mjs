@@ -1,6 +1,7 @@
-// `node scripts/nightly-capabilities.mjs [OPERATIONS] [SEEDS] [FIRST]`: the capability system's long proofs. The mapping database and
-// the primitives against their silly models for OPERATIONS operations (3 million), then SEEDS seeds (2,000) of churn in the simulator,
-// 2,000 operations each. Ends with 1 when something is found; the command that repeats it is printed.
+// `node scripts/nightly-capabilities.mjs [OPERATIONS] [SEEDS] [FIRST]`: the long tests of the capability system.
+// Compares the mapping database and the primitives with simple models for OPERATIONS operations (3 million), then
+// simulates SEEDS seeds (2,000) of churn, 2,000 operations each. Exits with 1 on a finding and prints the command that
+// repeats it.
 import { spawnSync } from 'node:child_process';
 import { install, root } from './install.mjs';
 

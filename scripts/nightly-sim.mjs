@@ -1,5 +1,5 @@
-// `node scripts/nightly-sim.mjs [SEEDS] [FIRST]`: any number of seeds under the nemesis, twice each, small and large machines.
-// Ends with 1 at the first batch that finds something; the seed's own command is printed by the simulator.
+// `node scripts/nightly-sim.mjs [SEEDS] [FIRST]`: any number of seeds under the nemesis, each run twice, on small and
+// large machines. Exits with 1 at the first batch with a finding; the simulator prints the command that repeats it.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ install();
 const program = join(root, 'dist', 'mk-launch.cjs');
 if (!existsSync(program)) run('node', ['scripts/build.mjs']);
 
-/** [share of the seeds, options]: most of them small; some long, harsh or on a larger machine. */
+/** [share of the seeds, options]: most are small; some are long, harsh or on a larger machine. */
 const BATCHES = [
   [0.6, []],
   [0.2, ['--for', '20s', '--weights', 'crash=6,reset=8,skb_cut=4']],

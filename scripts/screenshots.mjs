@@ -1,5 +1,6 @@
 // `npm run screenshots`: boots eight cores, opens the page in the host's Chromium, and writes the pictures of
-// docs/guides/watch-it-live.md and docs/guides/write-a-fault-plan.md into docs/figures. What is on them is a real cluster; each run has other times and seeds.
+// docs/guides/watch-it-live.md and docs/guides/write-a-fault-plan.md to docs/figures. They show a real cluster, so
+// times and seeds differ on every run.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -96,7 +97,7 @@ async function picture(url) {
   }
 }
 
-/** The report of a shipped plan on virtual time: the same picture each time but for the day. */
+/** The report of a shipped plan on virtual time: the same picture each time except for the date. */
 async function reportPicture() {
   const runs = join(state, 'runs');
   spawnSync(

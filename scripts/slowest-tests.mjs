@@ -1,7 +1,7 @@
-// A reporter of jest: after a run, which ten tests took longest.
+// A jest reporter: after a run, prints the ten slowest tests.
 const SHOWN = 10;
 
-/** Prints to stderr, as jest's own reporters do; a single file's run says it by itself. */
+/** Prints to stderr, like jest's own reporters. Silent for a single file, whose times jest prints itself. */
 export default class SlowestTests {
   onRunComplete(_contexts, { testResults }) {
     if (testResults.length < 2) return;
@@ -9,7 +9,7 @@ export default class SlowestTests {
   }
 }
 
-/** A head and a line for each of the ten tests, longest first; nothing when no test has run. */
+/** A heading and a line for each of the ten slowest tests; nothing if no test ran. */
 export function slowest(testResults) {
   const rows = testResults.flatMap(({ testFilePath, testResults: tests }) =>
     tests

@@ -1,4 +1,4 @@
-// `npm start`: installs, builds, and runs the tour on a 32-core multikernel. Arguments go to `mk-launch tour`.
+// `npm start`: installs, builds, and runs the tour on a 32-core multikernel. Passes its arguments to `mk-launch tour`.
 import { install, run } from './install.mjs';
 
 install();

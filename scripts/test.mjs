@@ -1,4 +1,4 @@
-// `npm test`: installs, builds, runs jest. Arguments go to jest: `npm test -- urpc`.
+// `npm test`: installs, builds, runs jest. Passes its arguments to jest: `npm test -- urpc`.
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ run('node', ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bi
   cwd: root.includes('?') ? copyWithoutQuery() : root,
 });
 
-/** Jest takes a `?` in a module's path for the start of a query, so from such a folder the tests run in a copy. */
+/** Jest takes a `?` in a module's path as the start of a query, so from such a folder the tests run in a copy. */
 function copyWithoutQuery() {
-  // Ctrl-C ends jest, and then us, after the copy is gone.
+  // Ctrl-C ends jest first, then this process, once the copy is deleted.
   process.on('SIGINT', () => undefined);
   const copy = mkdtempSync(join(tmpdir(), 'mk-tests-'));
   process.on('exit', () => rmSync(copy, { recursive: true, force: true }));

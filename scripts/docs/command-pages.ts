@@ -5,7 +5,7 @@ import { page } from './markdown.ts';
 
 const PROGRAMS = ['mk-launch', 'mkctl', 'mk-node'];
 
-/** The help of every program and of every command that it lists. */
+/** The help of every program and of every command it lists. */
 export function commandPage(root: string): string {
   const parts = PROGRAMS.filter((name) => existsSync(join(root, 'dist', `${name}.cjs`))).flatMap((name) => {
     const help = (path: readonly string[]): string => helpOf(root, name, path);
@@ -24,7 +24,7 @@ function sections(name: string, path: readonly string[], help: (path: readonly s
   return [`### ${name} ${path.join(' ')}\n`, fenced(text), ...below.flatMap((deeper) => sections(name, deeper, help))];
 }
 
-/** The names of the commands that a help lists, without their arguments. */
+/** The commands that a help text lists, without their arguments. */
 function commandsIn(prefix: string, help: string): string[][] {
   const from = help.indexOf('\nCommands:\n');
   if (from < 0) return [];

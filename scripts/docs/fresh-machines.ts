@@ -10,7 +10,7 @@ const SHARED = {
   logLevel: 'off',
 } as const;
 
-/** A kernel as it is before its first event: it knows what its services bring. */
+/** A kernel before its first event, which knows what its services contribute. */
 export function freshKernel(): Kernel {
   return new Kernel({ ...SHARED, wantedCore: 0, skbAddress: '', address: '' });
 }

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 
-/** One bound of a `limits.ts`: its reason is the comment above it. */
+/** One bound of a `limits.ts`; its reason is the comment above it. */
 export interface LimitRow {
   readonly name: string;
   readonly value: string;
@@ -14,7 +14,7 @@ export interface LimitFile {
   readonly rows: readonly LimitRow[];
 }
 
-/** The limits of every `limits.ts` whose reasons are comments. Values are shown as the source writes them. */
+/** The limits of every `limits.ts` that gives reasons as comments. Values appear as written in the source. */
 export function limitFiles(root: string): readonly LimitFile[] {
   const paths = readdirSync(join(root, 'packages'), { recursive: true, encoding: 'utf8' })
     .map((path) => `packages/${path}`)

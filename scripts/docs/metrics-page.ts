@@ -7,7 +7,7 @@ import { metricsText } from '@mk/monitor-proto/metrics';
 import { freshKernel, freshSkb } from './fresh-machines.ts';
 import { code, page, table } from './markdown.ts';
 
-/** The families that a core and the SKB serve, from their own text. */
+/** The metric families of a core and of the SKB, taken from what they serve. */
 export function metricsPage(): string {
   const intro =
     'Prometheus text at `/metrics` of every process; every sample carries `core`. `mkctl metrics` merges all processes.\n';

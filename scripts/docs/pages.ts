@@ -28,7 +28,7 @@ import { TEST_VARIABLES } from './test-variables.ts';
 import { machinesPage } from './machines-page.ts';
 import { metricsPage } from './metrics-page.ts';
 
-/** Every page of docs/reference, by file name. The same source gives the same bytes. */
+/** Every page of docs/reference, by file name. The same source yields the same bytes. */
 export function pages(root: string): Readonly<Record<string, string>> {
   return {
     'messages.md': messagesPage(),
@@ -168,7 +168,7 @@ function capabilityPage(): string {
   );
 }
 
-/** Verbs that the process answers before its state machine sees them: core-process.ts, skb-process.ts, link/link-faults.ts. */
+/** Verbs that the process answers before its state machine: core-process.ts, skb-process.ts, link/link-faults.ts. */
 const HOST_VERBS = [
   [
     'core, SKB',
@@ -268,7 +268,7 @@ function roundActionsPage(): string {
   );
 }
 
-/** A page of the keys of a file that people write. */
+/** A page listing the keys of a file that users write. */
 function keysPage(title: string, source: string, intro: string, schema: ZodType): string {
   const rows = schemaRows(schema).map(([key, takes, absent, meaning]) => [code(key), takes, absent, meaning]);
   return page(title, source, intro, table(['key', 'takes', 'when absent', 'meaning'], rows));

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 
-/** One key of a file: where it stands, what it takes, what it is when it is absent, and what it means. */
+/** One key of a file: its path, the values it takes, its default, and its meaning. */
 export type SchemaRow = readonly [key: string, takes: string, absent: string, meaning: string];
 
 type Json = z.core.JSONSchema.BaseSchema;
 
-/** Every key that a schema knows, in the order of the source; keys of a list's entries stand behind `[]`. */
+/** Every key of a schema, in source order; the keys of a list's entries follow `[]`. */
 export function schemaRows(schema: z.ZodType): readonly SchemaRow[] {
   const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' });
   return rowsOf(root as Json, '');

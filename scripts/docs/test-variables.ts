@@ -1,4 +1,4 @@
-/** What the project's tests and scripts read; a test compares this with what they do read. */
+/** The environment variables that tests and scripts read; a test compares this list with the code. */
 export const TEST_VARIABLES = {
   MK_REQUIRE_DOCKER: {
     otherwise: '',

@@ -14,7 +14,7 @@ export const SHIPPED_MACHINES: readonly { readonly name: string; readonly doc: s
   { name: 'wan', doc: 'Five regions of the earth, two hosts of two cores each; 0.03 to 140 ms.' },
 ];
 
-/** The name of a shipped machine, or an error that names the nearest one. */
+/** The name of a shipped machine, or an error that suggests the nearest one. */
 export function findMachine(name: string): Result<string> {
   const names = SHIPPED_MACHINES.map((machine) => machine.name);
   return names.includes(name) ? success(name) : failure(unknownWord('machine', name, names));

@@ -5,13 +5,13 @@ import { keysOf } from '@mk/monitor-proto/tables';
 import { visible } from './one-line.ts';
 import { shellWord } from './shell-line.ts';
 
-/** How often each kind of fault comes, relative to the others; one that is not named comes as often as usual. */
+/** How often each kind of fault comes, relative to the others; unnamed kinds come as often as usual. */
 export type ChaosWeights = { readonly [K in ChaosKind]?: number };
 
 export interface ChaosOptions {
   readonly seed: number | string;
   readonly cores: number;
-  /** Faults come for so long, from the end of boot on; then everything is healed. */
+  /** How long faults come, from the end of boot; then everything is healed. */
   readonly forNs: Nanos;
   readonly weights?: ChaosWeights;
 }
@@ -21,7 +21,7 @@ interface Entry {
   readonly text: string;
 }
 
-/** What a kind of fault is made of; `longestMs`: it is over by then. */
+/** The ingredients of a fault; `longestMs`: it is over by then. */
 interface Draw {
   readonly prng: Prng;
   readonly cores: number;
@@ -36,7 +36,7 @@ type Maker = (draw: Draw) => {
 
 /** Between two faults, on average. */
 const PAUSE_MS = 1200;
-/** At the end nothing new begins: what is restarted has joined when everything is healed. */
+/** Nothing new begins at the end: what is restarted has joined when everything is healed. */
 const QUIET_MS = 1500;
 const LONGEST_MS = 6000;
 
@@ -120,9 +120,10 @@ const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
 };
 
 /**
- * A fault plan made up from a seed, as the text of a plan file: the same options give the same text, byte for byte. Faults overlap, but
- * crashed, hung and isolated cores are never half of the machine at once, so that a majority remains; every fault ends by itself, every
- * crashed core is started again, and at `forNs` all is healed. Random capability operations go on meanwhile.
+ * A fault plan made up from a seed, as the text of a plan file: the same options give the same text, byte for byte.
+ * Faults overlap, but crashed, hung and isolated cores are never half of the machine at once, so that a majority
+ * remains; every fault ends by itself, every crashed core is restarted, and at `forNs` all is healed. Random capability
+ * operations run meanwhile.
  */
 export function chaosPlan(options: ChaosOptions): string {
   const { seed, cores, forNs } = options;
@@ -158,7 +159,7 @@ function entriesOf({ seed, cores, forNs, weights = {} }: ChaosOptions): Entry[] 
     if (kind === 'skb_loss' && atMs < skbBackMs) continue;
     if (kind === 'skb_loss') skbBackMs = atMs + made.ms + 2 * PAUSE_MS;
     entries.push(...made.entries);
-    // One that has just started takes a moment to be of use again.
+    // A core that has just started takes a moment to be useful again.
     for (const core of absent) down.push({ core, untilMs: atMs + made.ms + PAUSE_MS });
   }
   return entries;
@@ -170,7 +171,7 @@ export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
   return `--seed ${shellWord(String(seed))} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
 }
 
-/** As an option takes it. */
+/** In an option's form. */
 function durationWord(ns: Nanos): string {
   return ns % SECOND === 0 ? `${ns / SECOND}s` : `${ns / MILLISECOND}ms`;
 }

@@ -16,7 +16,7 @@ export class CpuSet {
     private readonly infinite: boolean,
   ) {}
 
-  /** The set of a text, or null when hwloc did not write it. */
+  /** Parses a text; null when hwloc did not write it. */
   static parse(text: string): CpuSet | null {
     const infinite = text.startsWith(INFINITE);
     const rest = infinite ? text.slice(INFINITE.length) : text;

@@ -34,7 +34,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 const RATIOS = new Set(['loss', 'duplicate', 'reorder', 'correlation', 'reset_opening']);
 
-/** A fault in words, with how long it lasts. */
+/** A fault in words, with its duration. */
 export function describeAction(action: FaultAction): string {
   const forNs = action.type === 'rule' ? action.rule.for_ns : 'forNs' in action ? action.forNs : null;
   return `${withoutTime(action)}${forNs === null ? '' : ` for ${formatDuration(forNs)}`}`;

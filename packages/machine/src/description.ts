@@ -6,22 +6,22 @@ import { known } from '@mk/monitor-proto/assert';
  */
 export interface MachineDescription {
   readonly name: string;
-  /** One sentence: what it models, and where the numbers are from. */
+  /** One sentence: what it models, and where the numbers come from. */
   readonly doc: string;
   /** Clock, to turn nanoseconds into cycles and back. */
   readonly ghz: number;
   readonly packages: readonly Package[];
-  /** What each core is in the hardware, by core; empty: every core is a whole one, its OS index its number. */
+  /** Each core's place in the hardware; empty: every core is a whole one, its OS index its number. */
   readonly processors: readonly Processor[];
   readonly numaNodes: readonly NumaNode[];
   /**
-   * Relative memory distance, 10 on the diagonal as firmware writes it; null where nobody told it. Empty: assumed from
+   * Relative memory distance, 10 on the diagonal as in firmware tables; null where unknown. Empty: assumed from
    * nearness (`Machine.numaDistance`).
    */
   readonly numaDistances: readonly (readonly (number | null)[])[];
   /**
-   * The NUMA distances that count as one hop, two hops, … between cores of two nodes, within a package too, rising. Empty:
-   * hops are those between packages.
+   * The NUMA distances that count as one hop, two hops, … between cores of two nodes, even within a package, rising.
+   * Empty: hops are those between packages.
    */
   readonly hopDistances: readonly number[];
   readonly caches: readonly CacheLevel[];
@@ -32,7 +32,7 @@ export interface MachineDescription {
   readonly coreKinds: readonly CoreKind[];
   /** Links between packages; `full`: each to every other. */
   readonly interconnect: 'full' | readonly (readonly [number, number])[];
-  /** Hops between packages, row by row, where they are known otherwise; empty: the fewest links on a way. */
+  /** Hops between packages, row by row, where they are otherwise known; empty: the fewest links on a way. */
   readonly packageHops: readonly (readonly number[])[];
   readonly costs: MachineCosts;
   /** How many wall nanoseconds a modelled one takes when cores are processes. */
@@ -41,11 +41,14 @@ export interface MachineDescription {
 
 export interface Package {
   readonly cores: readonly number[];
-  /** The node of its first core; null: that core is local to none. A package may have several, and a node several packages. */
+  /**
+   * The node of its first core; null: that core is local to none. A package may have several nodes, and a node several
+   * packages.
+   */
   readonly numaNode: number | null;
 }
 
-/** A processing unit: thread `thread` of the physical core `core` of its package, which the OS calls `osIndex`. */
+/** A processing unit: thread `thread` of the physical core `core` of its package; the OS calls it `osIndex`. */
 export interface Processor {
   readonly osIndex: number;
   readonly core: number;
@@ -53,17 +56,17 @@ export interface Processor {
 }
 
 export interface NumaNode {
-  /** Null: not known. */
+  /** Null: unknown. */
   readonly memoryBytes: number | null;
-  /** The cores that are local to it; empty for memory that has none. A core may be local to several nodes. */
+  /** The cores local to it; empty for memory without any. A core may be local to several nodes. */
   readonly cores: readonly number[];
-  /** The number that the OS gives it; absent: its place in the list. */
+  /** The OS's number for it; absent: its place in the list. */
   readonly osIndex?: number;
   /** DRAM, HBM, CXL, … where the file tells it. */
   readonly subtype?: string;
 }
 
-/** All caches of one level and size: each group of cores shares one. `bytes` 0: the size is not known. */
+/** All caches of one level and size: each group of cores shares one. `bytes` 0: the size is unknown. */
 export interface CacheLevel {
   readonly level: number;
   readonly bytes: number;
@@ -78,7 +81,7 @@ export interface MemoryCache {
 
 export interface CoreGroup {
   readonly type: 'die' | 'group';
-  /** What the file calls it: a subtype or a name; '' when nothing. */
+  /** The file's name for it: a subtype or a name; '' when it has none. */
   readonly name: string;
   readonly osIndex: number | null;
   readonly cores: readonly number[];
@@ -87,7 +90,7 @@ export interface CoreGroup {
 export interface CoreKind {
   readonly name: string;
   readonly cores: readonly number[];
-  /** How fast a core of this kind is, as a part of the fastest kind's speed: above 0, at most 1. */
+  /** The speed of this kind of core, relative to the fastest: above 0, at most 1. */
   readonly speed: number;
 }
 
@@ -115,13 +118,13 @@ export interface RelationCosts {
   readonly sameCore: number;
   readonly sharedCache: number;
   readonly samePackage: number;
-  /** One hop, two hops, …; farther packages cost what the last entry says. */
+  /** One hop, two hops, …; the last entry also holds for farther packages. */
   readonly hops: readonly number[];
 }
 
 export const FREE: RelationCosts = { sameCore: 0, sharedCache: 0, samePackage: 0, hops: [0] };
 
-/** A machine of which nothing but its cores is told: what a reader fills in. */
+/** A machine of which only the cores are known: a reader's starting point. */
 export const BARE = {
   processors: [],
   numaDistances: [],
@@ -137,7 +140,7 @@ export const BARE = {
 export const MAX_CORES = 1024;
 export const MAX_NODES = 1024;
 
-/** A message that takes longer than this is a slip of the pen: the farthest of `wan` take 140 ms. */
+/** A message that takes longer is a slip: the farthest of `wan` take 140 ms. */
 const MAX_MESSAGE_NS = 60e9;
 
 /** How many cores the machine has. */
@@ -145,7 +148,7 @@ export function coreCount(description: MachineDescription): number {
   return description.packages.reduce((sum, { cores }) => sum + cores.length, 0);
 }
 
-/** Every cache by itself, largest level first, as topology facts want them. */
+/** Every cache separately, largest level first, for topology facts. */
 export function cacheInstances(description: MachineDescription): readonly CacheInstance[] {
   return [...description.caches]
     .sort((a, b) => b.level - a.level)
@@ -162,7 +165,7 @@ export function nsToCycles(description: MachineDescription, ns: number): number 
   return ns * description.ghz;
 }
 
-/** Null, or one line that says why no cluster can wait for messages of this machine at that scale. */
+/** Why no cluster can wait for messages of this machine at that scale, in one line; null: it can. */
 export function checkMessageTimes({ costs }: MachineDescription, timeScale: number): string | null {
   const { send, latency, receive, gap } = costs;
   const longest = [send, latency, receive, gap]
@@ -178,7 +181,7 @@ export function linksOf({ interconnect, packages }: MachineDescription): readonl
   return interconnect === 'full' ? everyPair(packages.length) : interconnect;
 }
 
-/** How many links there are, without making them. */
+/** How many links there are, without listing them. */
 export function linkCount({ interconnect, packages }: MachineDescription): number {
   return interconnect === 'full' ? (packages.length * (packages.length - 1)) / 2 : interconnect.length;
 }

@@ -102,7 +102,7 @@ export function parseCores(value: string | number | readonly number[]): Result<r
   return success([...cores]);
 }
 
-/** As `parseCores`, and `skb` among them: whose links a fault can act on. */
+/** Like `parseCores`, and also `skb`: those whose links a fault can affect. */
 export function parsePeers(value: string | number | readonly (number | string)[]): Result<readonly PeerId[]> {
   const parts = typeof value === 'object' ? value.map(String) : String(value).split(',');
   const cores = parts.filter((part) => part.trim() !== 'skb');
@@ -113,7 +113,7 @@ export function parsePeers(value: string | number | readonly (number | string)[]
   return success([...parsed.value, ...skb]);
 }
 
-/** `0,3-7`: cores for people, runs of three or more joined. */
+/** `0,3-7`: cores for people, with runs of three or more joined. */
 export function formatCores(cores: readonly number[]): string {
   const sorted = [...new Set(cores)].sort((a, b) => a - b);
   const parts: string[] = [];
@@ -130,7 +130,7 @@ export function formatCores(cores: readonly number[]): string {
 /** A time for people, three digits and a unit: `2 ms`, `1.25 s`, `340 ns`. */
 export function formatDuration(ns: number): string {
   const size = Math.abs(ns);
-  // Past 999.5 of a unit, three digits round up into the next.
+  // Past 999.5 of a unit, three digits round up to the next.
   const [unit, name] = TIME_UNITS.find(([scale]) => size < 999.5 * scale) ?? [1e9, 's'];
   return `${Number((ns / unit).toPrecision(size >= 999.5e9 ? 6 : 3))} ${name}`;
 }

@@ -13,7 +13,7 @@ const SETTINGS = z.strictObject(LINK_SETTINGS);
 const NOTHING_SET =
   'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate, reset_after or reset_opening';
 
-/** The rule for the fault engine that an entry of a plan stands for, or what it lacks. */
+/** The fault engine's rule for a plan's entry, or what the entry lacks. */
 export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null): FaultRule | string {
   const { partition, isolate, link } = entry;
   if (partition !== undefined) {
@@ -30,7 +30,7 @@ export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null
   return { kind: 'link', id: link.id ?? defaultId, for_ns: forNs, from, to, both, settings };
 }
 
-/** Settings as people write them, parsed, as the overrides of a link rule. */
+/** Parsed settings as the overrides of a link rule. */
 export function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
   const { loss, reset_after: resetAfter } = link;
   const overrides: { -readonly [K in keyof LinkOverrides]: LinkOverrides[K] | undefined } = {

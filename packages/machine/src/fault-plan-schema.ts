@@ -39,7 +39,7 @@ const peer = z.union([z.int().min(0), z.literal('skb').transform(() => SKB_PEER)
 
 const id = z.string().min(1).max(100).optional().describe('its name, for heal and for mkctl faults');
 
-/** The settings of a link as a plan and the command line write them. */
+/** A link's settings in plans and on the command line. */
 export const LINK_SETTINGS = {
   delay: duration.optional().describe('one-way delay, instead of the link’s own'),
   jitter: duration.optional().describe('spread of the delay'),
@@ -64,7 +64,7 @@ export const LINK_SETTINGS = {
     .meta({ title: 'duration, or frames' })
     .optional()
     .describe('the socket is reset when it is so old, or (a number without a unit) after so many frames'),
-  /** Openings that are reset: `reset_after` leaves them alone. */
+  /** Reset openings, which `reset_after` spares. */
   reset_opening: percent.optional().describe('openings that are reset; reset_after leaves them alone'),
 };
 

@@ -11,7 +11,7 @@ import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 import { parseStrict } from './strict.ts';
 
-/** What a fault plan asks for, normalised: times in nanoseconds since boot was complete, faults in order of time. */
+/** A normalised fault plan: times in nanoseconds since boot was complete, faults in order of time. */
 export interface FaultPlan {
   readonly seed: number | string | null;
   /** Name or path of a machine description. */
@@ -26,7 +26,7 @@ export interface FaultPlan {
   readonly expect: readonly Expectation[];
 }
 
-/** A program that runs while the faults happen; `on`: the cores that it starts on. */
+/** A program that runs during the faults; `on`: the cores that it starts on. */
 export interface Workload {
   readonly program: string;
   readonly args: readonly string[];
@@ -41,7 +41,7 @@ export interface PlannedFault {
   readonly action: FaultAction;
 }
 
-/** What happens: a rule for the fault engine, or something done to processes. `forNs` null: until a fault ends it. */
+/** An event: a rule for the fault engine, or something done to processes. `forNs` null: until a fault ends it. */
 export type FaultAction =
   | { readonly type: 'rule'; readonly rule: FaultRule }
   | { readonly type: 'heal'; readonly target: HealTarget }
@@ -61,8 +61,8 @@ export interface Lasting {
 }
 
 /**
- * Reads a fault plan: the same file for real processes and for the simulator. The error is one line that names the
- * place, and for an unknown key the nearest known one. `what` begins that line.
+ * Reads a fault plan: the same file for real processes and the simulator. The error is one line that names the place,
+ * and for an unknown key the nearest known one. `what` begins that line.
  */
 export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultPlan> {
   const parsed = parseStrict(splitEntries(text), PLAN, what);
@@ -71,7 +71,7 @@ export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultP
   return faults.ok ? success(normalise(parsed.value, faults.value)) : failure(`${what}: ${faults.error}`);
 }
 
-/** `- at: 2s   crash: { core: 5 }` on one line reads well but is no YAML: such lines are parted. */
+/** `- at: 2s   crash: { core: 5 }` on one line reads well but is not YAML: such lines are split. */
 function splitEntries(text: string): string {
   return text.replace(/^([ \t]*)- (at:[ \t]*\S+)[ \t]+([a-z_]+:.*)$/gm, '$1- $2\n$1  $3');
 }

@@ -1,7 +1,7 @@
-/** What the loader makes of each part of an hwloc file: the table of docs/reference/machines.md. */
+/** How the loader treats each part of an hwloc file: the table of docs/reference/machines.md. */
 export interface Coverage {
   readonly part: string;
-  /** What becomes of it; null: nothing. */
+  /** Its result; null: it is ignored. */
   readonly becomes: string | null;
   readonly facts: string;
   readonly note: string;

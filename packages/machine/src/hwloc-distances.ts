@@ -8,20 +8,20 @@ import { shown } from './one-line.ts';
 /** Latencies, row by row; any unit. */
 export type Matrix = readonly (readonly number[])[];
 
-/** A matrix of the file and the objects that its rows stand for. */
+/** A matrix of the file and the objects of its rows. */
 export interface ObjectMatrix {
   readonly type: 'NUMANode' | 'Package';
-  /** How an error calls it. */
+  /** Its name in errors. */
   readonly name: string;
   readonly objects: readonly HwlocObject[];
   readonly matrix: Matrix;
-  /** Firmware's own comes before what a user has added. */
+  /** Firmware's own precedes what a user added. */
   readonly rank: number;
 }
 
 /** Bits of `kind` in hwloc 2. */
 const KIND = { fromOs: 1, meansLatency: 4 } as const;
-/** Relative distances are some tens, latencies some hundreds of nanoseconds: more is nobody's measurement. */
+/** Relative distances are some tens, latencies some hundreds of nanoseconds: nobody measures more. */
 const MAX_DISTANCE = 1e9;
 const MAX_OBJECTS = 1024;
 const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
@@ -31,7 +31,7 @@ const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
   ['node', 'NUMANode'],
 ]);
 
-/** The latency matrices of NUMA nodes and packages in the file, both generations, the best first; a broken one is refused. */
+/** The latency matrices of NUMA nodes and packages in the file, both generations, best first; refuses a broken one. */
 export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
   const modern = listOf(topology.raw, 'distances2').map((element) => readModern(element, topology));
   const old = topology.objects.flatMap((object) =>
@@ -40,7 +40,7 @@ export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
   return [...modern, ...old].filter((found) => found !== null).sort((a, b) => b.rank - a.rank);
 }
 
-/** Refuses a matrix that says that something else is nearer than what is local. */
+/** Refuses a matrix in which something else is nearer than what is local. */
 export function checkNearness({ name, objects, matrix }: ObjectMatrix): void {
   matrix.forEach((row, i) =>
     row.forEach((distance, j) => {
@@ -97,9 +97,9 @@ function readOld(element: RawElement, holder: HwlocObject, topology: Topology): 
 }
 
 /**
- * The objects that `relative_depth` means. hwloc 1 counts its levels, NUMA nodes among them. hwloc 2, when it writes the
- * format of hwloc 1, leaves latencies as they are and counts without nodes: a matrix of nodes has the depth of what they hang
- * on plus one. Null: not over nodes or packages.
+ * The objects that `relative_depth` means. hwloc 1 counts its levels, NUMA nodes among them. hwloc 2, when it writes
+ * hwloc 1's format, leaves latencies unchanged and counts without nodes: a matrix of nodes has the depth of their
+ * parents plus one. Null: neither nodes nor packages.
  */
 function objectsOf(
   element: RawElement,

@@ -11,7 +11,7 @@ const MAX_LEVELS = 32;
 
 type Known = number | null;
 
-/** What the matrices of a file say of hops, and what a hop costs by how much farther than local it is. */
+/** A file's hops by its matrices, and what a hop costs by how much farther than local it is. */
 export type Nearness = Pick<MachineDescription, 'numaDistances' | 'hopDistances' | 'packageHops' | 'interconnect'> & {
   /** How much farther than local each hop is, the nearest package being 1. */
   readonly factors: readonly number[];
@@ -55,8 +55,8 @@ export function readNearness(
 }
 
 /**
- * Costs in cycles as machines/amd-8x4.yaml has them: 580 within a package, 613 one hop away. Nearer than a hop, as nodes
- * within a package are, lies between the two; farther levels add to the 538 in proportion to their distance: the matrix
+ * Costs in cycles from machines/amd-8x4.yaml: 580 within a package, 613 one hop away. Anything nearer than a hop, such
+ * as nodes within a package, lies in between; farther levels add to the 538 in proportion to their distance: the matrix
  * says how far, not how long a message takes.
  */
 export function assumedCosts(ghz: number, factors: readonly number[]): MachineCosts {
@@ -80,7 +80,7 @@ export function assumedCosts(ghz: number, factors: readonly number[]): MachineCo
   };
 }
 
-/** Distances between the nodes that are used, by the first matrix of nodes; null where that one leaves a node out. */
+/** Distances between the used nodes, by the first matrix of nodes; null where that omits a node. */
 function distancesOf(matrices: readonly ObjectMatrix[], nodes: readonly HwlocObject[]): readonly (readonly Known[])[] {
   const found = matrices.find(({ type, objects }) => type === 'NUMANode' && objects.some((o) => nodes.includes(o)));
   if (found === undefined) return [];
@@ -161,7 +161,7 @@ function diagonal(matrix: Matrix): readonly number[] {
   return matrix.map((row, i) => known(row[i]));
 }
 
-/** Distances as hops, from near to far; measured values that hardly differ fall into one level. */
+/** Distances as hops, near to far; nearly equal measurements fall into one level. */
 function hopLevels(
   apart: readonly Apart[],
   locals: readonly number[],
@@ -191,7 +191,7 @@ function levelOf(thresholds: readonly number[], distance: number): number {
   return Math.max(1, 1 + thresholds.findLastIndex((level) => level <= distance));
 }
 
-/** Links between packages: the nearest pairs, then the next nearest, until every package can be reached. */
+/** Links between packages: the nearest pairs, then the next nearest, until every package is reachable. */
 function interconnectFrom(
   distance: (a: number, b: number) => number,
   packages: number,

@@ -1,14 +1,14 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { HwlocObject } from './hwloc-tree.ts';
 
-/** What has no place among the levels of hwloc 1. */
+/** Objects outside hwloc 1's levels. */
 const WITHOUT_LEVEL = /^(misc|bridge|pcidev|osdev|hostbridge)$/i;
 const MAX_LEVELS = 64;
 
 /**
- * The objects so many levels below another, as hwloc 1 counts levels (`hwloc_connect_levels`): objects of one type are one
- * level however deep they stand, an object above another of its level's type goes first, PUs come last. `without` leaves a
- * type out and takes its children in its place.
+ * The objects so many levels below another, as hwloc 1 counts levels (`hwloc_connect_levels`): objects of one type form
+ * a level at any depth, an object above another of its level's type goes first, PUs come last. `without` replaces a
+ * type's objects by their children.
  */
 export function levelBelow(from: HwlocObject, depth: number, without?: string): readonly HwlocObject[] {
   const below = new Map<HwlocObject, ReadonlySet<string>>();

@@ -6,16 +6,18 @@ import type { HwlocObject, Topology } from './hwloc-tree.ts';
 import { attribute, infosOf, listOf, Refusal } from './hwloc-xml.ts';
 import { shown } from './one-line.ts';
 
-/** Where no package is written down, the largest of these that exists stands for one. */
+/** Where no package is listed, the largest of these that exists replaces it. */
 const PACKAGE_STAND_INS = ['NUMANode', 'Die', 'Group', 'Machine', 'System'];
 const INSTRUCTION_CACHE = '2';
 const UNKNOWN_GHZ = 2;
-/** A clock outside of this is a slip in a processor's name. */
+/** A clock outside this range is a slip in a processor's name. */
 const SOUND_GHZ = { min: 0.01, max: 20 };
-/** What tells the speed of a kind of cores, best first. Linux' capacity counts what a clock cannot: work in a cycle. */
+/** What shows a core kind's speed, best first. Linux' capacity includes what a clock cannot: work per cycle. */
 const SPEED_INFOS = ['LinuxCapacity', 'FrequencyMaxMHz', 'FrequencyBaseMHz'];
 
-/** The cores of each package; where the file knows none, of whatever comes closest; cores outside every package are one more. */
+/**
+ * The cores of each package; without packages, of whatever comes closest; cores outside every package form one more.
+ */
 export function readPackages({ objects, pus }: Topology): (readonly number[])[] {
   const found = objects.filter(({ type, cores }) => type === 'Package' && cores.length > 0);
   if (found.length > 0) return [...found.map(({ cores }) => cores), ...outside(found, pus.length)];
@@ -94,7 +96,7 @@ export function readCoreKinds({ raw, osIndexes }: Topology): CoreKind[] {
   return present.map(({ name, cores }, place) => ({ name, cores, speed: known(speeds[place]) }));
 }
 
-/** The clock that the processor's name tells, as in `Xeon E5 @ 2.70GHz`. */
+/** The clock in the processor's name, as in `Xeon E5 @ 2.70GHz`. */
 export function readClock(objects: readonly HwlocObject[]): number {
   for (const { infos } of objects) {
     const told = /@ *(\d{1,4}(?:\.\d{1,4})?) *([GM])Hz/i.exec(infos.get('CPUModel') ?? '');
@@ -126,7 +128,7 @@ function coreAround(pu: HwlocObject): HwlocObject {
   return pu;
 }
 
-/** `L2Cache` of hwloc 2, `Cache` with a depth of hwloc 1; null for instruction caches and everything else. */
+/** `L2Cache` of hwloc 2, `Cache` with a depth of hwloc 1; null for instruction caches and all else. */
 function cacheLevel({ type, attributes }: HwlocObject): number | null {
   if (attributes['cache_type'] === INSTRUCTION_CACHE) return null;
   const level = type === 'Cache' ? attributes['depth'] : /^L([1-5])d?(?:Cache)?$/i.exec(type)?.[1];

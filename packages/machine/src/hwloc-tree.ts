@@ -7,15 +7,15 @@ import { shown } from './one-line.ts';
 
 /** One <object> element. */
 export interface HwlocObject {
-  /** hwloc 2's name of the type, whatever the file's generation: `Package` for a `Socket`. */
+  /** hwloc 2's type name in either generation of files: `Package` for a `Socket`. */
   readonly type: string;
-  /** The type as the file has it. */
+  /** The type as written in the file. */
   readonly word: string;
   readonly attributes: Readonly<Record<string, string>>;
   readonly infos: ReadonlyMap<string, string>;
   readonly parent: HwlocObject | null;
   readonly children: readonly HwlocObject[];
-  /** The cores inside it: its processing units that may be used. */
+  /** The cores inside it: its usable processing units. */
   readonly cores: readonly number[];
   readonly raw: RawElement;
 }
@@ -25,14 +25,14 @@ export interface Topology {
   readonly root: HwlocObject;
   /** Every object, a parent before its children. */
   readonly objects: readonly HwlocObject[];
-  /** The processing units that may be used, in the order of the file: core c is `pus[c]`. */
+  /** The usable processing units, in the file's order: core c is `pus[c]`. */
   readonly pus: readonly HwlocObject[];
   /** The OS index of each core. */
   readonly osIndexes: readonly number[];
 }
 
 const MAX_OBJECTS = 100_000;
-/** Types that hwloc has had other names for; hwloc compares them without regard to case. */
+/** Types that hwloc has renamed; it compares them without regard to case. */
 const CANONICAL: ReadonlyMap<string, string> = new Map([
   ...['Machine', 'System', 'NUMANode', 'Package', 'Die', 'Core', 'PU', 'Group', 'MemCache', 'Cache'].map(
     (type) => [type.toLowerCase(), type] as const,
@@ -72,7 +72,7 @@ export function parseTopology(text: string): Topology {
   return { raw, root, objects, pus, osIndexes: osIndexes.filter((_, place) => usable[place]) };
 }
 
-/** `PU os_index="5"`: an element by its type and what tells it from others. */
+/** `PU os_index="5"`: an element by its type and a distinguishing attribute. */
 export function describeElement({ word, attributes }: HwlocObject): string {
   for (const name of ['os_index', 'gp_index', 'cpuset']) {
     if (attributes[name] !== undefined) return `${word} ${name}="${shown(attributes[name])}"`;
@@ -89,7 +89,7 @@ export function setOf(object: HwlocObject, name: string): CpuSet | null {
   return set;
 }
 
-/** An attribute that counts something: whole, from 0; null when the object has none. */
+/** A counting attribute: whole, from 0; null when the object has none. */
 export function wholeOf(object: HwlocObject, name: string): number | null {
   const text = object.attributes[name];
   if (text === undefined) return null;
@@ -153,7 +153,7 @@ function refuseTwins(pus: readonly HwlocObject[], osIndexes: readonly number[]):
   });
 }
 
-/** hwloc 2 tells on the Machine what is allowed, hwloc 1 on every object, and what is online too. */
+/** hwloc 2 says on the Machine what is allowed; hwloc 1 on every object, and what is online too. */
 function mayBeUsed(root: HwlocObject, objects: readonly HwlocObject[]): (pu: HwlocObject, index: number) => boolean {
   const machine = objects.find(({ type }) => type === 'Machine') ?? root;
   const setsOf = (object: HwlocObject): CpuSet[] =>

@@ -10,7 +10,7 @@ export class Refusal extends Error {}
 export type RawElement = Readonly<Record<string, unknown>>;
 
 const MAX_DEPTH = 64;
-/** Elements that may be repeated, and are lists even when there is one. */
+/** Repeatable elements, which are always lists. */
 const LISTS = new Set(['object', 'info', 'distances', 'distances2', 'latency', 'indexes', 'u64values', 'cpukind']);
 /** `root`: what hwloc 0.9 wrote. */
 const ROOTS = ['topology', 'root'];
@@ -72,7 +72,7 @@ function parseXml(text: string): RawElement {
   }
 }
 
-/** What stands in comments and CDATA declares nothing. One pass, whatever the text. */
+/** Comments and CDATA declare nothing. One pass, whatever the text. */
 function withoutComments(text: string): string {
   const kept: string[] = [];
   let from = 0;

@@ -15,9 +15,9 @@ import type { Result } from './result.ts';
 const TIME_SCALE = 10_000;
 
 /**
- * Reads what `lstopo --of xml` writes, hwloc 0.9 to 3.0: processing units that may be used become cores, in the order of
- * the file. The interconnect follows from the distance matrices; message costs are those of amd-8x4, in cycles. What is read
- * and what is not stands in docs/reference/machines.md. The error is one line that names the element.
+ * Reads the output of `lstopo --of xml`, hwloc 0.9 to 3.0: usable processing units become cores, in the file's order.
+ * The interconnect follows from the distance matrices; message costs are those of amd-8x4, in cycles.
+ * docs/reference/machines.md lists what is read and what is not. The error is one line that names the element.
  */
 export function parseHwloc(text: string, what = 'hwloc XML', name = 'hwloc'): Result<MachineDescription> {
   try {

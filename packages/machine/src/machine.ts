@@ -4,19 +4,19 @@ import { adjacency, coreCount, hopsFrom, linksOf } from './description.ts';
 import type { MachineDescription, RelationCosts } from './description.ts';
 import { nearestNodes } from './nearest-node.ts';
 
-/** How two cores stand to one another: `hop_1` is one link between their packages, and so on. */
+/** The relation of two cores: `hop_1` is one link between their packages, and so on. */
 export type Relation = 'same_core' | 'shared_cache' | 'same_package' | `hop_${number}`;
 
 const SAME_CORE = 0;
 const SHARED_CACHE = 1;
 const SAME_PACKAGE = 2;
-/** Relation numbers past this are hops: 3 is one hop. */
+/** Higher relation numbers are hops: 3 is one hop. */
 const HOPS_AFTER = 2;
 const MAX_HOPS = 250;
 /** Distances that firmware tables use: 10 is local. */
 const LOCAL_DISTANCE = 10;
 const DISTANCE_PER_HOP = 6;
-/** Another node of one's own package, where no matrix tells: between local and one hop. */
+/** Another node of one's own package, without a matrix: between local and one hop. */
 const DISTANCE_WITHIN_PACKAGE = 13;
 const NO_NODE = -1;
 
@@ -79,12 +79,12 @@ export class Machine {
     return known((this.rows[a] ?? this.makeRow(a))[b]);
   }
 
-  /** Links between two cores; 0 within a package, or within a node of one whose nodes are told apart. */
+  /** Links between two cores; 0 within a package, or within a node where nodes are distinguished. */
   hops(a: number, b: number): number {
     return Math.max(0, this.relationNumber(a, b) - HOPS_AFTER);
   }
 
-  /** Time under way, between what occupies the sender and what occupies the receiver. */
+  /** Time under way, between the sender's and the receiver's occupancy. */
   latencyNs(a: number, b: number): number {
     return known(this.latency[this.relationNumber(a, b)]);
   }
@@ -98,7 +98,7 @@ export class Machine {
     return known(this.receive[this.relationNumber(a, b)]) / known(this.speeds[b]);
   }
 
-  /** How fast a core is, as a part of the fastest kind's speed. */
+  /** A core's speed, relative to the fastest kind. */
   speedOf(core: CoreId): number {
     return known(this.speeds[core]);
   }
@@ -113,7 +113,7 @@ export class Machine {
     return this.sendOccupancyNs(a, b) + this.latencyNs(a, b) + this.receiveOccupancyNs(a, b);
   }
 
-  /** What a link between two processes is delayed by to stand for this pair: the one-way time, scaled. */
+  /** The delay of a link between two processes that models this pair: the one-way time, scaled. */
   wallDelayNs(a: number, b: number, timeScale = this.description.timeScale): number {
     return Math.round(this.oneWayNs(a, b) * timeScale);
   }
@@ -126,7 +126,7 @@ export class Machine {
     return known(this.description.packages[index]).cores;
   }
 
-  /** The node that a core takes its memory from; −1: it is local to none. */
+  /** The node from which a core takes its memory; −1: it is local to none. */
   numaNodeOf(core: CoreId): number {
     return known(this.nodes[core]);
   }
@@ -137,8 +137,8 @@ export class Machine {
   }
 
   /**
-   * Relative memory distance between two NUMA nodes, 10 when local. Where nobody told it: 10 between nodes that are local to
-   * the same cores, 13 within a package, 16 and 6 more for each further hop between packages.
+   * Relative memory distance between two NUMA nodes, 10 when local. Where unknown: 10 between nodes local to the same
+   * cores, 13 within a package, 16 and 6 more for each further hop between packages.
    */
   numaDistance(a: number, b: number): number {
     const given = this.description.numaDistances[a]?.[b] ?? null;
@@ -151,8 +151,8 @@ export class Machine {
   }
 
   /**
-   * Hops between cores of two nodes, or of one node and two packages, where distances are told; null where they are not:
-   * there hops are those between packages.
+   * Hops between cores of two nodes, or of one node and two packages, where distances are known; else null, and hops
+   * are those between packages.
    */
   nodeHops(a: number, b: number): number | null {
     return this.description.hopDistances.length === 0 ? null : this.levelBetween(a, b);
@@ -188,12 +188,12 @@ export class Machine {
     if (this.description.interconnect === 'full') return new Int16Array(count).fill(1).fill(0, index, index + 1);
     this.neighbours ??= adjacency(count, linksOf(this.description));
     const row = hopsFrom(index, this.neighbours);
-    // Packages without a way count as one farther than the farthest: messages always find one.
+    // Packages without a way count as one hop farther than the farthest: messages always find one.
     const beyond = row.reduce((most, hops) => Math.max(most, hops), 0) + 1;
     return row.map((hops) => Math.min(hops < 0 ? beyond : hops, MAX_HOPS));
   }
 
-  /** Two packages are as far apart as the nearest of their nodes, where distances are told. */
+  /** Two packages are as far apart as their nearest nodes, where distances are known. */
   private nearestHops(index: number, row: Int16Array): void {
     const told = new Int16Array(row.length).fill(MAX_HOPS + 1);
     for (const from of this.nodesOfPackage(index)) {
@@ -214,7 +214,7 @@ export class Machine {
   }
   private readonly packageNodes: (readonly number[])[] = [];
 
-  /** Hops between cores of two different places, by the distance of their nodes; null where it is not told. */
+  /** Hops between cores of two different places, by their nodes' distance; null where unknown. */
   private levelBetween(a: number, b: number): number | null {
     const distance = this.description.numaDistances[a]?.[b] ?? null;
     if (distance === null) return null;
@@ -236,7 +236,7 @@ export class Machine {
       else row[b] = HOPS_AFTER + told;
     }
     for (const group of known(this.sharedCaches[a])) {
-      // A distance within the cache's reach is told by firmware: it costs what it says.
+      // A known distance within the cache's reach comes from firmware and determines the cost.
       for (const core of group) if (!byDistance || row[core] === SAME_PACKAGE) row[core] = SHARED_CACHE;
     }
     row[a] = SAME_CORE;

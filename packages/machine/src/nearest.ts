@@ -1,10 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
 import { shown } from './one-line.ts';
 
-/** A longer word is no misspelling of anything, and would cost its length. */
+/** A longer word misspells nothing, and would take its length in time. */
 const MAX_WORD = 80;
 
-/** The candidate that is fewest edits away from the word, or null when all are too far to be meant. */
+/** The candidate with the fewest edits from the word, or null when all are too far. */
 export function nearest(word: string, candidates: readonly string[]): string | null {
   if (word.length > MAX_WORD) return null;
   let best: string | null = null;
@@ -16,7 +16,7 @@ export function nearest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** `unknown KIND "word"; did you mean …?`, or the list of what is known. */
+/** `unknown KIND "word"; did you mean …?`, or the list of known words. */
 export function unknownWord(kind: string, word: string, known: readonly string[]): string {
   const near = nearest(word, known);
   const hint = near === null ? `known: ${known.join(', ')}` : `did you mean ${near}?`;

@@ -1,12 +1,12 @@
-/** How much of a text that somebody else wrote is told. */
+/** How much of a foreign text is shown. */
 const MOST_CHARACTERS = 80;
 
-/** A foreign text for one line of an error: no control character reaches a terminal, and no more than is needed to find it. */
+/** A foreign text for one line of an error: without control characters, and only as much as is needed to find it. */
 export function shown(text: string): string {
   return visible(text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
 }
 
-/** The text with its control characters written as `\x1b`, those that turn the direction of reading included. */
+/** The text with control characters written as `\x1b`, including those that change the reading direction. */
 export function visible(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (character) => {
     const code = character.charCodeAt(0);

@@ -6,9 +6,9 @@ import { Reach } from './spanning.ts';
 type Edge = readonly [number, number];
 type Distances = MachineDescription['numaDistances'];
 
-/** Past this many packages machines side by side are linked each to every other: the pairs are too many to list. */
+/** With more packages, machines side by side are fully linked: there are too many pairs to list. */
 const MOST_LINKED = 512;
-/** Past this many nodes the distances of machines side by side follow from their hops. */
+/** With more nodes, distances of machines side by side follow from their hops. */
 const MOST_DISTANT = 1024;
 
 /**
@@ -61,7 +61,7 @@ class Resize {
       interconnect: this.interconnect(packages.length),
       packageHops: this.packageHops(packages.length),
       numaDistances: this.distances(),
-      // Distances that had to be left out cannot say what a hop is.
+      // Without all distances there is no telling what a hop is.
       hopDistances: this.tooManyNodes() ? [] : old.hopDistances,
     };
   }
@@ -88,7 +88,7 @@ class Resize {
       .filter(({ cores }) => cores.length > 0);
   }
 
-  /** OS indexes of another copy go on after those of the one before. */
+  /** OS indexes of each copy continue the previous copy's. */
   private processors(): Processor[] {
     const ordered: Processor[] = [];
     this.old.processors.forEach((entry, core) => (ordered[known(this.places[core])] = entry));
@@ -106,7 +106,7 @@ class Resize {
     ).filter(({ cores }) => cores.length > 0);
   }
 
-  /** Memory that is local to no core is there once; memory of cores that are left out goes with them. */
+  /** Memory local to no core is there once; memory of omitted cores goes with them. */
   private addNodes(copy: number): void {
     this.nodeNumbers[copy] = this.old.numaNodes.map((node) => {
       const cores = this.at(copy, node.cores);
@@ -125,7 +125,7 @@ class Resize {
     ).filter(({ nodes }) => nodes.length > 0);
   }
 
-  /** The links of every copy, the links between copies, and whatever a cut-off package still needs to reach package 0. */
+  /** The links of every copy, those between copies, and whatever a cut-off package still needs to reach package 0. */
   private interconnect(packages: number): MachineDescription['interconnect'] {
     const { old, copies } = this;
     if (old.interconnect === 'full' && (copies === 1 || packages > MOST_LINKED)) return 'full';
@@ -146,7 +146,7 @@ class Resize {
     return kept;
   }
 
-  /** Between copies a package is as far as from its own twin, and one hop more for each bit that the copies differ in. */
+  /** Between copies a package is as far away as its own twin, plus one hop for each bit in which the copies differ. */
   private packageHops(packages: number): MachineDescription['packageHops'] {
     const { packageHops: hops } = this.old;
     const size = this.old.packages.length;
@@ -163,7 +163,7 @@ class Resize {
     return this.nodes.length > MOST_DISTANT;
   }
 
-  /** As the matrix of one machine says within a copy; another copy is farther than anything in it. */
+  /** Within a copy as in the machine's matrix; another copy is farther than anything in it. */
   private distances(): Distances {
     const { numaDistances: given } = this.old;
     if (given.length === 0 || this.tooManyNodes()) return [];

@@ -1,4 +1,4 @@
-/** Words as a shell's line that gives them again. */
+/** Words as a shell command line that reproduces them. */
 export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }

@@ -19,7 +19,7 @@ export class Reach {
     return at;
   }
 
-  /** False when the two reached one another already. */
+  /** False when the two already reached one another. */
   join(a: number, b: number): boolean {
     const [first, second] = [this.find(a), this.find(b)];
     if (first === second) return false;

@@ -8,10 +8,12 @@ import { shown, visible } from './one-line.ts';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
-/** Files beyond this were not written by hand, and are refused before they are parsed. */
+/** Larger files were not written by hand, and are refused before parsing. */
 const MAX_TEXT = 4 << 20;
-/** Of blocks within blocks; a file that people write has ten. The library recurses, and V8 aborts when it compiles a regular
- * expression at the end of its stack: no exception says so. */
+/**
+ * Nested blocks; files that people write have ten. The library recurses, and V8 aborts without an exception when it
+ * compiles a regular expression at the end of its stack.
+ */
 const MAX_DEPTH = 200;
 
 /**
@@ -36,7 +38,7 @@ export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string)
   return parsed.success ? success(parsed.data) : failure(`${what}: ${explain(parsed.error, schema)}`);
 }
 
-/** A string or number that a parser of this project understands; its error becomes the schema's. */
+/** A string or number for one of this project's parsers, whose error becomes the schema's. */
 export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.ZodType<T, string | number> {
   return z.union([z.string(), z.number()]).transform((value, context) => {
     const result = parse(value);
@@ -49,7 +51,7 @@ export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.Zod
 /** The first problem in one line: `costs.send: unknown key "same_cor"; did you mean same_core?` */
 export function explain(error: z.ZodError, schema: z.ZodType): string {
   const issues = error.issues.map((first) => deepest(first, []));
-  // A misspelt key often means a missing one too, and is what its writer wants to hear of.
+  // A misspelt key often means a missing one too, and is what the writer needs to hear.
   const { issue, path } = issues.find(({ issue: { code } }) => code === 'unrecognized_keys') ?? known(issues[0]);
   const place = path.length === 0 ? '' : `${pathText(path)}: `;
   if (issue.code === 'unrecognized_keys') {
@@ -74,7 +76,7 @@ function tellsMore(a: PlacedIssue, b: PlacedIssue): boolean {
   return b.issue.code === 'invalid_type' && a.issue.code !== 'invalid_type';
 }
 
-/** In a union, the branch that came farthest knows best what was meant. */
+/** In a union, the branch that came farthest best shows what was meant. */
 function deepest(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { issue, path };
@@ -100,7 +102,7 @@ function child(node: Schema, step: PropertyKey): Schema[] {
   return [];
 }
 
-/** Looks through optional, default, transform and union to what they hold. */
+/** Looks through optional, default, transform and union. */
 function flatten(schema: Schema): Schema[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return flatten(schema.unwrap());
@@ -117,7 +119,9 @@ function pathText(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-/** Counts nesting by the library's own reader of tokens, which keeps a stack of its own and stops where the text is too deep. */
+/**
+ * Counts nesting with the library's own token reader, which keeps its own stack and stops where the text is too deep.
+ */
 function tooDeep(text: string): string | null {
   const parser = new yaml.Parser();
   let line = 1;
@@ -137,7 +141,7 @@ function toPlain(document: yaml.Document): Result<unknown> {
   }
 }
 
-/** What YAML's reader says to programmers, for whoever wrote the file. */
+/** The YAML reader's programmer messages, reworded for the file's writer. */
 function ownWords({ code, message, pos }: yaml.YAMLParseError | yaml.YAMLWarning, lines: yaml.LineCounter): string {
   const { line, col } = lines.linePos(pos[0]);
   const place = `at line ${Math.max(1, line)}, column ${Math.max(1, col)}`;
@@ -145,7 +149,7 @@ function ownWords({ code, message, pos }: yaml.YAMLParseError | yaml.YAMLWarning
   return `${oneLine(message)} ${place}`;
 }
 
-/** The first key that a map has twice. */
+/** The first repeated key of a map. */
 function sameKey(document: yaml.Document.Parsed, lines: yaml.LineCounter): string | null {
   let found: string | null = null;
   try {
@@ -171,7 +175,7 @@ function sameKey(document: yaml.Document.Parsed, lines: yaml.LineCounter): strin
   return found;
 }
 
-/** zod's message without its preamble; `undefined` means nothing to who wrote a file. */
+/** zod's message without its preamble; `undefined` means nothing to a file's writer. */
 function wording(message: string): string {
   return oneLine(message)
     .replace(/^Invalid input: /, '')

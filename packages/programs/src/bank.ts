@@ -1,8 +1,8 @@
 /**
- * A bank over several cores: transfers between branches by two-phase commit. Branches may crash: they begin again elsewhere from what they
- * had promised (in Octopus), and every transfer happens at both branches or at neither. `--rounds N`: transfers.
+ * A bank over several cores: transfers between branches by two-phase commit. Branches may crash: they restart elsewhere
+ * from their promises in Octopus, and every transfer happens at both branches or at neither. `--rounds N`: transfers.
  *
- *   B1  the money of all branches together is what it was at the opening (when no transfer is under way);
+ *   B1  the money of all branches together stays what it was at the opening (when no transfer is under way);
  *   B2  no account is overdrawn;
  *   B3  a branch commits only what it has prepared.
  *
@@ -35,7 +35,7 @@ interface Office {
   life: number;
   process: Process | null;
   client: Client<typeof Branch.methods> | null;
-  /** While it opens, everybody who needs it waits for the same promise. */
+  /** While it opens, all who need it wait for the same promise. */
   opening: Promise<Client<typeof Branch.methods>> | null;
 }
 
@@ -129,7 +129,7 @@ class Bank {
     }
   }
 
-  /** Tells a branch until it has heard; one that begins again asks for the outcome itself. */
+  /** Tells a branch until it has heard; a restarted one asks for the outcome itself. */
   private async decide(office: Office, tx: number, commit: boolean): Promise<void> {
     await insist(this.mk, async () => (await this.open(office)).decide({ tx, commit }, { timeoutNs: CALL_NS }));
   }
@@ -146,7 +146,7 @@ class Bank {
     this.money = sum;
   }
 
-  /** The client of a branch that answers; one that is gone begins again, on its own core or the next that takes it. */
+  /** The client of a branch that answers; one that is gone restarts, on its own core or the next that takes it. */
   private open(office: Office): Promise<Client<typeof Branch.methods>> {
     const { client } = office;
     if (client !== null && client.$closedBy === null) return Promise.resolve(client);
@@ -157,13 +157,13 @@ class Bank {
   private async reopen(office: Office): Promise<Client<typeof Branch.methods>> {
     const { mk } = this;
     office.client = null;
-    // Its channel is gone; if it is not, it shall be: whoever is told of a transfer from now on is its next life.
+    // Its channel is gone, or else must go: from now on its next life is told of transfers.
     await office.process?.kill().catch(() => undefined);
     office.life += 1;
     office.process = await this.begin(office);
     this.count.lives += 1;
     const name = names.branch(mk.self.domain, office.index, office.life);
-    // A branch that ends before it has opened its doors, with its core, is not waited for.
+    // A branch that dies with its core before it opens is not waited for.
     const gone = mk.cancellation();
     void office.process.wait().then(
       () => gone.cancel(),

@@ -1,6 +1,7 @@
 /**
- * What unmaps cost those who are interrupted by them: a thread computes on every other core, in a quiet time and while pages are
- * unmapped that every second of these cores has touched; and in a quiet time again, which is the noise. `--rounds N` unmaps each time, `--pairs N` times of both kinds.
+ * What unmaps cost those they interrupt: a thread computes on every other core, in a quiet time, while pages are
+ * unmapped that every second of these cores has touched, and in a quiet time again, which shows the noise. `--rounds N`
+ * unmaps each time, `--pairs N` times of both kinds.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -8,14 +9,17 @@ import { program } from '@mk/libmk/program/program';
 import { coresOf, tell, whole } from './common/arguments.ts';
 import { known } from './common/known.ts';
 
-/** A turn of the computing thread is about a tenth of a millisecond; in between it pauses, so that cores with few CPUs among them still unmap. */
+/**
+ * A turn of the computing thread takes about a tenth of a millisecond; in between it pauses, so that cores that share
+ * few CPUs still unmap.
+ */
 const CHUNK = 20_000;
 const CHUNK_NS = 100_000;
 const PAUSE_NS = 1_000_000;
-/** Each time of computing is so long, and ends the unmaps that are not done yet. */
+/** How long each time of computing lasts; it ends the unmaps not done yet. */
 const WINDOW_NS = 500_000_000;
 
-/** Computes for so long by its own core's clock; chunks a second. */
+/** Computes for so long by its own core's clock; returns chunks per second, and a value. */
 async function compute(mk: Mk, forNs: number): Promise<readonly [rate: number, value: number]> {
   const begun = mk.now();
   let chunks = 0;
@@ -26,7 +30,7 @@ async function compute(mk: Mk, forNs: number): Promise<readonly [rate: number, v
     mk.work(CHUNK_NS);
     await mk.sleep(PAUSE_NS);
   }
-  // The value is returned so that nobody computes it away.
+  // The value is returned so that no compiler removes the computation.
   return [(chunks * 1e9) / Math.max(1, mk.now() - begun), value];
 }
 
@@ -90,7 +94,7 @@ async function mapped(mk: Mk, frame: number, cores: readonly number[], count: nu
   return regions;
 }
 
-/** Unmaps one after the other until a time; how many. */
+/** Unmaps one after the other until a time; returns how many. */
 async function unmapped(mk: Mk, regions: readonly Region[], until: number): Promise<number> {
   let done = 0;
   for (const region of regions) {
@@ -101,7 +105,7 @@ async function unmapped(mk: Mk, regions: readonly Region[], until: number): Prom
   return done;
 }
 
-/** What each core computes in a window, chunks a second, and what something else comes to meanwhile. */
+/** What each core computes in a window, in chunks per second, and the result of something done meanwhile. */
 async function computed<T>(mk: Mk, cores: readonly number[], meanwhile: (until: number) => Promise<T>) {
   const until = mk.now() + WINDOW_NS;
   const threads = cores.map((core) => mk.spawnOn<typeof compute>(core, 'compute', WINDOW_NS));

@@ -1,9 +1,11 @@
 /**
- * A replicated key-value store: values on three cores, written by whoever holds the key's lock in Octopus, with its fencing token. Clients
- * on all cores increment counters; replicas, clients and links may fail. `--rounds N`: increments that each client tries.
+ * A replicated key-value store: values on three cores, written by the holder of the key's lock in Octopus, with its
+ * fencing token. Clients on all cores increment counters; replicas, clients and links may fail. `--rounds N`:
+ * increments that each client tries.
  *
  *   KV1  what was acknowledged is never lost, as long as a majority of the replicas lives;
- *   KV2  what a reader has seen nobody sees older: a holder that lost the lock, told or not, is refused by its token.
+ *   KV2  nobody sees a value older than a reader has seen: a holder that lost the lock, told or not, is refused by its
+ *       token.
  */
 import { roundRobin } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -17,7 +19,7 @@ import { KEYS, names, Replica, Report } from './kv/interfaces.ts';
 import { replica } from './kv/replica.ts';
 
 const REPLICAS = 3;
-/** A client waits at the most half a minute for each lock, and for its report. */
+/** A client waits at most half a minute for each lock, and for its report. */
 const END_NS = 600e9;
 
 export const main = program({ name: 'kv', interfaces: [Replica, Report] }, async (mk) => {
@@ -46,7 +48,7 @@ async function store(mk: Mk): Promise<number> {
   const words = [String(REPLICAS), String(rounds)];
   const clients = await Promise.all(cores.map((core, index) => begin(core, 'client', run, String(index), ...words)));
   for (const each of clients) await each?.wait({ timeoutNs: END_NS }).catch(() => undefined);
-  // Who did not report may have done all it was to do, or nothing of it.
+  // A client that did not report may have done all of its work, or none.
   const acknowledged = cores.reduce((sum, _, index) => sum + (reports.get(index)?.acknowledged ?? 0), 0);
   const attempted = cores.reduce((sum, _, index) => sum + (reports.get(index)?.attempted ?? rounds), 0);
   const total = await counted(mk, run);

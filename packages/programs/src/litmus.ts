@@ -15,7 +15,7 @@ import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
 import { type Witness, witness, witnessLines } from './litmus/witness.ts';
 
-/** After a batch that a fault took part of, the next is so small: fewer runs are lost while faults go on. */
+/** After a batch that a fault affected, the next is this small: fewer runs are lost while faults go on. */
 const SMALL_BATCH = 32;
 
 export const main = program({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
@@ -33,9 +33,9 @@ export const main = program({ name: 'litmus', threads: { share, told, clock: (mk
   return forbidden > 0 && kind === 'coherent' ? 1 : 0;
 });
 
-/** What the runs of a test came to. */
+/** The results of a test's runs. */
 interface Counted {
-  /** How often each outcome came. Runs that a fault took part of are `lost: ERROR`. */
+  /** How often each outcome came. Runs that a fault affected are `lost: ERROR`. */
   readonly outcomes: ReadonlyMap<string, number>;
   readonly allowed: ReadonlySet<string>;
   /** The first run with an outcome that is not allowed. */
@@ -86,7 +86,7 @@ class Count implements Counted {
   }
 }
 
-/** The cores of this run that the domain has a dispatcher on: one that is back after a crash gets one again. */
+/** The run's cores on which the domain has a dispatcher: one that is back after a crash gets one again. */
 async function spanned(mk: Mk): Promise<readonly number[]> {
   const there = await Promise.all(
     coresOf(mk).map(async (core) => {

@@ -1,6 +1,6 @@
 /**
- * Map-reduce over a domain that spans all cores: a text is cut into chunks, threads on each core count words, threads on each core add up a
- * share of the words. A core that dies takes its threads along; what they were to do is done elsewhere. `--count N`: chunks.
+ * Map-reduce over a domain that spans all cores: a text is cut into chunks; threads on each core count words, then add
+ * up a share of the words. A core that dies takes its threads along; their work is done elsewhere. `--count N`: chunks.
  */
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { roundRobin, known } from './common/known.ts';
@@ -11,7 +11,7 @@ import { coresOf, tell, whole } from './common/arguments.ts';
 const WORDS_A_CHUNK = 200;
 const NOUNS = 'core kernel message monitor domain frame capability lock record link token round view ring'.split(' ');
 
-/** Words and how often each came: a plain value, so that it may be a thread's state and result. */
+/** Words and their counts: a plain value, so that it may be a thread's state and result. */
 type Counts = Readonly<Record<string, number>>;
 
 function map(mk: Mk, { text }: { readonly text: string }): Counts {
@@ -40,7 +40,7 @@ export const main = program(
       'map',
       chunks.map((text) => ({ text })),
     );
-    // Each reducer has the words that fall to it, of every chunk.
+    // Each reducer gets its words from every chunk.
     const shares = Array.from({ length: pool.size }, (_, share) => ({
       parts: mapped.map((counts) => only(counts, (word) => hash(word) % pool.size === share)),
     }));
@@ -59,7 +59,7 @@ export const main = program(
   },
 );
 
-/** Cores that this domain has dispatchers on: those that could be spanned. */
+/** Cores on which this domain has dispatchers: those that could be spanned. */
 async function spanned(mk: Mk): Promise<readonly number[]> {
   const others = coresOf(mk).filter((core) => core !== mk.self.core);
   const there = await Promise.all(
@@ -73,7 +73,7 @@ async function spanned(mk: Mk): Promise<readonly number[]> {
   return [mk.self.core, ...there.filter((core) => core !== null)];
 }
 
-/** Runs threads on cores in turn; the thread of a core that is gone runs again on one that is left. */
+/** Runs threads on cores in turn; a thread whose core is gone runs again on another. */
 class Pool {
   repeated = 0;
   private readonly gone = new Set<number>();
@@ -101,7 +101,7 @@ class Pool {
       try {
         return await this.mk.spawnOn<(mk: Mk, given: PlainValue) => Counts>(core, entry, state).join();
       } catch (error) {
-        if (core === this.mk.self.core) throw error; // nothing of ours is gone there: it is a mistake of the thread
+        if (core === this.mk.self.core) throw error; // nothing of ours is gone there: the thread itself is wrong
         this.gone.add(core);
         this.repeated += 1;
       }

@@ -12,7 +12,7 @@ const MOST_BYTES = 32 << 10;
 const ball = { data: bytes(MOST_BYTES) };
 export const PingPong = defineInterface('pingpong', { ping: rpc({ in: ball, out: ball }) });
 const times = record({ count: u32, min_ns: float, p50_ns: float, max_ns: float });
-/** What a player is told and what it says: the pairs are played one after the other, so that none measures another's queue. */
+/** A player's orders and reports: the pairs play one after the other, so that none measures another's queue. */
 export const Player = defineInterface('player', {
   play: rpc({ in: { against: text(80), rounds: u32, data: bytes(MOST_BYTES) }, out: { times } }),
   stop: message({}),

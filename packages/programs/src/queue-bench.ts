@@ -1,8 +1,8 @@
 /**
- * Drives a server on another core past saturation: latency and queue length against offered load, in a closed loop (so many clients,
- * each with one request under way) and in an open one (requests come at their times, whoever still waits), with back-pressure (what
- * finds the channel full is refused) and without (it waits). `--work N` microseconds a request takes, `--bytes N` of a request,
- * `--milliseconds N` for each point. `--rows` prints a JSON document a point.
+ * Drives a server on another core past saturation: latency and queue length against offered load, in a closed loop (so
+ * many clients, each with one request under way) and an open one (requests come on time, whoever still waits), with
+ * back-pressure (requests that find the channel full are refused) and without (they wait). `--work N` microseconds per
+ * request, `--bytes N` per request, `--milliseconds N` per point. `--rows` prints a JSON document per point.
  */
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, u32 } from '@mk/libmk/interface/kinds';
@@ -14,14 +14,14 @@ import { known } from './common/known.ts';
 import { duration } from './common/times.ts';
 
 const MOST_BYTES = 16 << 10;
-/** Offered load in parts of the capacity; clients of the closed loop. */
+/** Offered load in parts of the capacity, and clients of the closed loop. */
 const LOADS = [0.25, 0.5, 0.75, 0.9, 1, 1.25, 1.5, 2];
 const CLIENTS = [1, 2, 4, 8, 16, 32];
-/** With back-pressure so many requests fit into the channel. */
+/** With back-pressure this many requests fit into the channel. */
 const WINDOW_REQUESTS = 16;
-/** How often requests that have become due are sent. */
+/** How often due requests are sent. */
 const LEAST_TICK_NS = 1e6;
-/** Iterations that are timed to know how long one takes. */
+/** Iterations timed to learn how long one takes. */
 const SAMPLE = 2_000_000;
 
 const Queue = defineInterface('queue', {
@@ -31,14 +31,14 @@ const Queue = defineInterface('queue', {
   stop: message({}),
 });
 
-/** A channel to the server; `refuses`: what finds it full is not sent. */
+/** A channel to the server; `refuses`: a request that finds it full is not sent. */
 interface Way {
   readonly refuses: boolean;
   isFull(): boolean;
   serve(): Promise<unknown>;
 }
 
-/** One point: what was offered and what came of it. Latencies count from the moment at which a request was due. */
+/** One point: the offered load and its results. Latencies count from when a request was due. */
 export interface QueueRow {
   readonly loop: 'open' | 'closed';
   readonly backpressure: boolean;
@@ -50,7 +50,7 @@ export interface QueueRow {
   readonly p50_ns: number;
   readonly p99_ns: number;
   readonly max_ns: number;
-  /** Requests that were due and not answered, when a request was due: mean and most. */
+  /** Requests due and unanswered, whenever a request was due: mean and maximum. */
   readonly queue_mean: number;
   readonly queue_most: number;
 }
@@ -97,7 +97,7 @@ async function server(mk: Mk): Promise<number> {
       mk.work(ns);
       return { value: burn(iterations) };
     },
-    // What is computed is told: a loop whose value nobody wants is left out by the compiler.
+    // The computed value is reported: a compiler removes a loop whose value nobody uses.
     spin: ({ iterations: count }: { readonly iterations: number }) => ({ value: burn(count) }),
     begin: (asked: { readonly iterations: number; readonly ns: number }) => {
       ({ iterations, ns } = asked);
@@ -111,7 +111,7 @@ async function server(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** As many turns of a loop as take so long on that core; none on virtual time, where `mk.work` says what it takes. */
+/** How many iterations of a loop take so long on that core; none on virtual time, where `mk.work` sets the duration. */
 async function iterationsFor(
   mk: Mk,
   server: { spin(input: { readonly iterations: number }): Promise<unknown> },
@@ -123,7 +123,7 @@ async function iterationsFor(
     return mk.now() - begun;
   };
   for (let n = 0; n < 3; n += 1) await timed(SAMPLE);
-  // The shortest of several is what the loop takes; the others have waited for a CPU as well.
+  // The shortest of several is the loop's own time; the others also waited for a CPU.
   const least = async (iterations: number): Promise<number> => {
     let ns = Infinity;
     for (let n = 0; n < 6; n += 1) ns = Math.min(ns, await timed(iterations));
@@ -182,7 +182,7 @@ class Count {
     return {
       ...about,
       offered_per_second: Math.round((1e9 * this.due) / forNs),
-      // Up to the last answer: who waited beyond the end was served, too.
+      // Up to the last answer: requests that waited beyond the end were served, too.
       done_per_second: Math.round((1e9 * sorted.length) / Math.max(forNs, this.lastNs - this.begunNs)),
       refused: this.refused,
       p50_ns: at(0.5),
@@ -194,7 +194,7 @@ class Count {
   }
 }
 
-/** Each client asks anew when it has its answer: more clients are a longer queue, and no more work done. */
+/** Each client asks again when it has its answer: more clients mean a longer queue, and no more work done. */
 async function closedLoop(mk: Mk, way: Way, clients: number, forNs: number): Promise<QueueRow> {
   const endNs = mk.now() + forNs;
   const count = new Count(mk);
@@ -206,7 +206,7 @@ async function closedLoop(mk: Mk, way: Way, clients: number, forNs: number): Pro
   return count.row(forNs, { loop: 'closed', backpressure: false, clients });
 }
 
-/** Requests come at their times, whether or not those before them were answered; the last are waited for. */
+/** Requests come on time, whether or not earlier ones were answered; the last are waited for. */
 async function openLoop(mk: Mk, way: Way, perSecond: number, forNs: number): Promise<QueueRow> {
   const begunNs = mk.now();
   const count = new Count(mk);

@@ -1,4 +1,4 @@
-/** A token goes round the cores, so many times; how long a round takes. `--rounds N`, `--bytes N`. */
+/** Passes a token round the cores so many times, and measures the rounds. `--rounds N`, `--bytes N`. */
 import { defineInterface, message } from '@mk/libmk/interface/interface';
 import { bool, bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -8,7 +8,7 @@ import { copiesOf, endOf } from './common/copies.ts';
 import { describeTimes, timesOf } from './common/times.ts';
 
 const MOST_BYTES = 32 << 10;
-/** `last`: the token does not come again. */
+/** `last`: the token does not return. */
 export const Ring = defineInterface('ring', { pass: message({ round: u32, last: bool, load: bytes(MOST_BYTES) }) });
 
 export const main = program({ name: 'ring', interfaces: [Ring] }, async (mk) => {

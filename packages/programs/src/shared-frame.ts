@@ -43,7 +43,7 @@ export const main = program(
   },
 );
 
-/** What an access comes to: its value, or PAGE_FAULT. Every other error is thrown. */
+/** An access's result: its value, or PAGE_FAULT. Throws every other error. */
 async function outcomeOf<T>(access: () => Promise<T>): Promise<T | 'PAGE_FAULT'> {
   try {
     return await access();
@@ -53,7 +53,7 @@ async function outcomeOf<T>(access: () => Promise<T>): Promise<T | 'PAGE_FAULT'>
   }
 }
 
-/** The cores on which something comes to what is expected; all do it at once. */
+/** The cores on which something has the expected result; all run it at once. */
 async function onEach(
   cores: readonly number[],
   run: (core: number) => Promise<unknown>,

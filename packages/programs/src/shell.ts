@@ -1,6 +1,6 @@
 /**
- * A shell on a core: spawns, lists, waits for and kills domains, looks at records and names. Its commands are its arguments, one a word;
- * without any it takes lines that are published to it (`mkctl run shell` sends what you type).
+ * A shell on a core: spawns, lists, waits for and kills domains, and reads records and names. Its commands are its
+ * arguments, one per word; without any it takes lines published to it (`mkctl run shell` sends what you type).
  */
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
@@ -119,7 +119,7 @@ async function interactive(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** Does what a line says; false when it says exit. A mistake is one line, and the shell goes on. */
+/** Runs a line; false when it says exit. A mistake is one line, and the shell goes on. */
 async function obey(mk: Mk, line: string): Promise<boolean> {
   const [name = '', ...words] = line.trim().split(/\s+/);
   if (name === 'exit') return false;

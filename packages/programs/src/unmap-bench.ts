@@ -1,7 +1,7 @@
 /**
- * How long an unmap takes that every core has to hear of: frames are mapped, read on so many of the cores, and unmapped.
- * `--rounds N` unmaps for each number of cores: 1, 2, 4, … or with `--step N` every N-th. `--rows` prints a JSON document for
- * each number, with the times of its last unmaps: for whoever draws it.
+ * How long an unmap takes that every core must hear of: frames are mapped, read on so many of the cores, and unmapped.
+ * `--rounds N` unmaps for each number of cores: 1, 2, 4, … or with `--step N` every N-th. `--rows` prints a JSON
+ * document per number, with the times of its last unmaps, for drawing.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -38,7 +38,7 @@ export const main = program(
 async function measured(mk: Mk, others: readonly number[], rounds: number) {
   const frame = await mk.memory.allocFrame(PAGE_BYTES);
   const samples: number[] = [];
-  // When each of the last was asked for and came back: their core knows what happened in between.
+  // When each of the last began and returned: their core knows what happened in between.
   const unmaps: (readonly [begun: number, ended: number])[] = [];
   for (let round = 0; round < rounds; round += 1) {
     const region = await mk.memory.map(frame);

@@ -24,9 +24,9 @@ import { containerName } from '../node/container-name.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
 
 /*
- * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, told what it is by environment variables
- * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own.
- * `mk-node health` asks the process on this host how it is, `mk-node health alive` whether it answers; for checks of containers.
+ * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, configured by environment variables
+ * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own. `mk-node
+ * health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container checks.
  */
 
 const SECRET_WAIT_MS = 30_000;
@@ -39,7 +39,7 @@ const COMMANDS: Readonly<Record<string, () => void | Promise<void>>> = {
 };
 
 async function become(role: NodeRole): Promise<void> {
-  // Until the kernel has its own handlers: process 1 of a container ignores signals that nobody handles.
+  // Until the kernel installs its own handlers: process 1 of a container ignores unhandled signals.
   const quit = (): never => process.exit(0);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, quit);
   const machine = role === 'skb' && variable(process.env, 'MK_MACHINE') !== '' ? await machineLoader() : () => '';
@@ -77,7 +77,7 @@ async function servePage(place: PagePlace, address: string, secret: string): Pro
   }
 }
 
-/** Descriptions are YAML or XML: their parsers are loaded only where a machine is named. */
+/** Descriptions are YAML or XML: their parsers are loaded only when a machine is named. */
 async function machineLoader(): Promise<NodeFacts['machine']> {
   const [{ machinesDirectory }, { loadMachine }, { forCores }] = await Promise.all([
     import('../boot/machine.ts'),
@@ -105,7 +105,7 @@ async function secretFor(role: NodeRole): Promise<string> {
   }
 }
 
-/** The first address of this host that other hosts can reach: IPv4 where there is one. */
+/** This host's first address that other hosts can reach: IPv4 where there is one. */
 function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const outward = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
@@ -113,7 +113,7 @@ function ownAddress(): string {
   return first?.address ?? '127.0.0.1';
 }
 
-/** The process's own certificate is good for asking itself. */
+/** The process's own certificate also serves for asking itself. */
 async function health(): Promise<void> {
   const address = formatAddress(healthAddress(process.env, ownAddress()));
   const { tls, metricsToken = '' } = oneLine(() => guards('any', process.env));
@@ -126,7 +126,7 @@ async function health(): Promise<void> {
   }
 }
 
-/** What is wrong with what the process was told is said in one line. */
+/** Reports a wrong setting of the process in one line. */
 function oneLine<T>(read: () => T): T {
   try {
     return read();

@@ -6,11 +6,11 @@ import { withCause } from '../supervisor/last-words.ts';
  * Boot: the SKB and all cores are started at once; the cores are told the SKB's address as soon as it listens; boot is
  * complete when the SKB says that every core is bound to every other one.
  *
- *   waiting_for_skb ──skb_listening──▶ joining ──mesh_complete──▶ complete
- *          └──────────────────────────────┴── a process failed or ended, deadline, interrupted ──▶ failed
+ *   waiting_for_skb ──skb_listening──▶ joining ──mesh_complete──▶ complete └──────────────────────────────┴── a process
+ *          failed or ended, deadline, interrupted ──▶ failed
  *
  *   BT1  nothing leaves `complete` or `failed`;
- *   BT2  `failed` names the process that is to blame and its last words.
+ *   BT2  `failed` names the process to blame and its last words.
  */
 
 export type BootEvent =
@@ -49,7 +49,7 @@ export interface BootProgress {
 
 export type BootState = 'waiting_for_skb' | 'joining' | 'complete' | 'failed';
 
-/** What boot makes of each thing that happens; performs nothing itself. */
+/** Boot's reaction to each event; performs nothing itself. */
 export class BootMachine {
   state: BootState = 'waiting_for_skb';
   private readonly listening = new Set<string>();
@@ -90,7 +90,7 @@ export class BootMachine {
     },
     registered: ({ process }) => {
       this.registered.add(process);
-      // A core alone has nobody to be bound to: the SKB hears of no link, and says of no mesh that it is complete.
+      // A lone core has nobody to be bound to: the SKB hears of no link, and reports no complete mesh.
       if (this.cores === 1) return this.complete(1, 0, 0);
       return this.report();
     },
@@ -153,12 +153,12 @@ export function coreName(core: CoreId): string {
   return `core-${core}`;
 }
 
-/** A process as it is named in sentences. */
+/** A process's name in sentences. */
 export function title(process: string): string {
   return process === SKB ? 'the SKB' : process.replace('-', ' ');
 }
 
-/** `PORT_IN_USE: host:port …` as the person can act on it; null for any other error. */
+/** `PORT_IN_USE: host:port …` in words that a person can act on; null for any other error. */
 function portInUse(error: string): string | null {
   const port = /^PORT_IN_USE: .*:(\d+) /.exec(error)?.[1];
   return port === undefined

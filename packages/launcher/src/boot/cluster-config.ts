@@ -9,17 +9,17 @@ import type { LogLevel } from '@mk/monitor-proto/log-events';
 export type LinkTransport = 'tcp' | 'unix';
 export const LINK_TRANSPORTS: readonly LinkTransport[] = ['tcp', 'unix'];
 
-/** Everything that a supervisor is told about the cluster that it shall run. Plain JSON: it travels to a daemon. */
+/** Everything that a supervisor is told about its cluster. Plain JSON: it travels to a daemon. */
 export interface ClusterConfig {
   readonly name: string;
   readonly cores: number;
-  /** What the person asked for: a shipped machine's name or a file. */
+  /** As given: a shipped machine's name or a file. */
   readonly machineName: string;
   /** The machine description as plain JSON. */
   readonly machine: unknown;
-  /** Wall nanoseconds for each modelled one; 0: the machine adds no delay. */
+  /** Wall nanoseconds per modelled one; 0: the machine adds no delay. */
   readonly timeScale: number;
-  /** Messages occupy their ends for what the machine says; absent: links are delayed by it instead. */
+  /** Messages occupy their ends for the machine's costs; absent: those delay links instead. */
   readonly occupancy?: boolean;
   readonly maxCores: number;
   readonly latencyNs: Nanos;
@@ -37,28 +37,28 @@ export interface ClusterConfig {
   readonly measure: boolean;
   /** What carries links; absent: Unix sockets where their names fit (decision 0160), else TCP. */
   readonly transport?: LinkTransport;
-  /** Folder of Unix sockets for links, which the session names; absent: they run over TCP. */
+  /** The session's folder of Unix sockets for links; absent: they run over TCP. */
   readonly socketDir?: string;
   /** What keeps dispatchers apart; absent: threads of their core’s process. */
   readonly isolation?: Isolation;
-  /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, and gone when the cluster ends. */
+  /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, until the cluster ends. */
   readonly dataDir?: string;
-  /** How long a client of the SKB may be silent before its locks go to others; absent: the default. */
+  /** How long a client of the SKB may be silent before its locks pass to others; absent: the default. */
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: by the number of cores. */
   readonly leaseMs?: number;
   /** Where the certificates come from; absent: no TLS. */
   readonly tls?: TlsPlan;
-  /** What /metrics and /healthz ask for; absent: nothing. */
+  /** The token for /metrics and /healthz; absent: none is asked for. */
   readonly metricsToken?: string;
 }
 
-/** What one process of the cluster speaks TLS with. */
+/** The TLS credentials of one process of the cluster. */
 interface Credentials {
   readonly tls?: TlsSettings;
 }
 
-/** What MK_SKB holds. The machine follows as a message: one of 200 packages is more than an environment takes. */
+/** The content of MK_SKB. The machine follows as a message: one of 200 packages is more than an environment takes. */
 export function skbEnvironment(config: ClusterConfig, listenPort: number, credentials: Credentials = {}): string {
   const { name, secret, listenHost, cores, maxCores, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
   return JSON.stringify({
@@ -85,7 +85,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number, creden
   });
 }
 
-/** What MK_CORE holds; `skb` is null while the SKB's address is not known. */
+/** The content of MK_CORE; `skb` is null while the SKB's address is unknown. */
 export function coreEnvironment(
   config: ClusterConfig,
   core: CoreId,

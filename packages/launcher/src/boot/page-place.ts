@@ -2,16 +2,16 @@ import { isIP } from 'node:net';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 
-/** Where the page listens, and under which names beside addresses it may be asked for. */
+/** Where the page listens, and the names beside addresses under which it may be requested. */
 export interface PagePlace {
-  /** An address of this host; loopback unless somebody says otherwise. */
+  /** An address of this host; loopback by default. */
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
   readonly names: readonly string[];
 }
 
-/** A page that is served. */
+/** A page being served. */
 export interface OpenPage {
   /** Without the token. */
   readonly url: string;
@@ -23,7 +23,7 @@ export type ServePage = (place: PagePlace, cluster: string) => Promise<OpenPage>
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** What the options `PREFIXhost`, `PREFIXport` and `ui-name` say of where the page listens. */
+/** Where the page listens, by the options `PREFIXhost`, `PREFIXport` and `ui-name`. */
 export function pagePlaceOf(args: Args, prefix: string): PagePlace {
   const text = (name: string): string | undefined => (args[name] === undefined ? undefined : String(args[name]));
   const host = text(`${prefix}host`) ?? '127.0.0.1';
@@ -34,7 +34,7 @@ export function pagePlaceOf(args: Args, prefix: string): PagePlace {
   return { host, port, names };
 }
 
-/** The page's address with which one may act: the token stands behind the #, which browsers keep to themselves. */
+/** The page's address with the right to act: the token follows the #, which browsers keep to themselves. */
 export function actingUrl(url: string, token: string): string {
   return `${url}#token=${token}`;
 }

@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** The folder of the bundles: the running program's own, links followed (npm links its commands). */
+/** The folder of the bundles: the running program's own, with links resolved (npm links its commands). */
 export function programDirectory(): string {
   return dirname(realpathSync(process.argv[1] ?? '.'));
 }

@@ -11,7 +11,7 @@ import { durationMs } from './values.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** Seed, time and kinds of faults, as `mkctl chaos` and `mk-launch chaos` take them. */
+/** Seed, time and kinds of faults, as options of `mkctl chaos` and `mk-launch chaos`. */
 export function chaosOptions(cli: Cli): void {
   cli
     .option('for', {
@@ -33,20 +33,20 @@ export function chaosOptions(cli: Cli): void {
     .option('print', { type: 'boolean', default: false, describe: 'print the plan, and do nothing' });
 }
 
-/** What the options say, for so many cores. */
+/** The options' chaos, for so many cores. */
 export function chaosOf(args: Args, seed: string, cores: number): ChaosOptions {
   const weights = args['weights'] === undefined ? {} : { weights: weightsOf(String(args['weights'])) };
   return { seed, cores, forNs: Math.round(durationMs('--for', String(args['for'] ?? '60s')) * 1e6), ...weights };
 }
 
-/** Where the results of a run go, and the plan that lies there already. */
+/** Where a run's results go, and the plan already there. */
 export interface ChaosPlace {
   readonly folder: string;
   readonly plan: string;
   readonly text: string;
 }
 
-/** Makes a folder that nothing lies in yet, unless one was named, and writes the plan into it. */
+/** Makes an empty folder, unless one was named, and writes the plan into it. */
 export function placeChaos(args: Args, chaos: ChaosOptions): ChaosPlace {
   const text = chaosPlan(chaos);
   const named = args['out'] === undefined ? null : resolve(String(args['out']));

@@ -9,10 +9,10 @@ export interface OptionModel {
   readonly choices: readonly string[];
 }
 
-/** A program or a command of it, as the tables declare it: what completion and man pages are made from. */
+/** A program or one of its commands, as the tables declare it: the source of completion and man pages. */
 export interface CommandModel {
   readonly name: string;
-  /** As yargs writes it: `link <a> <b>`. */
+  /** In yargs's form: `link <a> <b>`. */
   readonly usage: string;
   readonly describe: string;
   readonly options: readonly OptionModel[];
@@ -38,7 +38,7 @@ interface Module {
   readonly builder?: Builder;
 }
 
-/** Runs a configuration against a recorder in the place of yargs: what it declares is the model. */
+/** Runs a configuration against a recorder instead of yargs: what it declares is the model. */
 export function modelOf(name: string, configure: (cli: Cli) => unknown): CommandModel {
   return record(name, name, '', configure);
 }
@@ -54,7 +54,7 @@ function record(name: string, usage: string, describe: string, builder: Builder)
     if (spec.hidden !== true) options.push(optionOf(option, spec));
   };
   const addCommand = (words: string, what: string | false | undefined, inner: Builder): void => {
-    // `$0` is the program itself: what it takes, the program takes.
+    // `$0` is the program itself: it takes those options.
     if (words === '$0') declare(inner);
     else if (what !== false) commands.push(record(words.split(' ')[0] ?? words, words, what ?? '', inner));
   };

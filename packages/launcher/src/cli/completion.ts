@@ -10,7 +10,7 @@ interface Place {
   readonly command: CommandModel;
 }
 
-/** A completion script: commands, options, and the values that options are limited to; files where a value may be one. */
+/** A completion script: commands, options, and the values of limited options; files where a value may be one. */
 export function completionScript(shell: Shell, model: CommandModel): string {
   const places = placesIn('', model);
   return { bash, zsh, fish }[shell](model, places);
@@ -67,7 +67,7 @@ complete -o default -F _${name} ${program.name}
 `;
 }
 
-/** Functions that print what may stand at a place. */
+/** Functions that print what may follow at a place. */
 function bashTables(name: string, program: CommandModel, places: readonly Place[]): string {
   const table = (what: string, rows: readonly (readonly [at: string, words: string])[]): string => {
     const cases = rows
@@ -168,7 +168,10 @@ function oneLine(text: string): string {
   return text.replaceAll(/\s+/g, ' ').trim();
 }
 
-/** One word of any of the shells: fish takes \\' inside quotes, the others do not, so the apostrophe becomes a typographic one. */
+/**
+ * One word for any of the shells: fish takes \\' inside quotes, the others do not, so the apostrophe becomes a
+ * typographic one.
+ */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", '’')}'`;
 }

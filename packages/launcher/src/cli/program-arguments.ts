@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { editDistance } from '@mk/machine/nearest';
 import { UsageError } from './usage-error.ts';
 
-/** Options of `mk-launch sim run` that stand behind the program as well as before it, and whether they take a value. */
+/** Options of `mk-launch sim run` that may follow the program as well as precede it, and whether they take a value. */
 const SIM_OPTIONS: Readonly<Record<string, boolean>> = {
   cores: true,
   machine: true,
@@ -26,8 +26,9 @@ const SIM_OPTIONS: Readonly<Record<string, boolean>> = {
 const SWITCHES = new Set(['--detach', '--json', '--help', '-h', '--version']);
 
 /**
- * Tells the options of a program from those of the command that runs it: behind `mk-launch run PROGRAM` all are the program's;
- * behind `mk-launch sim run PROGRAM` those that the simulator does not know, and all behind `--`. They go behind a `--`.
+ * Separates a program's options from those of the command that runs it: after `mk-launch run PROGRAM` all are the
+ * program's; after `mk-launch sim run PROGRAM` those that the simulator does not know, and all after `--`. They move
+ * behind a `--`.
  */
 export function withProgramArguments(given: readonly string[]): readonly string[] {
   const argv = withLitmus(given);
@@ -53,7 +54,7 @@ function withLitmus(argv: readonly string[]): readonly string[] {
   return argv[word] === 'litmus' ? [...argv.slice(0, word), 'run', ...argv.slice(word)] : argv;
 }
 
-/** Where the command's word stands; behind the end: nowhere. */
+/** The index of the command's word; past the end: there is none. */
 function commandAt(argv: readonly string[]): number {
   return nextWord(argv, 0);
 }
@@ -91,7 +92,7 @@ function partOptions(words: readonly string[]): {
   return { own, others };
 }
 
-/** An option that is nearly one of the simulator's is a mistake rather than the program's. */
+/** An option that nearly matches one of the simulator's is a mistake rather than the program's. */
 function refuseMisspelt(name: string): void {
   const guess = Object.keys(SIM_OPTIONS).find((own) => name.length > 3 && editDistance(name, own) === 1);
   if (guess !== undefined)

@@ -14,7 +14,7 @@ import { VERSION } from '@mk/monitor-proto/version';
 /** The yargs type of an option table that commands extend. */
 export type Cli = Argv;
 
-/** A builder of yargs out of what declares something. A parser adds to itself, and only its type changes with each call. */
+/** A yargs builder from a declaring function. A parser adds to itself, and only its type changes with each call. */
 export function declaring(declare: (cli: Cli) => unknown): (cli: Cli) => Cli {
   return (cli) => {
     declare(cli);
@@ -23,8 +23,8 @@ export function declaring(declare: (cli: Cli) => unknown): (cli: Cli) => Cli {
 }
 
 /**
- * Parses arguments and runs the command that they name. Resolves to the exit status: the command's own, 2 for a mistake
- * in the arguments. Mistakes are one line on stderr; only a bug of ours prints a stack trace.
+ * Parses arguments and runs the command they name. Resolves with the exit status: the command's own, 2 for a mistake in
+ * the arguments. Mistakes are one line on stderr; only a bug of ours prints a stack trace.
  */
 export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: readonly string[]): Promise<number> {
   let status = 0;
@@ -35,7 +35,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .alias('help', 'h')
     .strict()
     .exitProcess(false)
-    .locale('en') // what is improved below is what yargs says in English
+    .locale('en') // the code below improves yargs's English messages
     .wrap(Math.min(110, process.stdout.columns ?? 100))
     .parserConfiguration({
       'boolean-negation': false,
@@ -46,7 +46,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .middleware((args) => unmarkDashedWords(args), true)
     .check((args) => refuseRepeats(args), true)
     .fail((message, error) => {
-      // yargs gives its own complaints as YErrors or as texts; everything else was thrown by a command.
+      // yargs reports its own complaints as YErrors or texts; a command threw everything else.
       if (error && error.name !== 'YError') throw error;
       throw new UsageError(improve(error?.message ?? message, argv, knownWords(cli)));
     });
@@ -59,12 +59,12 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
   return status;
 }
 
-/** Whether what the whole program takes is wanted: no part of it may be left out for speed. */
+/** Whether all options of the program are needed: none may be left out for speed. */
 export function asksForTables([word]: readonly string[]): boolean {
   return word === 'completion' || word === 'man';
 }
 
-/** What every program tells of itself beside `--help`, from the same declarations. */
+/** What every program shows beside `--help`, from the same declarations. */
 function withOwnTexts(name: string, configure: (cli: Cli) => Cli, cli: Cli): Cli {
   const model = (): CommandModel => modelOf(name, (recorder) => withOwnTexts(name, configure, configure(recorder)));
   const shell = declaring((sub) =>
@@ -97,7 +97,7 @@ export function asksForJson(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).includes('--json');
 }
 
-/** Says on stderr what went wrong, in one line, for machines as a JSON object; the exit status that it makes. */
+/** Prints an error on stderr, in one line or as a JSON object; returns the exit status. */
 export function report(name: string, error: unknown, json = false): number {
   const status = error instanceof CommandError ? error.exitCode : 2;
   const known = error instanceof UsageError || error instanceof CommandError || error instanceof ControlError;
@@ -117,7 +117,7 @@ function isOfFile(error: unknown): boolean {
   return codeOf(error) !== undefined && isRecord(error) && isText(error['path']) && isText(error['syscall']);
 }
 
-/** yargs makes a list of an option that is given twice; where one value is wanted that is a mistake. */
+/** yargs makes a list of a repeated option; where one value is wanted that is a mistake. */
 function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   for (const [name, value] of Object.entries(args)) {
     if (Array.isArray(value) && name !== '_' && !LIST_ARGUMENTS.includes(name)) {
@@ -135,7 +135,7 @@ interface Words {
   readonly commands: readonly string[];
 }
 
-/** What could have been meant: yargs knows it, and does not say so in its types. */
+/** Words that may have been meant: yargs knows them, but its types do not say so. */
 function knownWords(cli: Argv): Words {
   const inner = cli as unknown as {
     getOptions(): { key: Record<string, unknown> };
@@ -168,7 +168,7 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
 function explainUnknown(unknown: readonly string[], argv: readonly string[], { options, commands }: Words): string {
   const optionOf = (part: string): string | null =>
     part.startsWith('-') ? known(part.replace(/^--?/, '').split('=')[0]) : null;
-  // yargs names both spellings of an option; the one that was typed is the one to show.
+  // yargs names both spellings of an option; show the typed one.
   const typed = unknown.filter((word) => argv.some((part) => part === word || optionOf(part) === word));
   return (typed.length > 0 ? typed : unknown)
     .map((word) => {

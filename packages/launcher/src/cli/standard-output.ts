@@ -3,14 +3,15 @@ import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 
 /*
- * What a program does when its standard output goes away. A closed pipe (`mkctl logs | head -1`) is how a reader says that it
- * has enough: the program ends quietly, with 0. Output that cannot be written (a full disk) is said once on stderr, and the
- * program ends with 1. One that looks after a cluster goes on in both cases and ends it in order (`afterOutput`).
+ * What a program does when its standard output goes away. A closed pipe (`mkctl logs | head -1`) means that the reader
+ * has enough: the program ends quietly, with 0. Unwritable output (a full disk) is reported once on stderr, and the
+ * program ends with 1. A program that looks after a cluster carries on in both cases and ends it in order
+ * (`afterOutput`).
  */
 
 const OUTPUT = 1;
 
-/** What the errors of a write mean to a person. */
+/** What write errors mean to a person. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the device',
   EDQUOT: 'the disk quota is used up',
@@ -24,11 +25,11 @@ let readerGone: (() => void) | null = null;
 let keepsRunning = false;
 let lost = false;
 
-/** Watches standard output for the rest of this process; errors of standard error have nowhere to be said. */
+/** Watches standard output for the rest of this process; errors of standard error cannot be reported. */
 export function guardStandardOutput(program: string): void {
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => outputFailed(program, error));
-  // Node's stream for files drops what a write leaves over, and tells of an error only after the next turn.
+  // Node's stream for files drops the rest of a partial write, and reports an error only after the next turn.
   if (isFile()) process.stdout.write = wholeWrites(program);
 }
 

@@ -2,7 +2,7 @@ import picocolors from 'picocolors';
 
 /** Where a command writes: what people see on a terminal, and what machines read. */
 export interface Terminal {
-  /** Stdout is a terminal that a person looks at: colour and progress make sense. */
+  /** Stdout is a terminal with a person: colour and progress make sense. */
   readonly interactive: boolean;
   readonly columns: number;
   readonly colour: ReturnType<typeof picocolors.createColors>;
@@ -10,7 +10,7 @@ export interface Terminal {
   error(text: string): void;
 }
 
-/** The terminal of this process. `NO_COLOR` and `TERM=dumb` switch colour off. */
+/** This process's terminal. `NO_COLOR` and `TERM=dumb` switch colour off. */
 export function processTerminal(): Terminal {
   const tty = process.stdout.isTTY === true;
   const plain = (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb';

@@ -1,9 +1,9 @@
-/** A mistake of the person at the keyboard: one line that says what to do; exit status 2, no stack trace. */
+/** A mistake by the person at the keyboard: one line that says what to do; exit status 2, no stack trace. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** A command that was well formed and failed: one line, and its exit status. */
+/** A well-formed command that failed: one line, and its exit status. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 

@@ -1,4 +1,4 @@
-/** The variables that name the same as the options of TLS, for mkctl and mk-node. */
+/** The variables that mirror the TLS options, for mkctl and mk-node. */
 export const TLS_VARIABLES = {
   MK_TLS_DIR: {
     otherwise: '',
@@ -13,7 +13,7 @@ export const TLS_VARIABLES = {
   },
 } as const;
 
-/** The variables that mk-launch and mkctl read: what each means and what it is when it is absent. */
+/** The variables that mk-launch and mkctl read: their meanings and defaults. */
 export const CLIENT_VARIABLES = {
   MK_STATE_DIR: {
     otherwise: '',

@@ -26,7 +26,7 @@ export interface LinkFaultAnswers {
   readonly faults: readonly ActiveRule[];
 }
 
-/** Of a core: what its kernel's verbs promise, and what is only known from outside. */
+/** A core's: what its kernel's verbs promise, and what only outsiders know. */
 export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers, ProcessAnswers {
   readonly cap_retype: { readonly address: number };
   readonly cap_revoke: { readonly cores: number; readonly messages: number };
@@ -67,7 +67,7 @@ export interface ProcessRow {
   readonly how: string;
 }
 
-/** What a heal did: the rules that ended, the processes that were woken, and who could not be told. */
+/** What a heal did: the rules that ended, the processes that woke, and who could not be told. */
 export interface Healed {
   readonly healed: readonly string[];
   readonly woken: readonly string[];

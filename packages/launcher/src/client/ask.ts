@@ -3,8 +3,9 @@ import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { Answers } from './answers.ts';
 
 /**
- * Asks a process of one kind; answers what that kind's verb answers. Both ends are compiled against the same rows (`Answers`), and a process of
- * another version would not have joined: the form of an answer is not looked at again. Throws a ControlError.
+ * Calls a verb of one kind of process; resolves with that verb's answer. Both ends are compiled against the same rows
+ * (`Answers`), and a process of another version would not have joined, so the answer's form is not checked again.
+ * Rejects with a ControlError.
  */
 export function askProcess<K extends keyof Answers, V extends string>(
   _kind: K,

@@ -11,22 +11,24 @@ type Snapshot = CoreSnapshot & { readonly busy: boolean };
 export interface AuditReport {
   readonly cores: number;
   readonly capabilities: number;
-  /** Two rounds of snapshots were alike and nothing was under way: what the audit says is so. */
+  /** Two rounds of snapshots were equal and nothing was under way: the audit is conclusive. */
   readonly quiet: boolean;
   readonly violations: readonly Violation[];
   /** Cores that could not be asked: what they hold is not checked. */
   readonly absent: readonly AbsentCore[];
   /** Losses explained by a core that is absent or has restarted: no live core is at fault. */
   readonly losses: readonly Loss[];
-  /** The cores that have lived before, and the life that each leads now. */
+  /** The restarted cores, and their present lives. */
   readonly reborn: readonly { readonly core: number; readonly incarnation: number }[];
 }
 
 const QUIET_WITHIN_MS = 20_000;
-/** A core that takes a snapshot answers at once. */
+/** A core takes a snapshot and answers at once. */
 const ANSWER_MS = 5000;
 
-/** Takes snapshots of all cores until two in a row are alike and nothing is under way, then audits those that answer. */
+/**
+ * Takes snapshots of all cores until two in a row are equal and nothing is under way, then audits those that answer.
+ */
 export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS): Promise<AuditReport> {
   const pause: { busy: readonly number[] } = { busy: [] };
   const look = (): Promise<AuditReport> => auditWhenQuiet(cluster, withinMs, pause);
@@ -98,12 +100,15 @@ export function describeAudit(report: AuditReport): readonly string[] {
   ];
 }
 
-/** Every core was there, nothing moved, nothing is wrong. What a crash took with it is told, and is no fault of those who live. */
+/**
+ * Every core was there, nothing moved, nothing is wrong. What a crash took along is reported, and is no survivor's
+ * fault.
+ */
 export function isSoundAudit({ quiet, violations, absent }: AuditReport): boolean {
   return quiet && violations.length === 0 && absent.length === 0;
 }
 
-/** The snapshots of those that answer; the others are noted. A core that was absent once is not asked again. */
+/** The snapshots of those that answer; notes the others. An absent core is not asked again. */
 async function snapshotsOf(
   cluster: Cores,
   cores: readonly number[],

@@ -5,7 +5,7 @@ import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
 
 export interface ChurnRequest {
   readonly seconds: number;
-  /** At most so many for each domain. */
+  /** At most so many per domain. */
   readonly operations: number;
   readonly seed: number;
   /** Domains on each core. */
@@ -18,21 +18,21 @@ export interface ChurnReport {
   readonly ok: number;
   readonly seconds: number;
   readonly errors: Readonly<Record<string, number>>;
-  /** What the oracles object to. */
+  /** The oracles' objections. */
   readonly wrong: readonly string[];
-  /** Cores that went away meanwhile, or did not answer: what their domains did is not known. */
+  /** Cores that left or did not answer: what their domains did is unknown. */
   readonly lost: readonly AbsentCore[];
 }
 export type AuditedChurn = ChurnReport & { readonly audit: AuditReport };
 
 /** Memory of each domain, bytes. */
 const MEMORY = 4 << 20;
-/** After its time a churn ends the operations that it has begun: a few deadlines, on a busy host. */
+/** After its time a churn finishes the operations in progress: a few deadlines, on a busy host. */
 const PATIENCE_S = 30;
 
 /**
  * Random capability operations of new domains on these cores, with an oracle beside each. A core that crashes or hangs
- * meanwhile takes its own domains out, and nothing else: the others go on, and the report names it.
+ * meanwhile only loses its own domains: the others continue, and the report names it.
  */
 export async function churn(
   cluster: Cores,
@@ -67,7 +67,7 @@ export async function churnAndAudit(
   return { ...report, audit: await audit(cluster) };
 }
 
-/** The oracle found nothing wrong, and the audit neither; a core that somebody has crashed is no fault of the others. */
+/** Neither the oracles nor the audit found anything wrong; a core that somebody crashed is no fault of the others. */
 export function isSound({ wrong, audit: found }: AuditedChurn): boolean {
   return wrong.length === 0 && found.quiet && found.violations.length === 0;
 }
@@ -85,7 +85,7 @@ export function describeChurn(report: ChurnReport): readonly string[] {
   ];
 }
 
-/** The same, and what the audit found. */
+/** Like `describeChurn`, with the audit's findings. */
 export function describeAuditedChurn(report: AuditedChurn): readonly string[] {
   return [...describeChurn(report), ...describeAudit(report.audit)];
 }

@@ -27,13 +27,13 @@ import { asksForTls, type CredentialPlace, placeInEnvironment } from '@mk/libmk/
 import { readCredentials } from '../tls/read-credentials.ts';
 import { WaitTeller } from './wait-teller.ts';
 
-/** A process that does not answer about faults within this is named. */
+/** A process that does not answer about faults within this time is named. */
 const TELL_MS = 3000;
 
 /** No such cluster runs here. */
 export class NoClusterError extends CommandError {}
 
-/** How the person says which cluster is meant. */
+/** Which cluster the person means. */
 export interface TargetOptions {
   readonly cluster?: string | undefined;
   readonly skb?: string | undefined;
@@ -42,11 +42,11 @@ export interface TargetOptions {
   readonly tls?: CredentialPlace | undefined;
 }
 
-/** A cluster as mkctl reaches it: through the state directory of this host, or by the SKB's address and the secret. */
+/** A cluster as mkctl reaches it: through this host's state directory, or by the SKB's address and the secret. */
 export class ClusterClient {
   private constructor(
     readonly name: string,
-    /** What its processes ask for. */
+    /** What its processes require. */
     readonly access: Access,
     private readonly skbAddress: string,
     /** Null when the cluster was not started by mk-launch on this host. */
@@ -109,7 +109,7 @@ export class ClusterClient {
     return this.ask('core', `core ${core}`, await this.addressOf(core), verb, args, options);
   }
 
-  /** Asks the supervisor; a CommandError when there is none. */
+  /** Calls a verb of the supervisor; a CommandError when there is none. */
   async supervisor<V extends string>(
     verb: V,
     args: object = {},
@@ -129,7 +129,7 @@ export class ClusterClient {
     return this.ask('supervisor', 'the supervisor', record.supervisor.address, verb, args, options);
   }
 
-  /** From now on says whom it waits for, when an answer takes its time. */
+  /** From now on says whom it waits for when an answer takes long. */
   tellWaits(say: (text: string) => void): void {
     this.waits = new WaitTeller(this.access, say);
   }
@@ -150,12 +150,12 @@ export class ClusterClient {
       : this.waits.during(who, address, whatOf(verb, args), call);
   }
 
-  /** Does something that is no request to one process, and says what it waits for, when it takes its time. */
+  /** Does something other than a request to one process, and says what it waits for when it takes long. */
   waiting<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
     return this.waits === null ? call() : this.waits.until(describe, call);
   }
 
-  /** Something that is asked of the SKB over a client's link. */
+  /** A request to the SKB over a client's link. */
   duringSkb<T>(what: string, call: () => Promise<T>): Promise<T> {
     return this.waits === null ? call() : this.waits.during('the SKB', this.skbAddress, what, call);
   }
@@ -166,7 +166,7 @@ export class ClusterClient {
     return this.waits === null ? call() : this.waits.during(title(process), address, path, call);
   }
 
-  /** What proves to the page's server that its reader may act; hex. */
+  /** Proves to the page's server that its reader may act; hex. */
   get controlToken(): string {
     return this.access.token;
   }
@@ -179,7 +179,7 @@ export class ClusterClient {
     return this.skb('cores');
   }
 
-  /** Cores that were started here and do not run, or hang; nothing is known of a cluster that was started elsewhere. */
+  /** Cores that were started here and have ended or hang; nothing is known of a cluster started elsewhere. */
   async absent(): Promise<readonly AbsentCore[]> {
     if (!this.supervised) return [];
     return (await this.supervisor('ps')).flatMap(({ name, state, how }) => {
@@ -204,7 +204,7 @@ export class ClusterClient {
     return shownCertificates(await this.endpoints(), this.access);
   }
 
-  /** Puts a fault in force; the processes that could not be told. */
+  /** Puts a fault in force; resolves with the processes that could not be told. */
   async addFault(rule: FaultRule): Promise<readonly FaultTarget[]> {
     if (this.supervised) return (await this.supervisor('fault_add', { rule })).missing;
     const members = await this.faulted();
@@ -262,14 +262,14 @@ export class ClusterClient {
   }
 }
 
-/** A request in a word or two: its verb, and what of the cluster it is about. */
+/** A request in a word or two: its verb, and its subject. */
 function whatOf(verb: string, args: object): string {
   const { core, target }: { readonly core?: unknown; readonly target?: unknown } = args;
   const about = typeof core === 'number' ? ` core ${core}` : typeof target === 'number' ? ` core ${target}` : '';
   return `${verb.replaceAll('_', ' ')}${about}`;
 }
 
-/** Turns an error of a call into one line that says who gave it. */
+/** Turns a call's error into one line that says whose it is. */
 async function named<T>(who: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -301,7 +301,7 @@ function direct<T>(
   );
 }
 
-/** What the options say, and the environment where they say nothing; null: the cluster is spoken to without TLS. */
+/** The TLS credentials from the options, else from the environment; null: no TLS. */
 function clientCredentials(given: CredentialPlace, env: NodeJS.ProcessEnv): TlsSettings | null {
   const place = { ...placeInEnvironment(env), ...definedOf(given) };
   // In a container lies what its process needs, and that may ask as well.

@@ -3,12 +3,12 @@ import type { OctopusNotification, OctopusRequest } from '@mk/monitor-proto/octo
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import type { CoreAnswers } from './answers.ts';
 
-/** Asks one core a verb of its control port. */
+/** Calls a verb of one core's control port. */
 export type AskCore = <V extends keyof CoreAnswers>(verb: V, args: object) => Promise<AnswerOf<CoreAnswers, V>>;
 
 /**
  * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For
- * one-shot triggers; watches and subscriptions want a client of their own.
+ * one-shot triggers; watches and subscriptions need their own client.
  */
 export function octopusOfCore(ask: AskCore): OctopusTransport {
   const listeners = new Set<(notification: OctopusNotification) => void>();

@@ -6,28 +6,28 @@ import { coresUp as upAmong } from '@mk/libmk/io/core-row';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { AskCores } from '@mk/libmk/io/domains';
 
-/** A core that belongs to the cluster and cannot be asked, and why. */
+/** A core of the cluster that cannot be asked, and why. */
 export interface AbsentCore {
   readonly core: CoreId;
   readonly why: string;
 }
 
-/** What looks at or works on the cores needs of a cluster: one that mkctl reaches, one of this process, a simulated one. */
+/** What cores' observers and users need of a cluster: one that mkctl reaches, one of this process, a simulated one. */
 export interface Cores extends AskCores {
-  /** Asks a core to do a verb of its control port. */
+  /** Calls a verb of a core's control port. */
   core<V extends string>(
     core: CoreId,
     verb: V,
     args?: object,
     options?: CallOptions,
   ): Promise<AnswerOf<Answers['core'], V>>;
-  /** Cores that were started and do not run, or hang, where somebody knows of them. */
+  /** Cores that were started and have ended or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
-  /** Does something that may take its time; `describe` says for whom it waits, when somebody wants to know. */
+  /** Does something that may take long; `describe` says whom it waits for, on request. */
   waiting?<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T>;
 }
 
-/** Each core's answer, or why there is none: one that does not answer holds up nobody. */
+/** Each core's answer, or why there is none: a silent one holds up nobody. */
 export interface EachAnswer<T> {
   readonly answers: readonly { readonly core: CoreId; readonly value: T }[];
   readonly absent: readonly AbsentCore[];
@@ -41,7 +41,7 @@ export async function coresUp(cluster: Cores): Promise<readonly number[]> {
   return upAmong(await cluster.cores());
 }
 
-/** The cores that have lived before: what an earlier life held is gone. */
+/** The restarted cores: what an earlier life held is gone. */
 export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
   const first = rows.reduce((least, { incarnation }) => Math.min(least, incarnation), Infinity);
   return rows
@@ -64,7 +64,7 @@ export async function askCores<T>(cores: readonly number[], ask: (core: CoreId) 
   return { answers: answers.sort(byCore), absent: absent.sort(byCore) };
 }
 
-/** A process's state as a reason for its absence; none when it runs. */
+/** Why a process's state makes it absent; empty when it runs. */
 export function absentBy(core: CoreId, state: string, how: string): readonly AbsentCore[] {
   if (state === 'hung') return [{ core, why: 'it hangs' }];
   return state === 'ended' ? [{ core, why: `its process has ended (${how})` }] : [];

@@ -4,10 +4,10 @@ import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { ControlError } from '@mk/libmk/io/control-call';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** A process by the name that people know: a core's number, or `skb`. */
+/** A process by the name that people use: a core's number, or `skb`. */
 export type FaultTarget = number | string;
 
-/** What a fan-out brought: the answers, and who gave none. */
+/** The result of a fan-out: the answers, and who gave none. */
 export interface FaultAnswers<Value> {
   readonly values: readonly Value[];
   readonly missing: readonly FaultTarget[];
@@ -33,7 +33,7 @@ export async function askTargets<Target extends { readonly peer: PeerId }, Value
   return { values, missing: missing.sort((a, b) => a - b).map(peerName) };
 }
 
-/** A rule about a core that there is not would do nothing. */
+/** Refuses a rule about an unknown core, which would do nothing. */
 export function refuseUnknownCores(rule: FaultRule, isKnown: (core: CoreId) => boolean): void {
   const unknown = peersOfRule(rule).find((peer) => isCore(peer) && !isKnown(peer));
   if (unknown !== undefined) throw new CommandError(`there is no core ${unknown}; mkctl ps lists the cores`);

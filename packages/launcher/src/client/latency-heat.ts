@@ -13,7 +13,10 @@ const SHADES = ['·', '░', '▒', '▓', '█'] as const;
 /** From fast to slow, of the 256 colours of a terminal. */
 const HEAT = [22, 28, 34, 106, 142, 178, 208, 202, 196, 160] as const;
 
-/** The matrix in shades, two columns a cell: rows ping, columns answer. Steps are equal factors between the fastest and the slowest. */
+/**
+ * The matrix in shades, two columns per cell: rows ping, columns answer. Steps are equal factors between the fastest
+ * and the slowest.
+ */
 export function heatText(
   rows: readonly RttRow[],
   { interactive, colour }: Pick<Terminal, 'interactive' | 'colour'>,

@@ -10,7 +10,7 @@ export function matrixText(rows: readonly RttRow[]): string {
   return table(cores, new Map(rows.map(({ from, to, min }) => [`${from} ${to}`, min])), '·');
 }
 
-/** The same by package: the median over all pairs of cores; the diagonal is within a package. */
+/** By package: the median over all pairs of cores; the diagonal is within a package. */
 export function packageMatrixText(rows: readonly RttRow[], packageOf: (core: CoreId) => number): string {
   const groups = new Map<string, number[]>();
   for (const { from, to, min } of rows) {

@@ -3,7 +3,7 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';
 import { formatDuration } from '@mk/machine/duration';
 
-/** The round trips of all pairs that stand in one relation. */
+/** The round trips of all pairs in one relation. */
 export interface RelationSummary {
   readonly relation: string;
   readonly pairs: number;

@@ -7,8 +7,8 @@ export interface MetricsPage {
 }
 
 /**
- * One page out of many: each family's HELP and TYPE once, its samples together, each with the label `process` so that
- * two processes' samples of one name stay apart.
+ * Merges pages: each family's HELP and TYPE once, its samples together, each labelled with `process` so that two
+ * processes' samples stay apart.
  */
 export function mergeMetrics(pages: readonly MetricsPage[]): string {
   const families = new Map<string, { head: string[]; samples: string[] }>();
@@ -42,7 +42,7 @@ function labelled(sample: string, process: string): string {
 export interface MetricSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Null: NaN or infinite, which JSON has no word for. */
+  /** Null: NaN or infinite, which JSON cannot express. */
   readonly value: number | null;
 }
 

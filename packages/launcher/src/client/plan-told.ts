@@ -1,7 +1,7 @@
-/** What a plan that runs in a cluster has said since somebody last asked; `status` null: it is not over. */
+/** What a plan running in a cluster has said since the last request; `status` null: it is not over. */
 export interface PlanTold {
   readonly lines: readonly string[];
-  /** So many lines have been said up to now. */
+  /** Lines said so far. */
   readonly next: number;
   readonly status: 0 | 1 | 2 | null;
 }

@@ -7,7 +7,7 @@ import type { ProcessRow } from './answers.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { type Access, fetchText } from '@mk/libmk/io/control-call';
 
-/** A process that should be there, and how it is. */
+/** A process that should be there, and its state. */
 export interface Attendance {
   /** `skb`, `core-3`, `supervisor`. */
   readonly process: string;
@@ -23,12 +23,12 @@ export interface Attendance {
 
 type Expected = Pick<Attendance, 'process' | 'address' | 'state' | 'reason'>;
 
-/** One that has not answered within this hangs, or has no CPU: both are worth being told. */
+/** A process that has not answered within this time hangs or has no CPU: both are worth reporting. */
 const ANSWER_MS = 3000;
 
 /**
- * Everybody who should be there: the SKB, every core that was ever started and, where there is one, the supervisor. Each that
- * should answer is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
+ * Everybody who should be there: the SKB, every core that was ever started and, where there is one, the supervisor.
+ * Each is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
  */
 export async function roster(cluster: ClusterClient): Promise<readonly Attendance[]> {
   return Promise.all((await expected(cluster)).map((who) => ask(who, cluster.access)));
@@ -48,7 +48,7 @@ function ofSupervisor({ name, state, address, how }: ProcessRow): Expected {
   return { ...base, state: state === 'running' ? 'running' : 'starting', reason: null };
 }
 
-/** A cluster whose supervisor is gone: what it wrote down last is who should be there. */
+/** A cluster whose supervisor is gone: its last record says who should be there. */
 function orphans({ record, name }: ClusterClient): readonly Expected[] {
   const processes = known(record).processes.map((process): Expected => {
     const runs = isRunning(process);
@@ -81,7 +81,7 @@ async function ask(who: Expected, access: Access): Promise<Attendance> {
   }
 }
 
-/** Why a process says of itself that it is not well. */
+/** Why a process calls itself unwell. */
 function reasonOf(detail: Readonly<Record<string, unknown>>): string {
   const { core, members, expected: wanted, journal } = detail;
   if (core !== 'skb') return 'is not bound to every other member yet, or no longer';

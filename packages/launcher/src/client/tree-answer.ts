@@ -1,7 +1,7 @@
 import type { TreeNode } from '@mk/skb/topology/multicast-tree';
 import type { SkbAnswers } from '@mk/skb/control/verb-answers';
 
-/** The tree that the SKB's verb `tree` answers with form json. */
+/** The tree in the answer of the SKB's verb `tree` with form json. */
 export function treeIn(answer: SkbAnswers['tree']): TreeNode {
   if (typeof answer === 'string') throw new Error('the SKB answered with a drawing; ask for form json');
   return answer;

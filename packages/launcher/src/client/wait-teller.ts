@@ -3,9 +3,9 @@ import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
 import type { Access } from '@mk/libmk/io/control-call';
 import { askProcess } from './ask.ts';
 
-/** What has not come yet: the answer of a process, or whatever else is waited for. */
+/** A pending answer, or whatever else is waited for. */
 interface Pending {
-  /** `core 3`, `the SKB`, `the supervisor`; a wait of another kind is told by its own text. */
+  /** `core 3`, `the SKB`, `the supervisor`; other waits are told by their own text. */
   readonly who: string;
   readonly address: string;
   readonly what: string;
@@ -14,14 +14,14 @@ interface Pending {
 }
 
 /**
- * Nobody is left in the dark for longer than two seconds after the command began: this much of its life, but at least so much of
- * the wait, and what the processes take to say whom they wait for.
+ * Nobody is left in the dark for more than two seconds after the command began: this much of its life, at least so much
+ * of the wait, and the time that processes take to say whom they wait for.
  */
 const FIRST_MS = 1000;
 const LEAST_MS = 500;
 const AGAIN_MS = 2000;
 const PROBE = { timeoutMs: 500 } as const;
-/** A peer that was not heard for so long, and owes an acknowledgement, is why a core waits. */
+/** A peer that owes an acknowledgement and was silent for so long is why a core waits. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;
 const SUPERVISOR = 'the supervisor';
@@ -29,8 +29,8 @@ const SUPERVISOR = 'the supervisor';
 const NOT_JOINED = ['starting', 'listening'];
 
 /**
- * Tells whom a command waits for, within two seconds and whenever that changes: a process that does not answer at all, or
- * one that answers and waits for others itself.
+ * Tells whom a command waits for, within two seconds and whenever that changes: a process that does not answer at all,
+ * or one that answers and waits for others itself.
  */
 export class WaitTeller {
   private readonly pending = new Set<Pending>();
@@ -42,12 +42,12 @@ export class WaitTeller {
     private readonly say: (text: string) => void,
   ) {}
 
-  /** The call's own outcome; told of while it lasts. */
+  /** The call's own outcome; reported while it lasts. */
   during<T>(who: string, address: string, what: string, call: () => Promise<T>): Promise<T> {
     return this.telling({ who, address, what, startedAt: performance.now() }, call);
   }
 
-  /** The same for what is no request to one process: `describe` says what it waits for just now, and may ask. */
+  /** Like `during`, for other waits: `describe` says what it currently waits for, and may ask. */
   until<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
     return this.telling({ who: '', address: '', what: '', startedAt: performance.now(), describe }, call);
   }
@@ -79,7 +79,7 @@ export class WaitTeller {
     const late = [...this.pending].filter(({ startedAt }) => now - startedAt >= LEAST_MS - 50);
     const own = late.flatMap(({ describe }) => (describe === undefined ? [] : [describe]));
     const requests = late.filter(({ describe }) => describe === undefined);
-    // A supervisor does several things at once; of cores and the SKB the last request stands for all.
+    // A supervisor does several things at once; for cores and the SKB the latest request represents all.
     const byProcess = new Map(requests.map((entry) => [keyOf(entry), entry]));
     const [told, states] = await Promise.all([
       Promise.all(own.map(async (describe) => describe())),
@@ -87,14 +87,16 @@ export class WaitTeller {
     ]);
     this.timer = null;
     if (this.pending.size === 0) return;
-    // What the command itself says it waits for tells more than which request is on its way for that.
+    // The command's own account says more than which request is pending for it.
     const text = told.length > 0 ? [...new Set(told)].join('; ') : describeWaits(states);
     if (text !== '' && text !== this.last) this.say(`waiting for ${text}`);
     this.last = text;
     this.schedule(AGAIN_MS);
   }
 
-  /** The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name. */
+  /**
+   * The cores that a process says it waits for: a core by its links, the supervisor by its processes, the SKB by name.
+   */
   private async silentBy(who: string, address: string): Promise<readonly number[]> {
     const { access } = this;
     if (who === SUPERVISOR) {
@@ -123,7 +125,7 @@ function keyOf({ who, what }: Pending): string {
   return who === SUPERVISOR ? `${who} ${what}` : who;
 }
 
-/** Whom one process waits for itself; null: it does not answer. */
+/** Whom one process waits for; null: it does not answer. */
 interface WaitState {
   readonly who: string;
   readonly what: string;

@@ -61,7 +61,7 @@ export const BENCH_UNMAP: CtlCommand = {
         const before = await context.cluster.core(home, 'unmap_plan', { plan: kind });
         const came = await rowsOf(context, 'unmap-bench', ['--rows', '--rounds', count, '--step', step]);
         const after = await context.cluster.core(home, 'unmap_plan', {});
-        // What others did before is no part of it; of very many rounds the core remembers the last.
+        // Earlier rounds do not count; of very many rounds the core remembers only the latest.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
         curves.push(unmapCurve(kind, came.rows, last));
         status = Math.max(status, came.status);
@@ -143,7 +143,7 @@ export const BENCH_DISRUPTION: CtlCommand = {
     if (status !== 0) return status;
     const after = await context.cluster.core(home, 'unmap_plan', {});
     const told = known(rows[0], 'a line of the program');
-    // The first core unmaps and has no part in the rows, but in the round.
+    // The first core unmaps: it is not in the rows, but in the round.
     const asked = [...new Set(after.last.slice(before.rounds - after.rounds).map(({ cores }) => cores - 1))];
     if (context.json) printJson(context, { ...told, asked });
     else context.terminal.out(disruptionText(told, asked));
@@ -167,14 +167,14 @@ function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: re
   ].join('\n');
 }
 
-/** Runs a program on all cores that prints JSON documents, a line each. */
+/** Runs a program on all cores that prints JSON documents, one per line. */
 async function rowsOf<P extends keyof BenchLines>(context: CtlContext, name: P, words: readonly string[]) {
   const rows: BenchLines[P][] = [];
   const status = await follow(context, name, words, (text) => rows.push(benchLine(name, text)) > 0);
   return { status, rows };
 }
 
-/** `take` says whether it took a line; the others are printed. */
+/** `take` returns whether it took a line; the others are printed. */
 async function follow(context: CtlContext, name: string, args: readonly string[], take: (text: string) => boolean) {
   const cores = await coresUp(context.cluster);
   const request = { program: await programNamed(name), cores, on: cores.slice(0, 1), args };

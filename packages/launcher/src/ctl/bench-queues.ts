@@ -82,7 +82,7 @@ async function pairOf({ cluster, args }: CtlContext): Promise<readonly [number, 
   return [client, server];
 }
 
-/** The most memory that processes had since somebody last asked. */
+/** The most memory that processes had since the last call. */
 class MemoryWatch {
   private most: (number | null)[];
   private stopped = false;
@@ -92,7 +92,7 @@ class MemoryWatch {
     private readonly cores: readonly number[],
   ) {
     this.most = cores.map(() => null);
-    this.look().catch(() => undefined); // then memory is not told
+    this.look().catch(() => undefined); // then memory is not shown
   }
 
   take(): readonly (number | null)[] {

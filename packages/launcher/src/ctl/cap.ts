@@ -21,7 +21,7 @@ const MAX_ADDRESS = 2 ** 32 - 1;
 /** A call may wait for two deadlines: its monitor's and its library's. */
 const PATIENCE = { timeoutMs: 40_000 };
 
-/** Acting for a domain through its own system calls: what a program on that core could do, and nothing else. */
+/** Acts for a domain through its own system calls: what a program on that core could do, and nothing else. */
 export const CAP: readonly CtlCommand[] = [
   {
     command: 'cap domain <core>',
@@ -173,7 +173,7 @@ function forDomain(
   };
 }
 
-/** What takes one address; a system call of its own, or a verb of the core. */
+/** A command with one address: its own system call, or a verb of the core. */
 function onAddress(name: string, describe: string, verb: string): CtlCommand {
   return forDomain(name, ['address'], describe, async (context, who) => {
     const address = addressOf(context.args, 'address');

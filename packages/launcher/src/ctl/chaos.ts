@@ -13,7 +13,7 @@ import { onInterrupts } from '../cli/interrupts.ts';
 import { followLogs } from './logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 
-/** The supervisor begins a plan, and tells of it, at once. */
+/** The supervisor begins a plan, and reports on it, at once. */
 const ANSWER_MS = 60_000;
 
 export const CHAOS: CtlCommand = {
@@ -78,7 +78,7 @@ async function keepLogs(
   await drawChaos(folder, seed, kept).catch(failed('space-time.svg'));
 }
 
-/** Cores that were started here, whether or not they run just now. */
+/** Cores that were started here, whether or not they run now. */
 async function coresOf({ cluster }: CtlContext): Promise<number> {
   const rows = await cluster.supervisor('ps');
   return rows.filter(({ name }) => name !== 'skb').length;

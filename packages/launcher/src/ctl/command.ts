@@ -102,7 +102,7 @@ const GROUPS: Readonly<Record<string, Group>> = {
   },
 };
 
-/** `mkctl`: looks at and acts on a running cluster. Resolves to the exit status. */
+/** `mkctl`: inspects and acts on a running cluster. Resolves with the exit status. */
 export async function mkctl(argv: readonly string[]): Promise<number> {
   let status = 0;
   const configure = (cli: Cli): Cli => {

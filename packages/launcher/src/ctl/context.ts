@@ -13,17 +13,15 @@ export interface CtlContext {
   readonly cluster: ClusterClient;
 }
 
-/**
- * A command of mkctl: its arguments, and what it does. Errors are thrown; the exit status is returned when it is not 0.
- */
+/** A command of mkctl: its arguments, and what it does. Throws errors; returns an exit status other than 0. */
 export interface CtlCommand {
-  /** As yargs writes it: `link <a> <b>`. */
+  /** In yargs's form: `link <a> <b>`. */
   readonly command: string;
   readonly describe: string;
   readonly examples: readonly (readonly [command: string, what: string])[];
   options?(cli: Cli): unknown;
   run(context: CtlContext): Promise<number | void>;
-  /** What is done without any cluster; null: these arguments mean one. */
+  /** Runs without any cluster; null: these arguments need one. */
   alone?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
   /** What can be said when no such cluster runs; without it that is an error. */
   afterwards?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
@@ -52,7 +50,7 @@ export function optional(args: Args, name: string): string | undefined {
   return value === undefined || value === null ? undefined : String(value);
 }
 
-/** A text argument that yargs has made sure of. */
+/** A text argument that yargs guarantees. */
 export function required(args: Args, name: string): string {
   return String(args[name]);
 }

@@ -79,7 +79,7 @@ export const WAIT: CtlCommand = {
   },
 };
 
-/** The domain that the command names; a UsageError for what is no name of one. */
+/** The domain that the command names; a UsageError for an invalid name. */
 function named(context: CtlContext): string {
   const domain = required(context.args, 'domain');
   try {

@@ -35,7 +35,7 @@ export const DOWN: CtlCommand = {
   },
 };
 
-/** Asks the supervisor; whoever still runs then is terminated, then killed. Nothing of the cluster runs afterwards. */
+/** Asks the supervisor; terminates, then kills, whatever still runs. Nothing of the cluster runs afterwards. */
 async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<string> {
   const state = new StateDirectory();
   if (cluster.supervised) {
@@ -73,13 +73,13 @@ async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<
   return how;
 }
 
-/** Who has not ended yet, by name. */
+/** Names of those that have not ended. */
 function describeRunning(processes: readonly NamedProcess[]): string {
   const names = processes.filter(isRunning).map(({ name }) => (name === 'supervisor' ? 'the supervisor' : title(name)));
   return names.length === 0 ? 'the last process to end' : `${[...new Set(names)].join(', ')} to end`;
 }
 
-/** The processes as written down now: a core may have been restarted since the record was read. */
+/** The processes as recorded now: a core may have been restarted since the record was read. */
 function current(state: StateDirectory, record: ClusterRecord): NamedProcess[] {
   const now = state.read(record.name);
   return [record, ...(now === null ? [] : [now])].flatMap(({ supervisor, processes }) => [supervisor, ...processes]);

@@ -32,12 +32,12 @@ export const EXPLAIN: CtlCommand = {
   async run(context) {
     tell(context, await ofCluster(context));
   },
-  /** Logs that lie somewhere need no cluster. */
+  /** Logs in a folder need no cluster. */
   alone(context) {
     const folder = optional(context.args, 'logs');
     return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
   },
-  /** The cluster is down: its last run has left its logs. */
+  /** The cluster is down: its last run left its logs. */
   afterwards(context) {
     const folder = lastRun(optional(context.args, 'cluster'))?.logDir;
     return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));

@@ -150,7 +150,7 @@ const FAULTS: CtlCommand = {
   },
 };
 
-/** A core that does not say so soon hangs, and is named for that. */
+/** A core that does not report soon hangs, and is named for that. */
 const STATUS_MS = 3000;
 
 /** A process that hangs, is silent or has ended, as a row among the rules of links. */
@@ -175,7 +175,7 @@ async function faultsOfProcesses(cluster: CtlContext['cluster']): Promise<readon
   });
 }
 
-/** Cores that misbehave by order, as they say of themselves. */
+/** Cores that misbehave on command, as they report themselves. */
 async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessFault[]> {
   const up = await coresUp(cluster).catch(() => []);
   const { answers } = await askCores(up, (core) => cluster.core(core, 'rogue', {}, { timeoutMs: STATUS_MS }));
@@ -192,7 +192,7 @@ async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessF
 
 export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, HEAL, FAULTS];
 
-/** The rule of `link A B …`. Its name is made of the ends and of what it sets: the same settings again replace it. */
+/** The rule of `link A B …`. Its id is made of the ends and the settings: repeating the settings replaces it. */
 export function linkRule(args: Args): FaultRule {
   const [from, to] = [selector('from', required(args, 'from')), selector('to', required(args, 'to'))];
   const given = Object.keys(SETTINGS).filter((name) => optional(args, name) !== undefined);

@@ -5,16 +5,16 @@ import { askCores } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { CtlContext } from './context.ts';
 
-/** A core that looks something up answers at once; one that does not within this hangs, or has no CPU. */
+/** A core that looks something up answers at once; one that does not within this time hangs, or has no CPU. */
 const ANSWER_MS = 5000;
 
-/** What each core answers. Who does not is named and does not hold up the others; the exit status is 1 then. */
+/** What each core answers. Silent ones are named and hold up nobody; the exit status is then 1. */
 export interface Shown<T> {
   readonly values: readonly { readonly core: CoreId; readonly value: T }[];
   readonly status: number;
 }
 
-/** Asks these cores to show something. Throws when none of them answers. */
+/** Asks these cores to show something. Throws when none answers. */
 export async function fromEach<V extends keyof CoreAnswers>(
   { cluster, terminal }: CtlContext,
   cores: readonly number[],
@@ -23,7 +23,7 @@ export async function fromEach<V extends keyof CoreAnswers>(
   let status: 1 | 2 = 2;
   const { answers, absent } = await askCores(cores, (core) =>
     cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }).catch((error: unknown) => {
-      // A core that does not exist is a mistake of the caller; one that does not answer cannot be reached.
+      // A core that does not exist is the caller's mistake; one that does not answer cannot be reached.
       if (error instanceof CommandError) status = error.exitCode;
       throw error;
     }),

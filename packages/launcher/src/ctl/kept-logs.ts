@@ -8,16 +8,16 @@ import { parseLine } from '../display/log-printer.ts';
 const POLL_MS = 500;
 const ANSWER_MS = 2000;
 
-/** How far the lines of one process have been told. */
+/** How far one process's lines have been shown. */
 interface Told {
   life: string;
   next: number;
 }
 
 /**
- * The last lines that the processes of a cluster keep themselves (`mk-node` has them do so), in the order of time as far as they
- * are known at once; with `follow` those that come, too, until the signal. A process that does not answer is passed over;
- * rejects when none keeps any.
+ * The last lines that a cluster's processes keep themselves (`mk-node` has them do so), in order of time as far as they
+ * are known at once; with `follow` also later ones, until the signal. Skips a process that does not answer; rejects
+ * when none keeps any.
  */
 export async function keptLogs(
   cluster: ClusterClient,
@@ -56,12 +56,12 @@ async function newLines(
       who === 'skb'
         ? await cluster.skb('log_lines', { from: next }, options)
         : await cluster.core(who, 'log_lines', { from: next }, options);
-    // A new life of the process counts from the beginning again.
+    // A new life of the process starts counting again.
     const anew = life !== '' && answer.life !== life;
     all.set(who, { life: answer.life, next: anew ? 0 : answer.next });
     if (anew) continue;
     lines.push(...answer.lines);
-    // One that logs without a pause has new lines at each question.
+    // A process that logs without a pause has new lines at each request.
     if (answer.lines.length < LOG_LINES_AT_ONCE) return lines;
   }
 }

@@ -70,7 +70,7 @@ export const PLACE: CtlCommand = {
   },
 };
 
-/** One solution a line, while they are found. Exit status 1 when there is none. */
+/** One solution per line, as they are found. Exit status 1 when there is none. */
 async function ask(context: CtlContext, goal: string): Promise<number> {
   return withSkb(context, async (skb) => {
     const solutions = skb.query(goal, limitsOf(context.args));
@@ -89,7 +89,7 @@ async function ask(context: CtlContext, goal: string): Promise<number> {
   });
 }
 
-/** The bindings alone; with --json what remains unsolved as well. */
+/** The bindings; with --json also what remains unsolved. */
 function lineOf({ bindings, residual }: Solution, whole: boolean): string {
   if (whole) return JSON.stringify({ bindings, residual: residual ?? [] });
   return JSON.stringify(residual === undefined ? bindings : { ...bindings, residual });
@@ -98,7 +98,7 @@ function lineOf({ bindings, residual }: Solution, whole: boolean): string {
 async function addRules(context: CtlContext, file: string): Promise<void> {
   let text: string;
   try {
-    // Windows' editors begin a file with a byte order mark, which Prolog would read as part of a word.
+    // Windows editors may begin a file with a byte order mark, which Prolog would read as part of a word.
     text = readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     const code = codeOf(error);

@@ -79,7 +79,7 @@ async function planned({ cluster, terminal }: CtlContext, file: string): Promise
   return new PlannedFaults(cluster, plan, (text) => terminal.error(`mkctl: ${text}`));
 }
 
-/** 2 when a fault could not be done: the tests ran under another plan than was asked for. */
+/** 2 when a fault could not be applied: the tests ran under a different plan. */
 async function ended({ terminal }: CtlContext, faults: PlannedFaults): Promise<number> {
   const left = await faults.end();
   if (left > 0)

@@ -16,7 +16,7 @@ import { type Args, type CtlCommand, type CtlContext, optional } from './context
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
 type Filter = (line: LogLine) => boolean;
 
-/** How often files are looked at for new lines. */
+/** How often files are checked for new lines. */
 const POLL_MS = 150;
 
 export const LOGS: CtlCommand = {
@@ -57,13 +57,13 @@ export const LOGS: CtlCommand = {
     const ever = cluster.supervised ? await cluster.supervisor('ps') : cluster.record.processes;
     refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
     const { show, end } = printer(context, filter);
-    // A detached cluster logs into files only; another one’s supervisor has the last lines of all processes.
+    // A detached cluster logs only into files; another one’s supervisor has the last lines of all processes.
     if (logDir !== null) await fromFiles(logDir, follow, show, () => cluster.supervised);
     else if (cluster.logStream !== null) await fromSupervisor(cluster.logStream, follow, show);
     else throw new CommandError('the supervisor is gone and no --log-dir was given: there are no logs');
     end();
   },
-  /** The cluster is down: its last run has left its logs. */
+  /** The cluster is down: its last run left its logs. */
   afterwards(context) {
     const filter = filterOf(context.args);
     const run = lastRun(optional(context.args, 'cluster'));
@@ -89,7 +89,7 @@ function loggedIn(logDir: string | null): readonly string[] {
   return files.filter((file) => file.endsWith('.jsonl')).map((file) => file.slice(0, -'.jsonl'.length));
 }
 
-/** A core that there never was has logged nothing, which is no answer. */
+/** A core that never existed has logged nothing, which is no answer. */
 function refuseUnknownCores(args: Args, known: readonly string[], cluster: string): void {
   const core = optional(args, 'core');
   if (core === undefined) return;
@@ -98,10 +98,10 @@ function refuseUnknownCores(args: Args, known: readonly string[], cluster: strin
     throw new CommandError(`there is no core ${unknown} in cluster ${cluster}; mkctl ps lists the cores`);
 }
 
-/** Processes that log and are no cores. */
+/** Processes that log and are not cores. */
 const NAMED = new Set(['skb', 'launcher']);
 
-/** Lines that pass every condition of the command line. */
+/** Whether a line meets every condition of the command line. */
 export function filterOf(args: Args): Filter {
   const conditions: Filter[] = [];
   const core = optional(args, 'core');
@@ -156,11 +156,11 @@ function eventFilter(pattern: string): Filter {
 
 interface Printer {
   readonly show: (text: string) => void;
-  /** Throws when one operation was asked for and nobody has told of it. */
+  /** Throws when one operation was requested and no line mentions it. */
   readonly end: () => void;
 }
 
-/** Prints lines that pass; as they were written with --json, else for people. */
+/** Prints lines that pass: as written with --json, else for people. */
 function printer({ args, terminal, json }: Omit<CtlContext, 'cluster'>, filter: Filter): Printer {
   let printed = 0;
   const op = optional(args, 'op');
@@ -177,7 +177,7 @@ function printer({ args, terminal, json }: Omit<CtlContext, 'cluster'>, filter: 
   };
 }
 
-/** Calls `show` with every line of the cluster’s logs, those to come included, until it is told to stop. */
+/** Calls `show` with every line of the cluster’s logs, past and future, until the signal. */
 export async function followLogs(
   { cluster }: Pick<CtlContext, 'cluster'>,
   show: (line: LogLine) => void,
@@ -195,7 +195,7 @@ export async function followLogs(
     throw new CommandError(`the logs of ${cluster.name} are not on this host: what the program prints cannot be shown`);
 }
 
-/** Calls `show` with every line that the cluster’s processes have written so far and that is still there. */
+/** Calls `show` with every line that the cluster’s processes have written and that still exists. */
 export async function pastLogs(cluster: CtlContext['cluster'], show: (line: string) => void): Promise<void> {
   if (cluster.record === null) return keptLogs(cluster, show, { follow: false });
   const { logDir } = cluster.record;
@@ -277,7 +277,7 @@ async function fromFiles(
   }
 }
 
-/** By time; lines of one millisecond keep the order in which they were read. */
+/** By time; lines of one millisecond keep the order of reading. */
 function inOrder(lines: readonly string[]): string[] {
   const timed = lines.map((line) => [parseLine(line)?.time ?? 0, line] as const);
   return timed.sort(([a], [b]) => a - b).map(([, line]) => line);

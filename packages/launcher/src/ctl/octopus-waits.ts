@@ -1,4 +1,4 @@
-/** What a command of Octopus waits for, told while it waits: who has it, who is before us, who is missing. */
+/** What a command of Octopus waits for, shown while it waits: who has it, who is before us, who is missing. */
 import { type EnteredBarrier, enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock, type HeldLock } from '@mk/libmk/octopus/lock';
 import { type Octopus, type OctopusRecord, quotedName } from '@mk/libmk/octopus/octopus';
@@ -6,7 +6,7 @@ import { acquirePermit, type Permit, waitSemaphore } from '@mk/libmk/octopus/sem
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import type { CtlContext } from './context.ts';
 
-/** An SKB that has not said within this how things stand is itself what is waited for. */
+/** An SKB that does not report within this time is itself what is waited for. */
 const ANSWER_MS = 600;
 
 export function takeLock({ cluster }: CtlContext, octopus: Octopus, name: string): Promise<HeldLock> {

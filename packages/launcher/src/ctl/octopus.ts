@@ -13,7 +13,7 @@ type Work = (context: CtlContext, octopus: Octopus) => Promise<number | void>;
 const RECORD = 'a record: name { attribute: value, … }';
 const QUERY = "a query: name { attribute: > 5, other: r'regex' }, or _ { … } for any name";
 
-/** Records, waiting and coordination through Octopus. What a command sets as transient goes when the command ends. */
+/** Records, waiting and coordination through Octopus. What a command sets as transient goes with it. */
 export const OCTOPUS: readonly CtlCommand[] = [
   command(
     'get <text>',
@@ -222,7 +222,7 @@ function forTime(command: CtlCommand): CtlCommand {
     return cli.option('for', { type: 'string', requiresArg: true, describe: 'end after so long (5s)' });
   };
   const run: CtlCommand['run'] = (context) => {
-    endAfterMs(context); // a mistake in it is told before anything is taken
+    endAfterMs(context); // a mistake in it is reported before anything is taken
     return command.run(context);
   };
   return { ...command, options, run };
@@ -234,7 +234,7 @@ function text({ args }: CtlContext): string {
   return given;
 }
 
-/** What has nothing to show says so to machines only. */
+/** Commands without a result only report to machines. */
 function done({ json, terminal }: CtlContext, what: string): void {
   if (json) terminal.out(JSON.stringify({ [what]: true }));
 }
@@ -259,7 +259,7 @@ function endAfterMs({ args }: CtlContext): number | null {
   return text === undefined ? null : durationMs('--for', text);
 }
 
-/** Resolves at Ctrl-C, or after the time that was asked for. */
+/** Resolves at Ctrl-C, or after the requested time. */
 function untilEnd(context: CtlContext): Promise<void> {
   const afterMs = endAfterMs(context);
   return new Promise((resolve) => {

@@ -8,15 +8,15 @@ import type { Args } from './context.ts';
 /** `near` one another, or `far` apart. */
 export type PlacementKind = 'near' | 'far';
 
-/** Cores that the SKB chose, and what it says of them. */
+/** Cores that the SKB chose, and its account of them. */
 export interface Placement {
   readonly kind: PlacementKind;
   /** Ascending. */
   readonly cores: readonly number[];
-  /** `best_found`: the search was longer than its budget. */
+  /** `best_found`: the search exceeded its budget. */
   readonly proof: 'optimal' | 'best_found';
   readonly packages: readonly number[];
-  /** One way between the two that are farthest from one another. */
+  /** One way between the two that are farthest apart. */
   readonly farthestNs: Nanos;
 }
 
@@ -27,7 +27,7 @@ export function placementKind(args: Args): PlacementKind | null {
   return args['near'] === true ? 'near' : null;
 }
 
-/** Asks the SKB for `count` running cores; a CommandError when there are not so many. */
+/** Asks the SKB for `count` running cores; a CommandError when there are not enough. */
 export async function placeCores(
   skb: SkbClient,
   kind: PlacementKind,

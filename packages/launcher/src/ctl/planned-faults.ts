@@ -9,7 +9,7 @@ import { CommandError } from '../cli/usage-error.ts';
 import type { ClusterClient } from '../client/cluster-client.ts';
 import { describeAction } from '@mk/machine/describe-fault';
 
-/** A crash and a restart take at most this long before mkctl gives up. */
+/** How long a crash or a restart may take before mkctl gives up. */
 const PROCESS_MS = 60_000;
 
 type Performers = {
@@ -19,7 +19,7 @@ type Performers = {
   ) => Promise<unknown>;
 };
 
-/** What each kind of fault does to a cluster that runs already, from outside. */
+/** What each kind of fault does to a running cluster, from outside. */
 const PERFORMERS: Performers = {
   rule: ({ rule }, cluster) => cluster.addFault(rule),
   heal: ({ target }, cluster) => cluster.heal(target),
@@ -36,12 +36,12 @@ const PERFORMERS: Performers = {
   },
 };
 
-/** The faults of a plan in a cluster that runs already, at their times from now on. */
+/** A plan's faults in a running cluster, at their times from now on. */
 export class PlannedFaults {
   private readonly timers = new Map<LongTimer, number>();
   private readonly underWay: Promise<void>[] = [];
   private readonly rules: string[] = [];
-  /** Faults that could not be done, in words. */
+  /** Faults that could not be applied, in words. */
   readonly failed: string[] = [];
 
   constructor(
@@ -50,7 +50,7 @@ export class PlannedFaults {
     private readonly say: (text: string) => void,
   ) {}
 
-  /** Those at time 0 are in force when this resolves. */
+  /** When this resolves, those at time 0 are in force. */
   async begin(): Promise<void> {
     for (const { atNs, action } of this.plan.faults) {
       if (atNs <= 0) await this.perform(0, action);
@@ -64,7 +64,7 @@ export class PlannedFaults {
     }
   }
 
-  /** What has not come yet never will, and the plan's rules are over. How many faults were left. */
+  /** Cancels what has not come yet, and ends the plan's rules; resolves with how many faults were left. */
   async end(): Promise<number> {
     const left = this.timers.size;
     for (const timer of this.timers.keys()) timer.cancel();
@@ -86,7 +86,7 @@ export class PlannedFaults {
   }
 }
 
-/** Reads a plan for a cluster that runs; a CommandError says what of it needs something else. */
+/** Reads a plan for a running cluster; a CommandError says which part needs something else. */
 export async function planOf(file: string, cores: readonly number[]): Promise<FaultPlan> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new CommandError(`${file} cannot be read: ${error.message}`);
@@ -110,5 +110,5 @@ function each(cores: readonly number[], act: (core: number) => Promise<unknown>)
 }
 
 function ignore(): void {
-  // said elsewhere, or the cluster has ended
+  // reported elsewhere, or the cluster has ended
 }

@@ -10,7 +10,7 @@ import type { Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
-/** A crash, a restart and a join take at most this long before mkctl gives up. */
+/** How long a crash, a restart or a join may take before mkctl gives up. */
 const PROCESS_MS = 60_000;
 
 export const PS: CtlCommand = {
@@ -67,7 +67,7 @@ export const CORES: CtlCommand = {
   },
 };
 
-/** A core as the registry knows it, and how it is; one that is no member has no package, no host and no incarnation. */
+/** A core as the registry knows it, and its state; without membership it has no package, host or incarnation. */
 type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation' | 'host'> & {
   readonly package: number | null;
   readonly host: string | null;
@@ -75,7 +75,7 @@ type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation' | 'host'> & {
   readonly state: Attendance['state'];
 };
 
-/** The registry's rows, how each core is, and behind them the cores that should be there and are no members. */
+/** The registry's rows with each core's state, then the cores that should be there and are not members. */
 async function coresWithState({ cluster }: CtlContext): Promise<readonly CoreStateRow[]> {
   const [members, attendance] = await Promise.all([cluster.cores(), roster(cluster)]);
   const stateOf = new Map(attendance.map(({ process, state }) => [process, state]));
@@ -207,7 +207,7 @@ function targets<T extends { positional(name: string, options: object): T }>(cli
   return cli.positional('targets', { type: 'string', describe: 'cores (5, 0,3-7), or skb' });
 }
 
-/** Does a verb to each target, all at once; prints one line each. */
+/** Applies a verb to all targets at once; prints one line each. */
 async function each(context: CtlContext, verb: ProcessVerb, args: object, done: string): Promise<void> {
   const list = targetsOf(context.args);
   const results = await Promise.all(
@@ -232,7 +232,7 @@ function targetsOf(args: Args): Target[] {
   return text === 'skb' ? ['skb'] : coreList('core', text);
 }
 
-/** From the supervisor; without one, what can be seen from outside. */
+/** From the supervisor; without one, what is visible from outside. */
 async function processRows({ cluster }: CtlContext): Promise<readonly ProcessRow[]> {
   if (cluster.supervised) return cluster.supervisor('ps');
   if (cluster.record !== null) {

@@ -9,7 +9,7 @@ import { fromEach } from './from-each.ts';
 const PLAIN = ['forge', 'lie', 'flood', 'garbage'] as const;
 const SPAM = ['remap', 'retype', 'revoke'] as const;
 
-/** A core whose monitor misbehaves: the fault. */
+/** Makes a core's monitor misbehave: a fault. */
 export const ROGUE: CtlCommand = {
   command: 'rogue <cores>',
   describe: 'has the monitors of cores misbehave, to see what the others make of it',
@@ -41,7 +41,7 @@ export const ROGUE: CtlCommand = {
   },
 };
 
-/** Who was caught at what, by whom. */
+/** Who was caught at what, and by whom. */
 export const OFFENCES_COMMAND: CtlCommand = {
   command: 'offences',
   describe: 'which cores were caught misbehaving, by whom and for what',

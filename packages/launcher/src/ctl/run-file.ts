@@ -8,8 +8,8 @@ import { type CtlContext, optional, printJson } from './context.ts';
 import { followLogs } from './logs.ts';
 
 /**
- * Runs a file of the user's: a domain on each core of `--on`, on the lowest core without it. What the programs print comes out as
- * it is printed, with core and domain where there are several. The exit status is the highest of theirs.
+ * Runs a user's file: a domain on each core of `--on`, by default on the lowest core. What the programs print comes out
+ * as it is printed, with core and domain where there are several. The exit status is the highest of theirs.
  */
 export async function runFile(context: CtlContext, file: string): Promise<number> {
   const { cluster, args } = context;
@@ -27,7 +27,7 @@ export async function runFile(context: CtlContext, file: string): Promise<number
   return statusOf(statuses);
 }
 
-/** Runs domains and hands over what they print; says of those that failed how. */
+/** Runs domains and passes on what they print; says how failed ones ended. */
 export async function runFollowed(
   context: CtlContext,
   request: RunRequest,
@@ -36,7 +36,7 @@ export async function runFollowed(
   const several = request.on.length > 1;
   const domains = new OpenDomains((line) => print({ ...line, text: inSources(line.text, request.program) }, several));
   const output = followLogs(context, (line) => domains.line(line), domains.over);
-  output.catch(() => undefined); // awaited below; until then it shall not count as unhandled
+  output.catch(() => undefined); // awaited below; until then it must not count as unhandled
   const statuses = await runDomains(context.cluster, request, (domain) => domains.begun(domain));
   domains.haveBegun();
   await output;
@@ -56,7 +56,7 @@ export function printLine(
   else terminal.out(told);
 }
 
-/** What stands behind the file, and behind `--`. */
+/** What follows the file, and `--`. */
 export function argumentsOf(args: CtlContext['args']): readonly string[] {
   const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
   return [...list(args['args']), ...list(args['--'])];

@@ -13,10 +13,10 @@ import { argumentsOf, printLine, runFile, runFollowed } from './run-file.ts';
 import { ShellInput } from './run-shell.ts';
 import { withSkb } from './with-skb.ts';
 
-/** The search for a placement has a budget of its own; this is for a busy host. */
+/** The search for a placement has its own budget; this allows for a busy host. */
 const PLACE_MS = 10_000;
 
-/** Where a program runs, and who said so; null: the person did, or it is every core. */
+/** Where a program runs, and who chose that; null: the person did, or it is every core. */
 interface Chosen {
   readonly cores: readonly number[];
   readonly placement: Placement | null;
@@ -113,7 +113,7 @@ async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise
   return status;
 }
 
-/** What a program says for machines: its last line, when that is JSON; else all that it printed. */
+/** A program's result for machines: its last line, when that is JSON, else its whole output. */
 function resultIn(lines: readonly string[]): unknown {
   try {
     return JSON.parse(lines.at(-1) ?? '');
@@ -136,7 +136,7 @@ function tellWhere({ json, terminal }: CtlContext, cores: readonly number[], pla
   if (!json) terminal.out(placement === null ? `on cores ${cores.join(' ')}` : describePlacement(placement));
 }
 
-/** The option that was given, checked; undefined: it was not. */
+/** The given option, checked; undefined: it was not given. */
 function givenOption({ name, takes }: Runnable, args: Args, option: ProgramOption): number | undefined {
   const text = optional(args, option);
   if (text === undefined) return undefined;

@@ -50,7 +50,7 @@ async function once(context: CtlContext, intervalMs: number, view: TopView): Pro
   terminal.out(plainText({ cluster: cluster.name, intervalMs, faults, rows }, view));
 }
 
-/** Looks, draws, and listens to keys until the person has seen enough. */
+/** Samples, draws, and listens to keys until the person has seen enough. */
 class Top {
   private readonly sampler: Sampler;
   private readonly screen: FullScreen;
@@ -72,9 +72,9 @@ class Top {
   }
 
   async run(): Promise<void> {
-    // What is wrong with the cluster is said on the person's own screen.
+    // Errors of the cluster appear on the person's own screen.
     await this.look();
-    this.context.cluster.tellWaits(() => undefined); // a line of stderr would stand across the table
+    this.context.cluster.tellWaits(() => undefined); // a line of stderr would cross the table
     this.screen.enter();
     try {
       this.show(this.view);

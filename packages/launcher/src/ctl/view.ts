@@ -56,7 +56,7 @@ async function viewsOf(context: CtlContext): Promise<{
   return { rows: answers.map(({ value }) => value), absent };
 }
 
-/** Pairs of who suspects and who is suspected. */
+/** Pairs of suspecting and suspected core. */
 function suspicions(rows: readonly CoreView[]): readonly { readonly by: number; readonly core: number }[] {
   return rows.flatMap(({ core: by, suspects }) => suspects.map((core) => ({ by, core })));
 }
@@ -84,7 +84,7 @@ function show({ terminal }: CtlContext, newest: CoreView, leader: CoreView, rows
   }
 }
 
-/** The core that knows of the newest view begins the epoch, of those the lowest. */
+/** Of the cores that know the newest view, the lowest begins the epoch. */
 async function force(context: CtlContext): Promise<void> {
   const { rows } = await viewsOf(context);
   const inSome = rows.filter(({ view }) => view > 0);

@@ -4,7 +4,7 @@ import { QueryError } from '@mk/monitor-proto/knowledge/query';
 import { CommandError } from '../cli/usage-error.ts';
 import type { CtlContext } from './context.ts';
 
-/** Opens a link to the SKB for the time of a command; what the SKB refuses is one line. */
+/** Opens a link to the SKB for a command's duration; a refusal by the SKB is one line. */
 export async function withSkb<T>(context: CtlContext, work: (skb: SkbClient) => Promise<T>): Promise<T> {
   const skb = await context.cluster.openSkb();
   try {

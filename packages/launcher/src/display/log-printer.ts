@@ -3,7 +3,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
 
-/** A log line as far as a person is told of it. */
+/** The part of a log line that people see. */
 export interface LogLine {
   readonly time: number;
   readonly level: string;
@@ -13,13 +13,13 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** Fields that every line has: a person wants the others. */
+/** Fields of every line; people want the others. */
 const COMMON = new Set(['v', 'time', 'level', 'event', 'core', 'incarnation', 'seq', 'lamport', 'msg']);
-/** Fields that differ from core to core while the event is the same. */
+/** Fields that differ between cores for the same event. */
 const VARYING = new Set(['silent_ms', 'link', 'lost', 'ours', 'op', 'affected']);
-/** What many cores say of one thing arrives within this time. */
+/** How long to gather what many cores say of one thing. */
 const GATHER_MS = 250;
-/** Info events that a person at the terminal wants beside warnings. */
+/** Info events shown on the terminal beside warnings. */
 const TOLD = new Set(['member_gone', 'core_registered']);
 
 /** Prints warnings and errors of all processes for people; the same news from many cores becomes one line. */
@@ -27,14 +27,14 @@ export class LogPrinter {
   private readonly gathered = new Map<string, { readonly line: LogLine; readonly cores: (number | string)[] }>();
   private timer: NodeJS.Timeout | null = null;
 
-  /** Lines from before `since` are not news: processes write what happened while they booted a little later. */
+  /** Lines from before `since` are not news: processes write what happened during their boot a little later. */
   constructor(
     private readonly terminal: Terminal,
     private readonly since: () => number,
     private readonly write: (text: string) => void,
   ) {}
 
-  /** Takes one line as a process wrote it. */
+  /** Takes a line as a process wrote it. */
   add(text: string): void {
     const line = parseLine(text);
     if (

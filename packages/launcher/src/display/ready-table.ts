@@ -6,7 +6,7 @@ import type { BootResult } from '../supervisor/supervisor.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { addedDelaysNs, type ResolvedMachine } from '../boot/machine.ts';
 
-/** Up to so many cores each has a row of its own; larger machines show one row a package. */
+/** Up to this many cores each have a row; larger machines show one row per package. */
 const ROWS_OF_CORES = 16;
 
 /** What a person sees when the cluster is ready. */
@@ -71,7 +71,7 @@ function coreTable({ config, supervisor }: ClusterSession, { machine }: Resolved
   return table.toString();
 }
 
-/** A table without a frame: columns, a head, nothing else. */
+/** A table without a frame: columns and a head. */
 export function plainTable(head: readonly string[]): InstanceType<typeof Table> {
   return new Table({
     head: [...head],

@@ -1,4 +1,4 @@
-/** What was looked at, how it is, and what helps. */
+/** What was checked, its state, and what helps. */
 export interface Finding {
   readonly check: string;
   readonly state: 'ok' | 'warning' | 'bad';
@@ -7,7 +7,7 @@ export interface Finding {
   readonly advice: string;
 }
 
-/** What the host said of itself; null: it does not say. */
+/** What the host reports of itself; null: unknown. */
 export interface HostFacts {
   readonly node: string;
   readonly cpus: number;
@@ -35,7 +35,7 @@ export interface ClusterFacts {
   readonly supervised: boolean;
 }
 
-/** The oldest Node that is tested (package.json, engines). */
+/** The oldest tested Node (package.json, engines). */
 const LEAST_NODE = [20, 11] as const;
 /** A core's process at rest, with room for a flood. */
 const CORE_BYTES = 90e6;

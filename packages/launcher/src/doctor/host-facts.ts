@@ -8,7 +8,7 @@ import { isRunning } from '@mk/libmk/io/process-identity';
 import { StateDirectory } from '../state/state-directory.ts';
 import type { ClusterFacts, HostFacts } from './checks.ts';
 
-/** Asks the host. What it does not tell is null. */
+/** Gathers the host's facts; unknown ones are null. */
 export async function hostFacts(state = new StateDirectory()): Promise<HostFacts> {
   return {
     node: process.version,
@@ -67,7 +67,7 @@ function folderFacts(path: string): HostFacts['folders'][number] {
   }
 }
 
-/** The folder itself, or the first above it that is there: the others will be made in it. */
+/** The folder itself, or its nearest existing parent, in which the others will be made. */
 function existing(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : existing(dirname(path));
 }

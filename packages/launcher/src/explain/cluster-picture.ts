@@ -3,7 +3,7 @@ import type { parseLine } from '../display/log-printer.ts';
 
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
 
-/** More marks or arrows than this make no picture that a person can read. */
+/** More marks or arrows make no readable picture. */
 const MOST = 300;
 const TOLD: Readonly<Record<string, (line: LogLine) => string>> = {
   fault_applied: (line) => `fault: ${String(line['text'])}`,
@@ -15,8 +15,8 @@ const TOLD: Readonly<Record<string, (line: LogLine) => string>> = {
 };
 
 /**
- * What happened to a whole cluster as a space-time diagram: how each view spread from its leader to its members, who was fenced, and the
- * faults, from the logs of all processes.
+ * A whole cluster's history as a space-time diagram: how each view spread from its leader to its members, who was
+ * fenced, and the faults, from the logs of all processes.
  */
 export function clusterPicture(title: string, lines: readonly LogLine[]): string {
   const sorted = lines.toSorted((a, b) => a.time - b.time);
@@ -63,7 +63,7 @@ function viewArrows(lines: readonly LogLine[], nanos: (line: LogLine) => number)
   });
 }
 
-/** A fault is logged by every process that it concerns: it is one mark. */
+/** Every process concerned logs a fault: it becomes one mark. */
 function oncePerMoment(marks: readonly DiagramMark[]): readonly DiagramMark[] {
   const last = new Map<string, number>();
   return marks.filter(({ at, node, text }) => {

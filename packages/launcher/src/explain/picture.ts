@@ -4,7 +4,7 @@ import type { Said, Story } from './story.ts';
 const MOST_ROWS = 200;
 const SLOWEST = 5;
 
-/** The story on a terminal: a column a process, time downwards by Lamport's order, what was slow below. */
+/** The story on a terminal: a column per process, time downwards by Lamport's order, slow parts below. */
 export function storyText(story: Story, columns: number): string {
   const { op, who, result, elapsedUs, slow, faults } = story;
   const head = `operation ${op}: ${result ?? 'its end is not in the logs'}${elapsedUs === null ? '' : ` after ${(elapsedUs / 1000).toFixed(2)} ms`}`;
@@ -76,7 +76,7 @@ function laneRows({ who, said, told, startMs }: Story, width: number): readonly 
   ];
 }
 
-/** More columns than the terminal has: a line each. */
+/** For more columns than the terminal has: a line each. */
 function listRows({ said, told, startMs }: Story): readonly string[] {
   const sent = ({ from, to, message, deliveredMs, sentMs }: Said): string =>
     `${from} → ${to}  ${message}  ${deliveredMs === null ? 'never arrived' : `${(deliveredMs - sentMs).toFixed(1)} ms`}`;
@@ -86,7 +86,7 @@ function listRows({ said, told, startMs }: Story): readonly string[] {
   ]).map((row) => `${stamp(row.atMs - startMs)}  ${row.line()}`);
 }
 
-/** By Lamport's clock: a cause stands above its effect, whatever the clocks of the processes say. */
+/** By Lamport's clock: a cause stands above its effect, whatever the processes' clocks say. */
 function ordered(rows: readonly Row[]): readonly Row[] {
   return rows.toSorted((a, b) => a.lamport - b.lamport || a.atMs - b.atMs);
 }
@@ -95,7 +95,7 @@ function stamp(ms: number): string {
   return `${ms.toFixed(ms < 1000 ? 1 : 0).padStart(7)} ms`;
 }
 
-/** The story as a space-time diagram. Moments are Lamport's order where the logs' milliseconds do not tell two apart. */
+/** The story as a space-time diagram. Moments follow Lamport's order where the logs' milliseconds coincide. */
 export function storySvg(story: Story): string {
   const { said, told, who, startMs, op, result, elapsedUs, faults } = story;
   // A log's time is in milliseconds: within one, the order is Lamport's, drawn a microsecond apart.

@@ -13,7 +13,7 @@ export interface Said {
   readonly lamport: number;
 }
 
-/** Something that one process did or found, beside messages. */
+/** Another thing that a process did or found. */
 export interface Told {
   readonly who: string;
   readonly atMs: number;
@@ -21,13 +21,13 @@ export interface Told {
   readonly text: string;
 }
 
-/** Why the operation took its time, the worst first. */
+/** Why the operation took long, worst first. */
 export interface Slow {
   readonly ms: number;
   readonly text: string;
 }
 
-/** One operation as the logs tell it. */
+/** One operation, as the logs report it. */
 export interface Story {
   readonly op: string;
   /** Who took part, the initiator first. */
@@ -35,15 +35,15 @@ export interface Story {
   readonly said: readonly Said[];
   readonly told: readonly Told[];
   readonly slow: readonly Slow[];
-  /** As it ended: `ok`, an error, or null when nobody says. */
+  /** How it ended: `ok`, an error, or null when nobody says. */
   readonly result: string | null;
   readonly elapsedUs: number | null;
-  /** Faults that were in force meanwhile. */
+  /** Faults in force meanwhile. */
   readonly faults: readonly string[];
   readonly startMs: number;
 }
 
-/** The story of an operation; null: no line tells of it. */
+/** The story of an operation; null: no line mentions it. */
 export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
   const own = lines
     .filter((line) => line['op'] === op)
@@ -73,7 +73,7 @@ export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
   };
 }
 
-/** The two ends of a message are logged by channel, lane and number. */
+/** Both ends of a message are logged by channel, lane and number. */
 function messagesIn(lines: readonly LogLine[]): readonly Said[] {
   const keyOf = (line: LogLine): string =>
     `${String(line['channel'])} ${String(line['lane'])} ${String(line['number'])}`;
@@ -92,7 +92,7 @@ function messagesIn(lines: readonly LogLine[]): readonly Said[] {
     }));
 }
 
-/** Ways and pauses: what a message took, and how long a process kept what it was asked before it answered. */
+/** Transfers and pauses: how long a message travelled, and how long a process took to answer a request. */
 function slowParts(said: readonly Said[]): readonly Slow[] {
   const ways = said.flatMap(({ from, to, message, sentMs, deliveredMs }): Slow[] => {
     if (deliveredMs === null) return [{ ms: Infinity, text: `${message} from ${from} never reached ${to}` }];

@@ -16,10 +16,10 @@ import { runForeground } from './foreground.ts';
 import { clusterOptions, parseLaunchRequest } from './options.ts';
 
 const DEFAULTS = { cores: '8', machine: 'flat' };
-/** Short, so that a core that hangs or is cut off loses its place now and then. */
+/** Short, so that a core that hangs or is cut off sometimes loses its place. */
 const LEASE = '3s';
 
-/** `mk-launch chaos`: boots, makes faults up from a seed, heals, judges, shuts down. 0 held, 1 broke, 2 unknown. */
+/** `mk-launch chaos`: boots, makes up faults from a seed, heals, judges, shuts down. 0 held, 1 broke, 2 unknown. */
 export function chaosCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'chaos',

@@ -9,10 +9,10 @@ import { contextText, inSources, programNamed } from '../programs/bundle.ts';
 import { machinesDirectory } from '../boot/machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
 
-/** Makes a command; `done` is told its exit status. */
+/** Makes a command; `done` gets its exit status. */
 export type CommandMaker = (done: (status: number) => void) => CommandModule;
 
-/** `mk-launch`: boots a multikernel, or does one of `more`. Resolves to the exit status. */
+/** `mk-launch`: boots a multikernel, or runs one of `more`. Resolves with the exit status. */
 export async function mkLaunch(argv: readonly string[], more: readonly CommandMaker[]): Promise<number> {
   let status = 0;
   const boot = async (args: Readonly<Record<string, unknown>>): Promise<void> => {
@@ -56,7 +56,7 @@ function configure(
     );
 }
 
-/** The simulator is a large program: it is loaded when it is asked for, so that nobody else's boot waits for it. */
+/** The simulator is a large program, loaded only on request, so that no other boot waits for it. */
 async function simulatorCommand(argv: readonly string[], done: (status: number) => void): Promise<CommandModule> {
   const placeholder: CommandModule = {
     command: 'sim [scenario] [program] [args..]',

@@ -29,8 +29,8 @@ export type DaemonMessage =
 export const DAEMON_VARIABLE = 'MK_SUPERVISE';
 
 /**
- * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in front of it: if that
- * ends, all ends. After it the daemon stays until `mkctl down`, and its cores stay even if the daemon is killed.
+ * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in the foreground: if
+ * that ends, all ends. Afterwards the daemon stays until `mkctl down`, and its cores survive even a killed daemon.
  */
 export async function runDaemon(): Promise<number> {
   const [order] = (await once(process, 'message')) as [DaemonOrder];

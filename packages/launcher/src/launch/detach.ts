@@ -16,7 +16,7 @@ import { DAEMON_VARIABLE, type DaemonMessage, type DaemonOrder } from './daemon.
 import type { LaunchRequest } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
 
-/** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it alone. */
+/** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it running. */
 export async function runDetached(request: LaunchRequest, terminal: Terminal): Promise<number> {
   const config: ClusterConfig = {
     ...request.config,
@@ -108,7 +108,7 @@ function startChild(order: DaemonOrder): ChildProcess {
       detached: true,
       cwd: '/',
     });
-    // Not in the environment: a machine may be larger than that takes, and the secret is nobody's to read there.
+    // Not in the environment: a machine may exceed it, and nobody may read the secret there.
     if (daemon.pid !== undefined) daemon.send(order, () => undefined);
     return daemon;
   } catch (error) {

@@ -20,11 +20,11 @@ import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
 /**
- * Runs a cluster for as long as this process lives: boots, shows what happens, ends it on Ctrl-C. The exit status: 0
- * after a clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
+ * Runs a cluster for this process's lifetime: boots, shows what happens, ends it on Ctrl-C. The exit status: 0 after a
+ * clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
  */
 export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
-  // What does not compile boots nothing.
+  // A program that does not compile boots nothing.
   const program = await workloadProgram(request.plan?.plan ?? null, request.config.cores);
   return new ForegroundRun(request, terminal, program).run();
 }
@@ -141,7 +141,7 @@ class ForegroundRun {
     else this.session.supervisor.interruptBoot();
   }
 
-  /** A clean end, but of a plan: what it would have come to cannot be said. */
+  /** A clean end, except for a plan, whose outcome stays unknown. */
   private endEarly(): void {
     this.planStop.abort();
     this.finish(this.request.plan === null ? 0 : PLAN_STATUS.unknown);
@@ -187,7 +187,7 @@ class ForegroundRun {
     else this.terminal.out('stopped');
   }
 
-  /** Once, when the first measurement is there: what the links came to. */
+  /** Reports the links' latencies once, with the first measurement. */
   private async tellLatencies(): Promise<void> {
     const { session, request } = this;
     if (request.json || request.config.cores < 2) return;
@@ -204,7 +204,7 @@ class ForegroundRun {
         return;
       }
     } catch {
-      // The SKB is busy or gone: mkctl links asks again.
+      // The SKB is busy or gone; mkctl links can ask later.
     }
   }
 }

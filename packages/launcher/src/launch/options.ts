@@ -22,12 +22,12 @@ import { asksForTls } from '@mk/libmk/io/credential-files';
 import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
-/** Processes on one host: past this a host does little else than start them; the simulator takes thousands. */
+/** Processes on one host: with more, a host does little but start them; the simulator takes thousands. */
 export const MAX_LOCAL_CORES = 512;
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** What `mk-launch` was asked to do, checked. */
+/** The checked options of `mk-launch`. */
 export interface LaunchRequest {
   readonly config: ClusterConfig;
   readonly machine: ResolvedMachine;
@@ -36,15 +36,15 @@ export interface LaunchRequest {
   readonly plan: GivenPlan | null;
   /** Where the report of the plan is kept. */
   readonly runs: string;
-  /** The folder for this report alone, which is there; null: a new one below `runs`. */
+  /** The existing folder for this report alone; null: a new one below `runs`. */
   readonly keepIn: string | null;
-  /** Stay up so long; null: until Ctrl-C. */
+  /** How long to stay up; null: until Ctrl-C. */
   readonly forMs: number | null;
   /** Where the page is served; null: nowhere until mkctl ui asks for it. */
   readonly page: PagePlace | null;
 }
 
-/** What holds where neither the command line nor a plan says otherwise. */
+/** Defaults where neither the command line nor a plan says otherwise. */
 export interface ClusterDefaults {
   readonly cores: string;
   readonly machine: string;
@@ -85,7 +85,7 @@ export const launchOptions = declaring((cli) =>
     .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }),
 );
 
-/** The options that say what a cluster is: `mk-launch` and its subcommands share them. */
+/** The options that describe a cluster, shared by `mk-launch` and its subcommands. */
 export function clusterOptions(cli: Cli, defaults: ClusterDefaults = DEFAULTS): Cli {
   machineOptions(cli, defaults);
   runOptions(cli);
@@ -204,7 +204,7 @@ function runOptions(cli: Cli): Cli {
     });
 }
 
-/** Checks what yargs has read; a UsageError says what to change. */
+/** Checks yargs's results; a UsageError says what to change. */
 export function parseLaunchRequest(args: Args): LaunchRequest {
   const detach = args['detach'] === true;
   const given = planOf(text(args, 'plan'));
@@ -294,7 +294,7 @@ function leaseMs(option: string, given: string): number {
   throw new UsageError(`${option} must be from 100ms to 1d, not ${given}`);
 }
 
-/** Where the certificates come from, as the options say it; null: no TLS. */
+/** Where the certificates come from, by the options; null: no TLS. */
 function tlsPlanOf(args: Args): TlsPlan | null {
   const file = (name: string): string | undefined => {
     const given = text(args, name);
@@ -321,7 +321,7 @@ function planOf(file: string | null): GivenPlan | null {
   return { file, text: content, plan: valueOf('--plan', parseFaultPlan(content, file)) };
 }
 
-/** A folder that somebody named is made before anything boots: who named it wants to know that it cannot be. */
+/** Makes a named folder before anything boots, to report early when that fails. */
 function runsOf(args: Args, plan: GivenPlan | null): string {
   const named = text(args, 'runs');
   if (named !== null && plan === null) throw new UsageError('--runs goes with --plan: it keeps the plan’s report');
@@ -329,7 +329,7 @@ function runsOf(args: Args, plan: GivenPlan | null): string {
   return runsFolder(named);
 }
 
-/** What a plan says of the cluster holds where the command line says nothing. */
+/** A plan's statements about the cluster hold where the command line is silent. */
 function withPlan(args: Args, plan: FaultPlan | null): Args {
   if (plan === null) return args;
   const { seed, machine, cores, latencyNs, jitterNs, leaseNs } = plan;
@@ -370,7 +370,7 @@ function folderOf(option: string, given: string | null): string | null {
   return path;
 }
 
-/** What cannot even be looked at is told when the folder is made. */
+/** What cannot be examined is reported when the folder is made. */
 function isFile(path: string): boolean {
   try {
     return !statSync(path).isDirectory();

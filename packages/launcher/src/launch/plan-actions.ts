@@ -13,7 +13,7 @@ type Performers = {
   ) => Promise<unknown>;
 };
 
-/** An SKB that a plan takes away and brings back is there again within this. */
+/** How soon an SKB that a plan takes away and brings back must be there again. */
 const SKB_BACK_MS = 60_000;
 const LOOK_MS = 100;
 
@@ -38,10 +38,13 @@ const PERFORMERS: Performers = {
   },
 };
 
-/** What a core that has ended cannot have done to it any more: the simulator passes over it, too. */
+/** Faults that a core that has ended is spared, in the simulator too. */
 const OF_THE_LIVING: ReadonlySet<FaultAction['type']> = new Set(['crash', 'hang', 'slow', 'rogue']);
 
-/** Does to the processes of a cluster what the plan says. What makes no sense at the moment (a dead core crashes) is told and left out. */
+/**
+ * Applies the plan to a cluster's processes. What makes no sense at the moment (crashing a dead core) is reported and
+ * skipped.
+ */
 export async function perform(
   control: ProcessControl,
   action: FaultAction,
@@ -55,7 +58,7 @@ export async function perform(
   }
 }
 
-/** Resolves when the SKB runs, or has had its time: cores join through it. */
+/** Resolves when the SKB runs, or its time is up: cores join through it. */
 export async function skbBack(control: ProcessControl): Promise<void> {
   const end = performance.now() + SKB_BACK_MS;
   while (control.ps().find(({ name }) => name === SKB)?.state !== 'running' && performance.now() < end)

@@ -3,11 +3,11 @@ import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
 const WITHIN_MS = 90_000;
 
-/** Whether the cluster is whole again: all cores that run are members, bound to one another, and agree in a round. */
+/** Whether the cluster is whole again: all running cores are members, bound to one another, and agree in a round. */
 export class Convergence {
   constructor(private readonly session: ClusterSession) {}
 
-  /** What is not as it should be after the time that recovery may take; empty when all is well. */
+  /** What is still wrong after the time that recovery may take; empty when all is well. */
   async check(): Promise<string[]> {
     const { supervisor, control } = this.session;
     const left = (await control.faults()).map(({ rule }) => rule.id);

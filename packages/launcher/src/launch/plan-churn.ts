@@ -36,7 +36,7 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
 /** What a plan runs while its faults happen. */
 export interface PlanWorkload {
   start(): void;
-  /** Waits for its end; what it objects to. */
+  /** Waits for its end; resolves with its objections. */
   end(stop: AbortSignal): Promise<readonly string[]>;
   /** Nobody will judge it: it ends now, and leaves the cluster to others. */
   abandon(): Promise<void>;
@@ -57,10 +57,10 @@ export class ChurnWorkload implements PlanWorkload {
 
   start(): void {
     this.running = coresUp(this.cores).then((cores) => churn(this.cores, cores, this.request));
-    this.running.catch(() => undefined); // told by `end`
+    this.running.catch(() => undefined); // reported by `end`
   }
 
-  /** Waits for the end of the churn; what its oracles object to. */
+  /** Waits for the end of the churn; resolves with its oracles' objections. */
   async end(): Promise<readonly string[]> {
     const summary = await known(this.running);
     for (const text of describeChurn(summary)) this.say(`churn: ${text}`);
@@ -73,7 +73,7 @@ export class ChurnWorkload implements PlanWorkload {
   }
 }
 
-/** Audits every core when a workload is over; what does not hold. */
+/** Audits every core when a workload is over; resolves with what does not hold. */
 export async function auditSession(session: ClusterSession, say: (text: string) => void): Promise<readonly string[]> {
   const report = await audit(sessionCores(session));
   const rows = describeAudit(report);

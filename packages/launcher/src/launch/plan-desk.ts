@@ -12,7 +12,7 @@ import { type GivenPlan, PLAN_STATUS, PlanReport } from './plan-report.ts';
 import { revive } from './plan-revival.ts';
 import { refuseUnsupported, runPlan } from './plan-runner.ts';
 
-/** Somebody who asks what is new waits so long for something. */
+/** How long a request for news waits. */
 const WAIT_MS = 1000;
 
 interface Run {
@@ -21,7 +21,7 @@ interface Run {
   status: PlanTold['status'];
 }
 
-/** Runs fault plans in a cluster that is up, one at a time, and keeps what they say for whoever asks. */
+/** Runs fault plans in a running cluster, one at a time, and keeps what they say for those who ask. */
 export class PlanDesk implements PlanPort {
   private run: Run | null = null;
   private readonly waiting = new Set<() => void>();
@@ -69,7 +69,10 @@ export class PlanDesk implements PlanPort {
     }
   }
 
-  /** The cluster goes on: a plan that did not come to its end leaves no fault and no crashed core that it was to start again. */
+  /**
+   * The cluster lives on: a plan that did not finish leaves no fault behind, and no core crashed that it was to
+   * restart.
+   */
   private async undo(plan: FaultPlan, say: (line: string) => void): Promise<void> {
     const { control, supervisor } = this.session;
     if (supervisor.ending) return;

@@ -15,16 +15,19 @@ import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { sessionCores } from '../supervisor/session-cores.ts';
 import type { PlanWorkload } from './plan-churn.ts';
 
-/** Within this the program has to end once the faults are over; `mk-launch sim run` gives it as much. */
+/** How long the program may run once the faults are over; `mk-launch sim run` allows the same. */
 const LIMIT_MS = 300_000;
-/** For the last lines of a program, which come another way than the word that it has ended. */
+/** For a program's last lines, which take another way than the news of its end. */
 const LINES_MS = 10_000;
-/** How a domain ends that lost its core. */
+/** How a domain that lost its core ends. */
 const LOST: ReadonlySet<string> = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
 /** What must hold in each domain of the program, whoever began it. */
 const BROKEN: ReadonlySet<unknown> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
 
-/** The program of a plan's workload, bundled; null: the plan has none, or has churn, which is no program. Throws CommandError. */
+/**
+ * The program of a plan's workload, bundled; null: the plan has none, or churn, which is no program. Throws
+ * CommandError.
+ */
 export async function workloadProgram(plan: FaultPlan | null, cores: number): Promise<NamedProgram | null> {
   const workload = plan?.workload ?? null;
   if (workload === null || workload.program === 'churn') return null;
@@ -89,7 +92,7 @@ export class ProgramWorkload implements PlanWorkload {
     });
     const whole = await Promise.all(ends.map((end) => this.judged(end, known(places.on[0]))));
     this.lines.haveBegun();
-    // A home that is gone says no more that its domain has finished.
+    // A lost home cannot say that its domain has finished.
     if (whole.every(Boolean)) await within(LINES_MS, this.lines.allOver(), null);
   }
 
@@ -123,7 +126,7 @@ export class ProgramWorkload implements PlanWorkload {
   }
 }
 
-/** Whether something came to its end within the time. */
+/** Whether something ended within the time. */
 async function within(limitMs: number, what: Promise<void>, stop: AbortSignal | null): Promise<boolean> {
   const limit = new Promise<false>((resolve) => {
     const timer = callAfter(limitMs, () => resolve(false)).unref();

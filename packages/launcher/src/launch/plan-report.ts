@@ -9,24 +9,24 @@ import type { ClusterConfig } from '../boot/cluster-config.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { parseLine } from '../display/log-printer.ts';
 
-/** A plan as it was given: what it says, and the file that says it. */
+/** A plan as given: its content, and its file. */
 export interface GivenPlan {
   readonly file: string;
   readonly text: string;
   readonly plan: FaultPlan;
 }
 
-/** The exit status of a plan: 0 what it expects held, 1 something broke, 2 the run itself failed. */
+/** The exit status of a plan: 0 its expectations held, 1 something broke, 2 the run itself failed. */
 export const PLAN_STATUS: Readonly<Record<Verdict, 0 | 1 | 2>> = { held: 0, broke: 1, unknown: 2 };
 
-/** Where a report goes: into a new folder below `runs`, or into one that is its own. */
+/** Where a report goes: a new folder below `runs`, or one of its own. */
 interface KeptWhere {
   readonly runs: string;
   readonly keepIn: string | null;
   readonly json: boolean;
 }
 
-/** The report of a plan on real processes, while it is made and when it is kept and told. */
+/** A plan's report on real processes, while it is made, kept and shown. */
 export class PlanReport {
   readonly builder: ReportBuilder;
 
@@ -48,7 +48,7 @@ export class PlanReport {
     if (line !== null) this.builder.line(line);
   }
 
-  /** Keeps the report and tells it; what cannot be written is said, and changes no verdict. */
+  /** Keeps the report and shows it; a failure to write is reported, and changes no verdict. */
   tell(report: RunReport, { runs, keepIn, json }: KeptWhere, terminal: Terminal): void {
     const kept = keepIn === null ? keepRun(runs, report, this.beside) : keptIn(keepIn, report);
     if (!kept.ok) terminal.error(`mk: ${kept.error}`);

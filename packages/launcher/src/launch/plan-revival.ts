@@ -3,13 +3,16 @@ import type { FaultPlan } from '@mk/machine/fault-plan';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { skbBack } from './plan-actions.ts';
 
-/** How a core ends that wakes, or is joined again, after the view has gone on without it. */
+/** How a core ends that wakes, or joins again, after the view has gone on without it. */
 const LEFT_BEHIND = /PEER_GONE/;
 
-/** Faults for which a view may go on without a core that lives. */
+/** Faults that may make a view go on without a living core. */
 const SILENCING: ReadonlySet<string> = new Set(['rule', 'hang', 'slow', 'rogue']);
 
-/** Deaths that nobody asked for, parted by whether the plan's faults account for them: a core whose view went on without it ends by itself. */
+/**
+ * Unplanned deaths, split by whether the plan's faults account for them: a core whose view went on without it ends by
+ * itself.
+ */
 export function partDeaths(
   plan: FaultPlan,
   deaths: readonly string[],
@@ -20,8 +23,8 @@ export function partDeaths(
 }
 
 /**
- * Starts again what ended by itself because the view went on without it, and what the plan has started last and does not run. A core
- * that the plan has crashed and not restarted stays as it is.
+ * Restarts what ended by itself because the view went on without it, and what the plan last started that does not run.
+ * A core that the plan crashed and did not restart stays down.
  */
 export async function revive(
   plan: FaultPlan,

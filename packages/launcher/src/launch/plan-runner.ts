@@ -16,7 +16,7 @@ import { ProgramWorkload } from './plan-program.ts';
 import { type Broken, judge, lastLines, named } from './plan-verdict.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
-/** What a plan speaks of that is not there; said before anything is booted. */
+/** Refuses a plan about absent things, before anything is booted. */
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
     const beyond = coresOfAction(action).find((core) => core >= cores);
@@ -34,15 +34,15 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   if (plan.workload.program === 'churn') churnRequestOf(plan.workload);
 }
 
-/** Who hears how a plan goes. */
+/** Hears how a plan proceeds. */
 export interface PlanListener {
   say(text: string): void;
   readonly report: ReportBuilder;
 }
 
 /**
- * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run, then
- * judges what the plan expects; its report. `stop` ends it early: then nothing can be said.
+ * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run,
+ * then judges the plan's expectations; resolves with its report. `stop` ends it early: then nothing can be said.
  */
 export async function runPlan(
   plan: FaultPlan,
@@ -61,7 +61,7 @@ export async function runPlan(
     say(text);
   };
   const finish = (why: string | null): RunReport =>
-    // A cluster that is on its end breaks everything: that says nothing.
+    // A cluster that is ending breaks everything: that proves nothing.
     report.finish({ atMs: Date.now(), notes, ...(stop.aborted ? { why: INTERRUPTED, broken: [] } : { why, broken }) });
   report.begin(Date.now());
   rounds.start();
@@ -91,7 +91,7 @@ export async function runPlan(
 
 const INTERRUPTED = 'it was interrupted';
 
-/** What the plan wants to run meanwhile; `program` is what `workloadProgram` made of it. */
+/** What the plan runs meanwhile; `program` comes from `workloadProgram`. */
 function workloadOf(
   { workload, faults }: FaultPlan,
   session: ClusterSession,
@@ -120,7 +120,7 @@ async function injectAll(
     performing.catch((error: Error) => say(`${describeAction(action)}: ${error.message}`));
     underWay.push(performing);
   }
-  // With `converge` who could not be started is started again, and judged, when all is over.
+  // With `converge`, failed starts are repeated and judged when all is over.
   await (plan.expect.includes('converge') ? Promise.allSettled(underWay) : Promise.all(underWay));
   await sleepUntil(startedAt + lastEndMs(plan), stop);
 }

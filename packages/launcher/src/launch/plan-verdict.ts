@@ -4,7 +4,7 @@ import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { Convergence } from './plan-checks.ts';
 import { partDeaths, revive } from './plan-revival.ts';
 
-/** What did not hold, under the name of the expectation that it breaks. */
+/** What did not hold, under the name of the broken expectation. */
 export interface Broken {
   readonly name: Expectation;
   readonly text: string;
@@ -14,15 +14,17 @@ export function named(name: Expectation, texts: readonly string[]): readonly Bro
   return texts.map((text) => ({ name, text }));
 }
 
-/** What is known when the faults of a plan are over. */
+/** What is known when a plan's faults are over. */
 interface Known {
   readonly rounds: readonly string[];
   readonly workload: readonly string[];
-  /** Of processes, since the plan began, up to now. */
+  /** Deaths of processes, from the plan's beginning to now. */
   readonly deaths: () => readonly string[];
 }
 
-/** What of a plan's expectations did not hold; a cluster that has to converge is given back what its views left behind. */
+/**
+ * Which of a plan's expectations did not hold; a cluster that must converge first gets back what its views left behind.
+ */
 export async function judge(
   plan: FaultPlan,
   session: ClusterSession,
@@ -42,10 +44,10 @@ export async function judge(
   ];
 }
 
-/** What processes say of the end of a fault is on its way for so long at most. */
+/** How long processes' lines on the end of a fault may take. */
 const LINES_MS = 5000;
 
-/** Until every core that runs has said what faults that are over did to it. */
+/** Waits until every running core has reported what ended faults did to it. */
 export async function lastLines({ supervisor }: ClusterSession, report: ReportBuilder): Promise<void> {
   const until = performance.now() + LINES_MS;
   while (performance.now() < until) {

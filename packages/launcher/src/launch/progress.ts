@@ -23,7 +23,7 @@ export class ProgressDisplay {
       });
       this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
     }
-    // A pair counts half when one of the two has told that it knows the other.
+    // A pair counts half when one of the two has reported that it knows the other.
     this.bar.update(registered + links, { cores: registered, links: Math.floor(links) });
   }
 

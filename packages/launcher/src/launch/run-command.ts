@@ -52,11 +52,11 @@ export function runCommand(done: (status: number) => void): CommandModule {
 }
 
 async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
-  const program = await programNamed(String(args['program'])); // what does not compile boots nothing
+  const program = await programNamed(String(args['program'])); // a program that does not compile boots nothing
   const on = args['on'] === undefined ? null : coreList('--on', String(args['on']));
   const name = args['name'] === undefined ? `run-${process.pid}` : String(args['name']);
   const { config: asked } = parseClusterConfig(args, name, false);
-  // What a program prints is logged as info.
+  // Programs' output is logged as info.
   const config = { ...asked, logLevel: asked.logLevel === 'debug' ? asked.logLevel : 'info' } as const;
   const run = new BootedRun(new Output(terminal, args['json'] === true), program);
   const progress = new ProgressDisplay(terminal);
@@ -87,7 +87,7 @@ async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
   }
 }
 
-/** What a run says: the program's lines with core and domain, and how it ended. */
+/** What a run prints: the program's lines with core and domain, and how it ended. */
 class Output {
   constructor(
     readonly terminal: Terminal,

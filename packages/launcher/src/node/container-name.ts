@@ -1,13 +1,14 @@
 import { promises as dns } from 'node:dns';
 import { isIPv4 } from 'node:net';
 
-/** The name server that Docker puts into every container of a network of its own. */
+/** The name server that Docker puts into every container of a user-defined network. */
 const DOCKER_DNS = '127.0.0.11';
 const ANSWER_MS = 500;
 
 /**
- * The name of this process's container, like `mk-core-3`, when Docker tells it and the other containers reach this address by
- * it; else null, as for a task of Swarm, whose name others are told only once it is well. A process that is known by it can be told from the others in `mkctl cores` and in logs.
+ * The name of this process's container, like `mk-core-3`, if Docker tells it and the other containers resolve it to
+ * this address; else null, as for a Swarm task, whose name others learn only once it is healthy. It identifies the
+ * process in `mkctl cores` and in logs.
  */
 export async function containerName(address: string): Promise<string | null> {
   if (!isIPv4(address) || !dns.getServers().includes(DOCKER_DNS)) return null;

@@ -16,11 +16,11 @@ import { readCredentials } from '../tls/read-credentials.ts';
 import { CLIENT_VARIABLES, TLS_VARIABLES } from '../cli/variables.ts';
 
 /*
- * One process of a cluster that no launcher starts (a container, a unit of systemd) is told what it is by plain
- * environment variables. Each of them has one row here; an empty one counts as absent.
+ * A process of a cluster that no launcher starts (a container, a systemd unit) is configured by plain environment
+ * variables. Each has one row here; an empty one counts as absent.
  */
 
-/** The variables that a process reads: what each means and what it is when it is absent. */
+/** The variables that a process reads: their meanings and defaults. */
 export const NODE_VARIABLES = {
   MK_CLUSTER: { otherwise: 'mk', doc: 'Name of the cluster: processes of another name are refused.' },
   MK_SECRET: { otherwise: '', doc: 'The cluster’s secret, at least 16 hex digits. Absent: read from MK_SECRET_FILE.' },
@@ -94,13 +94,13 @@ export interface NodeFacts {
   readonly secret: string;
   /** An address of this host that the others reach. */
   readonly address: string;
-  /** A name by which the others reach it as well; null: none. */
+  /** A further name by which the others reach it; null: none. */
   readonly name?: string | null;
-  /** Loads MK_MACHINE with room for so many cores; a string says why not. */
+  /** Loads MK_MACHINE with room for so many cores; a string says why that failed. */
   machine(name: string, cores: number): MachineDescription | string;
 }
 
-/** The variables that mk-node itself sets for the kernel, and those of mk's other programs: they are no mistakes here. */
+/** The variables that mk-node itself sets for the kernel, and those of mk's other programs: not mistakes here. */
 const OURS = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', ...Object.keys(CLIENT_VARIABLES)];
 /**
  * What Kubernetes puts into every container for a Service named mk, mk-skb or the like:
@@ -111,7 +111,7 @@ const SERVICE_LINK =
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//i;
 const SECRET = /^[0-9a-f]{16,}$/i;
 
-/** The value of a variable, or what stands for it when it is absent or empty. */
+/** A variable's value, or its default when it is absent or empty. */
 export function variable(environment: Environment, name: NodeVariable): string {
   const value = environment[name];
   // MK_PORT and MK_UI_PORT are also what Kubernetes calls the addresses of Services named mk and mk-ui.
@@ -119,13 +119,16 @@ export function variable(environment: Environment, name: NodeVariable): string {
   return absent ? NODE_VARIABLES[name].otherwise : value;
 }
 
-/** A variable with our prefix that nobody reads, and the known one that it must be a slip of; null: it is somebody else's. */
+/**
+ * A variable with our prefix that nobody reads, and the known one that it probably misspells; null: it is somebody
+ * else's.
+ */
 interface UnknownVariable {
   readonly name: string;
   readonly meant: string | null;
 }
 
-/** The variables with our prefix that mean nothing here. */
+/** The variables with our prefix that have no meaning here. */
 export function unknownVariables(environment: Environment): readonly UnknownVariable[] {
   return Object.keys(environment)
     .filter((name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !OURS.includes(name))
@@ -139,7 +142,7 @@ function slipOf(name: string): string | null {
   return meant !== null && editDistance(name, meant) <= (meant.length < 10 ? 1 : 2) ? meant : null;
 }
 
-/** Where a process listens that was told so by these variables; `address` is its host's own. */
+/** Where a process with these variables listens; `address` is its host's own. */
 export function listenHost(environment: Environment, address: string): string {
   const given = bareHost(variable(environment, 'MK_LISTEN_HOST'));
   if (given !== '') return given;
@@ -147,7 +150,7 @@ export function listenHost(environment: Environment, address: string): string {
   return reached.includes(':') ? '::' : '0.0.0.0';
 }
 
-/** The address at which the process on this host answers: of a process that listens everywhere, the loopback one. */
+/** The address at which this host's process answers: the loopback one for a process that listens everywhere. */
 export function healthAddress(environment: Environment, address: string): Address {
   const host = listenHost(environment, address);
   const loopback = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
@@ -163,7 +166,7 @@ export function pagePlace(environment: Environment, address: string): PagePlace 
   return read.wrong ?? { host: listenHost(environment, address), port, names };
 }
 
-/** What MK_SKB or MK_CORE must hold, or one line that says which variable is wrong. */
+/** The content of MK_SKB or MK_CORE, or one line that says which variable is wrong. */
 export function nodeSettings(
   role: NodeRole,
   environment: Environment,
@@ -183,7 +186,7 @@ export function nodeSettings(
     ...socketsOf(read),
     logLevel: read.level(),
     detached: true,
-    // An engine has what it prints: the page and mkctl logs ask the process itself.
+    // The container engine keeps what it prints: the page and mkctl logs ask the process itself.
     keepLines: true,
     ...guards(role, environment),
   };
@@ -191,7 +194,7 @@ export function nodeSettings(
   return read.wrong ?? settings;
 }
 
-/** Without a folder that the processes share there is no place for sockets: their links run over TCP. */
+/** Without a shared folder there is no place for sockets: links run over TCP. */
 function socketsOf(read: Reader): { readonly socketDir?: string } {
   const transport = read.text('MK_TRANSPORT');
   const socketDir = read.text('MK_SOCKET_DIR');
@@ -205,7 +208,7 @@ function socketsOf(read: Reader): { readonly socketDir?: string } {
   return { socketDir };
 }
 
-/** What a process speaks TLS with, and what it asks of whoever looks at it. Throws a UsageError. */
+/** A process's TLS credentials, and what it requires of observers. Throws a UsageError. */
 export function guards(role: NodeRole | 'any', environment: Environment): Pick<CoreSettings, 'tls' | 'metricsToken'> {
   const place = placeInEnvironment(environment);
   const id = variable(environment, 'MK_CORE_ID');
@@ -286,7 +289,7 @@ function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core' | 'host'> {
   return { skb, core, ...(host === '' ? {} : { host }) };
 }
 
-/** Reads variables and keeps the first thing that is wrong. */
+/** Reads variables and keeps the first fault. */
 class Reader {
   wrong: string | null = null;
 

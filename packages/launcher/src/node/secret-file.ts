@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 const SECRET_BYTES = 32;
 const POLL_MS = 50;
 
-/** The secret in a file; makes one that only this user reads where there is no file. */
+/** The secret in a file; if there is no file, makes one that only this user reads. */
 export function readOrMakeSecret(file: string): string {
   try {
     // `wx` lets one of several makers win; the losers read what it wrote.
@@ -17,7 +17,7 @@ export function readOrMakeSecret(file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-/** The secret in a file that another process makes; null when it has not come in time. */
+/** The secret in a file that another process makes; null when it does not come in time. */
 export async function waitForSecret(file: string, timeoutMs: number): Promise<string | null> {
   for (const end = Date.now() + timeoutMs; ; await pause(POLL_MS)) {
     const text = readIfThere(file);

@@ -21,7 +21,7 @@ export async function bundleProgram(file: string): Promise<BundledProgram> {
   }
 }
 
-/** A program by the word that a command names it with: a file, or one that ships. Throws CommandError. */
+/** A program by a command's word for it: a file, or a shipped one. Throws CommandError. */
 export async function programNamed(
   word: string,
 ): Promise<BundledProgram & { readonly domains: Domains; readonly asksForLines: boolean }> {
@@ -35,14 +35,14 @@ export async function programNamed(
   };
 }
 
-/** What is evaluated in the context of a dispatcher before its program. */
+/** The text that a dispatcher's context evaluates before its program. */
 export function contextText(): string {
   return readFileSync(join(programDirectory(), 'dispatcher-context.js'), 'utf8');
 }
 
 /**
- * A text with the places of a bundle's stack trace told as places of the files that it was made of: `hello:4512:11` becomes
- * `hello.ts:3:9`. Frames of the host behind the last such place are left out.
+ * Replaces the places in a bundle's stack trace by places in its source files: `hello:4512:11` becomes `hello.ts:3:9`.
+ * Drops the host's frames after the last such place.
  */
 export function inSources(text: string, program: BundledProgram): string {
   const place = new RegExp(`(?<![\\w./-])${program.name.replace(/\W/g, '\\$&')}:(\\d+):(\\d+)`, 'g');
@@ -84,7 +84,7 @@ function mapOf(program: BundledProgram): SourceMap | null {
   return map;
 }
 
-/** A path as esbuild has it, from the root, as a person at this place would write it. */
+/** esbuild's path, from the root, as a person here would write it. */
 function shown(path: string): string {
   const absolute = resolve('/', path);
   const near = relative(process.cwd(), absolute);

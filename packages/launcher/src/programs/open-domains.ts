@@ -1,6 +1,6 @@
 import type { LogLine } from '../display/log-printer.ts';
 
-/** Lines of domains whose names are not known yet that are kept at the most: what else prints on this cluster is not ours. */
+/** Lines kept of domains whose names are not known yet: what others print on this cluster is not ours. */
 const KEPT_MOST = 10_000;
 
 /** One line of a program: where it came from, and whether it is an error. */
@@ -12,15 +12,16 @@ export interface ProgramLine {
 }
 
 /**
- * What the domains of one run print, and those that they spawn. A domain may have printed before its name has come back: what is not
- * known yet is kept. The run is over when the homes of the domains that it began say so, which they do after all their output.
+ * What the domains of one run, and those they spawn, print. A domain may print before its name has come back: unknown
+ * lines are kept. The run is over when the homes of the domains that it began say so, which they do after all their
+ * output.
  */
 export class OpenDomains {
-  /** All that were asked for have their names. */
+  /** All requested domains have names. */
   private allBegun = false;
   private readonly stop = new AbortController();
   private readonly open = new Set<string>();
-  /** Domains of this run, ended or not, with those that they spawned. */
+  /** Domains of this run, ended or not, and those they spawned. */
   private readonly own = new Set<string>();
   private kept: LogLine[] = [];
 
@@ -31,7 +32,7 @@ export class OpenDomains {
     return this.stop.signal;
   }
 
-  /** Resolves when all have ended: the last lines of their output have come by then. */
+  /** Resolves when all have ended, and the last lines of their output have come. */
   async allOver(): Promise<void> {
     const { signal } = this.stop;
     if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

@@ -6,12 +6,12 @@ import { CommandError } from '../cli/usage-error.ts';
 import { type BundledProgram, inSources } from './bundle.ts';
 import type { Domains } from './shipped.ts';
 
-/** What a command runs: a file of the user's, or what ships. */
+/** What a command runs: a user's file, or a shipped program. */
 export interface NamedProgram extends BundledProgram {
   readonly domains: Domains;
 }
 
-/** Where a run is, and what its program is given. */
+/** Where a run is, and what its program gets. */
 export interface RunRequest {
   readonly program: NamedProgram;
   /** Cores that it may use: `mk.env.CORES`. */
@@ -33,7 +33,7 @@ export async function placesOf(
   return { cores, on: each ? cores : cores.slice(0, 1) };
 }
 
-/** The cores that were named, which have to be up; all that are up where none was. */
+/** The named cores, which must be up; by default all that are up. */
 export async function namedOrUp(cluster: Cores, named: readonly number[] | null): Promise<readonly number[]> {
   const up = await coresUp(cluster);
   const down = named?.find((core) => !up.includes(core));
@@ -41,7 +41,7 @@ export async function namedOrUp(cluster: Cores, named: readonly number[] | null)
   return named ?? up;
 }
 
-/** Gives the program to its first core, begins its domains, tells their names, and resolves when all have ended. */
+/** Gives the program to its first core, begins its domains, reports their names, and resolves when all have ended. */
 export async function runDomains(
   cluster: Cores,
   request: RunRequest,
@@ -50,7 +50,7 @@ export async function runDomains(
   return Promise.all(await beginDomains(cluster, request, begun));
 }
 
-/** The same, with each domain's end by itself: one may fail, as when its home is lost, and the others go on. */
+/** Like `runDomains`, with each domain's end separate: one may fail, as when its home is lost, and the others go on. */
 export async function beginDomains(
   cluster: Cores,
   { program, cores, on, args }: RunRequest,
@@ -76,7 +76,7 @@ export function exitStatusOf(status: number): number {
   return status === 0 ? 0 : status & 255 || 1;
 }
 
-/** How a domain that failed ended, with places of the program's own files. */
+/** How a failed domain ended, with places in the program's own files. */
 export function describeEnd({ domain, cause, text }: DomainStatus, program: BundledProgram): string {
   return `${program.name} (${domain}) ended with ${cause}${text === '' ? '' : `: ${inSources(text, program)}`}`;
 }

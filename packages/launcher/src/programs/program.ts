@@ -1,27 +1,27 @@
 import type { ClusterClient } from '../client/cluster-client.ts';
 
-/** A probe: it measures the monitors themselves, so no dispatcher could do it (decision 0120). */
+/** A probe: it measures the monitors themselves, which no dispatcher can do (decision 0120). */
 export interface Program {
   readonly name: string;
   readonly doc: string;
   readonly fewestCores: number;
-  /** Options of its own, of those in `PROGRAM_OPTIONS`. */
+  /** Its own options, from `PROGRAM_OPTIONS`. */
   readonly takes: readonly ProgramOption[];
-  /** Starts it on exactly these cores, and resolves when it has ended on all of them. */
+  /** Starts it on exactly these cores; resolves when it has ended on all of them. */
   run(start: ProgramStart): Promise<ProgramResult>;
 }
 
 /** Where a program runs and with what. */
 export interface ProgramStart {
   readonly cluster: ClusterClient;
-  /** In the order of placement: neighbours of the list talk most. */
+  /** In order of placement: neighbours in the list talk most. */
   readonly cores: readonly number[];
   readonly options: ProgramOptions;
 }
 
-/** What a program came to. */
+/** A program's result. */
 export interface ProgramResult {
-  /** It did what it promises: exit status 0, else 1. */
+  /** It kept its promise: exit status 0, else 1. */
   readonly ok: boolean;
   /** For people. */
   readonly lines: readonly string[];
@@ -43,5 +43,5 @@ export const PROGRAM_OPTIONS = {
 export type ProgramOption = keyof typeof PROGRAM_OPTIONS;
 export type ProgramOptions = { readonly [T in ProgramOption]: number };
 
-/** Longer than any program is asked to run in one call; it ends by itself. */
+/** Longer than any single run of a program, which ends by itself. */
 export const PROGRAM_MS = 30 * 60_000;

@@ -2,7 +2,10 @@ import { nearest } from '@mk/machine/nearest';
 import { UsageError } from '../cli/usage-error.ts';
 import type { ProgramOption } from './program.ts';
 
-/** Where a program's domains are: one on each core that it may use, or on those that `--on` names, or one that begins others. */
+/**
+ * Where a program's domains are: one on each core that it may use, or on those that `--on` names, or one that begins
+ * others.
+ */
 export type Domains = 'each' | 'one' | 'named';
 
 /** A program that ships: packages/programs/src/NAME.ts, bundled by the build. */
@@ -11,7 +14,7 @@ export interface ShippedProgram {
   readonly doc: string;
   readonly domains: 'each' | 'one';
   readonly fewestCores: number;
-  /** Options of its own, of those in `PROGRAM_OPTIONS`. */
+  /** Its own options, from `PROGRAM_OPTIONS`. */
   readonly takes: readonly ProgramOption[];
   /** Without arguments it waits for lines that somebody types. */
   readonly asksForLines: boolean;
@@ -46,7 +49,7 @@ function row(
   return { name, doc, domains, fewestCores, takes, asksForLines: name === 'shell' };
 }
 
-/** The program of a name; a UsageError names the nearest. */
+/** The program of a name; a UsageError suggests the nearest. */
 export function shippedProgram(name: string, others: readonly { readonly name: string }[] = []): ShippedProgram {
   const found = SHIPPED.find((program) => program.name === name);
   if (found !== undefined) return found;

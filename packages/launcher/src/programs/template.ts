@@ -4,7 +4,7 @@ import { join } from 'node:path';
 export interface TemplatePlaces {
   /** This project: where `mk-launch` is. */
   readonly checkout: string;
-  /** The file name of libmk as a package; it lies in the folder's `vendor`. */
+  /** The file name of libmk's package in the folder's `vendor`. */
   readonly libmk: string;
 }
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { StateDirectory } from './state-directory.ts';
 
-/** Runs of a detached cluster whose logs are kept; an older one's go when a new one starts. */
+/** Runs of a detached cluster whose logs are kept; older ones go when a new one starts. */
 const KEPT_RUNS = 5;
 
 /** Where the logs of a cluster's last run lie, for when it is down. */
@@ -11,12 +11,12 @@ interface LastRun {
   readonly logDir: string;
 }
 
-/** Where a detached cluster logs when nobody named a folder: one for each run, named after its start. */
+/** Where a detached cluster logs by default: a folder per run, named after its start. */
 export function newRunLogs(name: string, startedAt: Date, state = new StateDirectory()): string {
   return join(runsOf(name, state), startedAt.toISOString().replaceAll(':', '-'));
 }
 
-/** Removes the logs of all but the last runs, the one that starts now among them; what cannot be removed stays. */
+/** Removes the logs of all but the latest runs, including the one that is starting; what cannot be removed stays. */
 export function dropOldRuns(name: string, state = new StateDirectory()): void {
   const folder = runsOf(name, state);
   const runs = runsIn(folder).filter((run) => /^\d{4}-/.test(run));
@@ -29,7 +29,7 @@ export function dropOldRuns(name: string, state = new StateDirectory()): void {
   }
 }
 
-/** Notes where a run logs, so that `mkctl logs` finds it after its end. */
+/** Records where a run logs, so that `mkctl logs` finds it after its end. */
 export function noteRun({ name, logDir }: LastRun, state = new StateDirectory()): void {
   try {
     for (const other of notedIn(state)) if (runFrom(other, state).length === 0) rmSync(noteOf(other, state));

@@ -10,13 +10,13 @@ import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 import { forgetSuccession } from './succession.ts';
 
 /*
- * Where running clusters are written down, so that mkctl finds them: one file a cluster, readable by its owner only,
- * because it holds the cluster's secret.
+ * Records of running clusters, by which mkctl finds them: one file per cluster, readable only by its owner, because it
+ * holds the cluster's secret.
  */
 
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
 
-/** Checks a cluster's name: it becomes a file's name. */
+/** Checks a cluster's name, which becomes a file name. */
 export function checkClusterName(name: string): string {
   if (NAME.test(name)) return name;
   throw new UsageError(
@@ -27,7 +27,7 @@ export function checkClusterName(name: string): string {
 export class StateDirectory {
   constructor(readonly path: string = stateDirectoryPath()) {}
 
-  /** Writes down a new cluster; a UsageError when a cluster of that name runs or has left processes behind. */
+  /** Records a new cluster; a UsageError when a cluster of that name runs or has left processes behind. */
   claim(record: ClusterRecord): void {
     makeDirectory(this.path, 'MK_STATE_DIR', 0o700);
     const old = this.read(record.name);
@@ -52,7 +52,7 @@ export class StateDirectory {
     }
   }
 
-  /** Replaces what is written down; nobody ever reads half a file. */
+  /** Replaces a record; nobody ever reads half a file. */
   update(record: ClusterRecord): void {
     renameSync(this.writeDraft(record), this.fileOf(record.name));
   }
@@ -62,12 +62,12 @@ export class StateDirectory {
     forgetSuccession(this.path, name);
   }
 
-  /** The record of that name, or null when there is none that can be read. */
+  /** The record of that name, or null when none can be read. */
   read(name: string): ClusterRecord | null {
     return readRecord(this.fileOf(name));
   }
 
-  /** Every cluster of which something still runs; forgets the others. */
+  /** Every cluster of which something still runs; deletes other records. */
   running(): ClusterRecord[] {
     const records: ClusterRecord[] = [];
     for (const file of this.files()) {
@@ -89,12 +89,12 @@ export class StateDirectory {
     }
   }
 
-  /** A record that only its owner may remove stays: it is looked through, and says of nothing that it runs. */
+  /** A record that only its owner may remove stays: it is read, and reports nothing running. */
   private tryRemove(name: string): void {
     try {
       this.remove(name);
     } catch {
-      // its owner's next command forgets it
+      // its owner's next command deletes it
     }
   }
 

@@ -26,15 +26,15 @@ import { StateDirectory } from '../state/state-directory.ts';
 export interface SessionObserver extends SupervisorObserver {
   /** `mkctl down` was called. */
   shutdownAsked?(): void;
-  /** Something was done to the cluster by a verb: one line for people. */
+  /** A verb changed the cluster: one line for people. */
   noted?(text: string): void;
-  /** Serves the page of a cluster: whoever makes a session brings it. */
+  /** Serves the page of a cluster; brought by the session's maker. */
   servePage?: ServePage;
-  /** Runs fault plans for mkctl: likewise. */
+  /** Runs fault plans for mkctl; brought by the session's maker. */
   planPort?(session: ClusterSession): PlanPort;
 }
 
-/** Until a record that could not be written is tried again. */
+/** Pause before rewriting a record that could not be written. */
 const RETRY_MS = 500;
 
 /** A running cluster with everything around it: its processes, its control port, its place in the state directory. */
@@ -43,11 +43,11 @@ export class ClusterSession {
   readonly control: ProcessControl;
   private readonly server: ControlServer;
   private readonly log: LauncherLog;
-  /** What the SKB keeps over its restarts, but not over the cluster's end. */
+  /** What the SKB keeps over its restarts, but not beyond the cluster's end. */
   private readonly ownDataDir: string;
   /** Sockets of the processes' links. */
   private readonly socketDir: string;
-  /** Why links run over TCP; null: they run at sockets. */
+  /** Why links run over TCP; null: they use sockets. */
   private readonly noSockets: string | null;
   private address = '';
   private booted = false;
@@ -80,7 +80,7 @@ export class ClusterSession {
     );
     this.server = new ControlServer(this.supervisor, {
       control: this.control,
-      // After the answer has left. A cluster that still boots ends its boot, which then tells of it.
+      // After the answer has left. A booting cluster ends its boot, which then reports it.
       shutdown: () =>
         void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
@@ -92,7 +92,7 @@ export class ClusterSession {
     });
   }
 
-  /** Claims the name and boots. When that fails nothing is left: no process, no record. */
+  /** Claims the name and boots. On failure nothing is left: no process, no record. */
   async open(): Promise<BootResult> {
     this.state.claim(this.record());
     try {
@@ -103,13 +103,13 @@ export class ClusterSession {
       await this.supervisor.prepare();
       if (this.config.detached) await this.leaveToSuccessor(0);
       const booting = this.supervisor.start();
-      booting.catch(() => undefined); // awaited below; until then it shall not count as unhandled
+      booting.catch(() => undefined); // awaited below; until then it must not count as unhandled
       this.address = await this.server.listen();
       this.log.write('process_started', { pid: process.pid, address: this.address, seed: this.config.seed });
       this.write();
       const result = await booting;
       this.booted = true;
-      // Before anybody hears that the cluster is ready: who does reads the addresses.
+      // Before anybody hears that the cluster is ready, since they then read the addresses.
       this.writeNow();
       return result;
     } catch (error) {
@@ -149,7 +149,7 @@ export class ClusterSession {
     }
   }
 
-  /** Refuses before anything has started where sockets were asked for and cannot be. */
+  /** Refuses before anything has started where sockets were requested and are impossible. */
   private makeSocketFolder(): void {
     if (this.noSockets === null) return void makeFolder(this.socketDir, 0o700);
     if (this.config.transport === 'unix')
@@ -158,7 +158,7 @@ export class ClusterSession {
       );
   }
 
-  /** Serves the page; its URL, without the token. One that is open stays where it is. */
+  /** Serves the page; resolves with its URL, without the token. An open page stays where it is. */
   openPage(place: PagePlace): Promise<string> {
     this.page ??= this.servePage(place, this.config.name).catch((error: unknown) => {
       this.page = null;
@@ -202,7 +202,7 @@ export class ClusterSession {
     };
   }
 
-  /** What mkctl speaks TLS with: the record is readable by its owner only, as the secret in it asks for. */
+  /** mkctl's TLS credentials: the record is readable only by its owner, as its secret requires. */
   private clientCredentials(): { readonly tls?: TlsSettings } {
     return this.supervisor.certificates?.has('client') === true ? this.supervisor.credentialsOf('client') : {};
   }
@@ -236,7 +236,7 @@ export class ClusterSession {
   private pending: NodeJS.Immediate | undefined = undefined;
   private forgotten = false;
 
-  /** A full disk, or a folder that somebody has deleted, ends no cluster: it is said once and tried until it works. */
+  /** A full disk, or a deleted folder, ends no cluster: it is reported once and retried until it works. */
   private writeOrRetry(): void {
     try {
       this.writeNow();

@@ -36,7 +36,7 @@ export class ControlServer {
     };
   }
 
-  /** Listens on a free port of this host; its address. */
+  /** Listens on a free port of this host; resolves with its address. */
   async listen(): Promise<string> {
     const { tls } = this.supervisor.credentialsOf('launcher');
     this.server = new GuardedServer(this.handle, tls ?? null, (fault, from) => this.context.refused(fault, from));
@@ -69,7 +69,7 @@ export class ControlServer {
     response.end(mergeMetrics(pages.filter((page) => page !== null)));
   }
 
-  /** The kept lines as NDJSON; with `?follow` the connection stays and new lines follow. */
+  /** The kept lines as NDJSON; with `?follow` the connection stays open for new lines. */
   private logs(request: IncomingMessage, response: ServerResponse): void {
     if (!authorised(request, this.supervisor.token)) return void response.writeHead(401).end();
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });

@@ -12,7 +12,7 @@ import { describeFault } from '@mk/machine/describe-fault';
 import { askTargets, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
 import { sumActiveRules } from '../client/sum-rules.ts';
 
-/** A process that faults of links act in. */
+/** A process in which link faults act. */
 export interface FaultedProcess {
   readonly ended: boolean;
   readonly state: 'starting' | 'listening' | 'running' | 'hung' | 'ended';
@@ -21,7 +21,7 @@ export interface FaultedProcess {
 /** Where the desk finds processes and the time. */
 export interface FaultDeskHost<P extends FaultedProcess> {
   processes(): readonly { readonly peer: PeerId; readonly process: P }[];
-  /** Asks a process over its control port; rejects when it does not answer in time. */
+  /** Calls a verb of a process's control port; rejects when it does not answer in time. */
   ask<V extends string>(process: P, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>>;
   nowNs(): Nanos;
   note(text: string): void;
@@ -29,19 +29,19 @@ export interface FaultDeskHost<P extends FaultedProcess> {
 
 /** No desk has told of more changes than this. */
 const VERSIONS_OF_A_DESK = 2 ** 32;
-/** Pauses between two tries to reach a process that runs and does not answer. */
+/** Pauses between tries to reach a running process that does not answer. */
 const RETRY_MS = { first: 500, longest: 8000 } as const;
 
 /**
- * The faults that are in force on the links of a running cluster, and who has been told of them.
+ * The faults in force on the links of a running cluster, and who has been told of them.
  *
  * Guarantees: what is added or healed is in force on every process that answers, before the promise resolves; one that
- * hangs, starts or does not answer is named, and gets all that is in force then as soon as it answers. A process is told
- * one thing after the other, each time all that concerns it: what it missed is made up for, and nothing comes back that
- * was healed.
+ * hangs, starts or does not answer is named, and gets all that is then in force as soon as it answers. A process is
+ * told one thing after the other, each time all that concerns it: what it missed is made up for, and nothing healed
+ * comes back.
  */
 export class FaultDesk<P extends FaultedProcess> {
-  /** What is in force: decides nothing about frames here, but what a heal ends and when time runs out. */
+  /** What is in force: decides no frame's fate here, only what a heal ends and when time runs out. */
   private readonly book = new FaultEngine({ prng: createPrng('never drawn from') });
   private version = 0;
   /** The version that a peer needs at least: that of the last change that concerned it. */
@@ -86,7 +86,7 @@ export class FaultDesk<P extends FaultedProcess> {
     return sumActiveRules(values);
   }
 
-  /** Brings a process that has just started or woken to what is in force; resolves when it is, or does not answer yet. */
+  /** Brings a newly started or woken process up to date; resolves when it is, or does not answer yet. */
   async bring(peer: PeerId, process: P): Promise<void> {
     if (!this.isBehind(peer, process)) return;
     await this.inTurn(peer, process).catch(() => undefined);
@@ -107,7 +107,7 @@ export class FaultDesk<P extends FaultedProcess> {
     if (this.retry !== null) clearTimeout(this.retry);
   }
 
-  /** Tells whomever these rules concern; who could not be told yet. */
+  /** Tells whomever these rules concern; resolves with those that could not be told yet. */
   private async spread(changed: readonly FaultRule[]): Promise<readonly FaultTarget[]> {
     this.version += 1;
     const processes = this.host.processes();
@@ -141,7 +141,9 @@ export class FaultDesk<P extends FaultedProcess> {
     return this.book.standing(this.host.nowNs()).filter(({ rule }) => concernsSender(rule, peer));
   }
 
-  /** Later, with growing pauses, as long as somebody runs and has not been told. One that hangs is told when it is woken. */
+  /**
+   * Retries later, with growing pauses, while a running process has not been told. A hung one is told when it wakes.
+   */
   private tryAgain(): void {
     if (this.retry !== null) return;
     this.retry = setTimeout(() => {

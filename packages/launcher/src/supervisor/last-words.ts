@@ -1,22 +1,22 @@
 import { isRecord, isText } from '@mk/monitor-proto/guards';
 import { CAUSES } from './start-error.ts';
 
-/** What Node and the C library print when the system gives them nothing, and the error that it stands for. */
+/** What Node and the C library print when the system refuses them something, and the error that it means. */
 const SIGNS: readonly (readonly [sign: RegExp, code: keyof typeof CAUSES])[] = [
   [/uv_thread_create|pthread_create|\bEAGAIN\b|Resource temporarily unavailable/, 'EAGAIN'],
   [/\bEMFILE\b/, 'EMFILE'],
   [/\bENFILE\b/, 'ENFILE'],
   [/Fatal process (?:OOM|out of memory)|heap out of memory|\bENOMEM\b|Cannot allocate memory/i, 'ENOMEM'],
 ];
-/** Lines of a native crash that say nothing to a person. */
+/** Lines of a native crash that tell a person nothing. */
 const NOISE = /^(?:[#\s]*$|-{3,}|\s*\d+: 0x[0-9a-f]+|\s+at |Node\.js v)/;
 
-/** The most telling of a process's last lines: a logged error's text, an error that was thrown, else the last line. */
+/** The most telling of a process's last lines: a logged error's text, a thrown error, else the last line. */
 export function lastWordsOf(lines: readonly string[]): string {
   return withCause(tellingLine(lines), lines);
 }
 
-/** The text, and before it the cause where the system refused something: memory, processes, files. */
+/** The text, preceded by the cause where the system refused something: memory, processes, files. */
 export function withCause(text: string, lines: readonly string[] = [text]): string {
   const code = SIGNS.find(([sign]) => lines.some((line) => sign.test(line)))?.[1];
   return code === undefined ? text : `${CAUSES[code]} (${text})`;

@@ -3,7 +3,7 @@ import { buildLogLine, levelOf, messageOf } from '@mk/monitor-proto/log-line';
 import { LOG_LEVELS, type LogEventName, type LogFields, type LogLevel } from '@mk/monitor-proto/log-events';
 
 /**
- * The supervisor's own log lines (`core: "launcher"`): what was done to processes, which they cannot tell themselves.
+ * The supervisor's own log lines (`core: "launcher"`): what was done to processes, which cannot report it themselves.
  */
 export class LauncherLog {
   private sequence = 0;
@@ -24,7 +24,7 @@ export class LauncherLog {
     this.written(text);
   }
 
-  /** A full disk, or a folder that somebody removed, is no reason to let go of the processes. */
+  /** A full disk, or a removed folder, is no reason to abandon the processes. */
   private append(text: string): void {
     try {
       if (this.file !== null) appendFileSync(this.file, text);

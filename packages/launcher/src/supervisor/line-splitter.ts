@@ -1,9 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 
-/**
- * Collects chunks of text and hands on whole lines. A line without an end is cut at 1 MiB, so that memory stays
- * bounded.
- */
+/** Assembles chunks of text into whole lines. A line without an end is cut at 1 MiB, so that memory stays bounded. */
 export function lineSplitter(onLine: (line: string) => void): (chunk: string) => void {
   let rest = '';
   return (chunk) => {

@@ -1,10 +1,10 @@
-/** Log lines of all processes of a foreground cluster: the last ones kept, new ones handed to whoever follows. */
+/** Log lines of all processes of a foreground cluster: keeps the last ones, and hands new ones to followers. */
 export class LogHub {
   private readonly kept: string[] = [];
   private start = 0;
   private readonly followers = new Set<(line: string) => void>();
 
-  /** `capacity`: 10,000 lines are about 3 MB, and hold the boot of 64 cores at level debug. */
+  /** `capacity`: 10,000 lines take about 3 MB, and hold the boot of 64 cores at level debug. */
   constructor(private readonly capacity = 10_000) {}
 
   add(line: string): void {
@@ -21,7 +21,7 @@ export class LogHub {
     return [...this.kept.slice(this.start), ...this.kept.slice(0, this.start)];
   }
 
-  /** Hands on every line from now on; the returned function ends it. */
+  /** Hands on every line from now on; the returned function ends that. */
   follow(onLine: (line: string) => void): () => void {
     this.followers.add(onLine);
     return () => void this.followers.delete(onLine);

@@ -32,7 +32,7 @@ export class ManagedProcess {
   takesPart = false;
   /** Why the process ended; '' while it runs. */
   how = '';
-  /** Somebody asked for its end: it is no failure. */
+  /** Somebody asked for its end, so it is no failure. */
   endWanted = false;
   private lastErrors: string[] = [];
   private saidFailure = '';
@@ -89,7 +89,7 @@ export class ManagedProcess {
     return this.state === 'ended';
   }
 
-  /** What the process said last before it ended: its named error, its last error line, or the end of its stderr. */
+  /** What the process last said before it ended: its named error, its last error line, or the end of its stderr. */
   get lastWords(): string {
     if (this.notStarted !== '') return this.notStarted;
     return this.saidFailure !== '' ? withCause(this.saidFailure) : lastWordsOf(this.lastErrors);
@@ -99,12 +99,12 @@ export class ManagedProcess {
     this.body.tell(message);
   }
 
-  /** SIGKILL: what a crash is. */
+  /** SIGKILL: a crash. */
   kill(): void {
     this.send('SIGKILL');
   }
 
-  /** Asks for a clean end. A stopped process is woken first, for it hears nothing; a slowed one is slow no more. */
+  /** Asks for a clean end. Wakes a stopped process first, since it hears nothing, and ends a slowdown. */
   terminate(): void {
     this.endWanted = true;
     this.resume();
@@ -112,7 +112,7 @@ export class ManagedProcess {
     this.send('SIGTERM');
   }
 
-  /** Only to a process that was started and whose end has not been seen: until then nobody else has its number. */
+  /** Only to a started process whose end has not been seen: until then its number is not reused. */
   private send(name: NodeJS.Signals): void {
     if (!this.ended) this.body.signal(name);
   }
@@ -139,13 +139,15 @@ export class ManagedProcess {
     return true;
   }
 
-  /** Stops it or lets it go on for a moment, as what slows it says; one that hangs stays as it is, one that is to end has all its time. */
+  /**
+   * Stops or continues it for a moment, for a slowdown; a hung process stays hung, one that is to end keeps running.
+   */
   pause(stopped: boolean): void {
     if (this.ended || this.state === 'hung' || (stopped && this.endWanted)) return;
     signal(this.identity, stopped ? 'SIGSTOP' : 'SIGCONT');
   }
 
-  /** Resolves when the process has ended and everything that it wrote was read. */
+  /** Resolves when the process has ended and all its output was read. */
   whenEnded(): Promise<void> {
     return this.ended ? Promise.resolve() : new Promise((resolve) => this.endWaiters.push(resolve));
   }

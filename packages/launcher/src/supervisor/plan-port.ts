@@ -1,8 +1,8 @@
 import type { PlanTold } from '../client/plan-told.ts';
 
-/** A fault plan that mkctl has a running cluster go through; one at a time. */
+/** Runs mkctl's fault plans in a running cluster; one at a time. */
 export interface PlanPort {
-  /** Begins the plan of that text; `folder`: where its results go. Throws CommandError. */
+  /** Begins the plan in that text; `folder`: where its results go. Throws CommandError. */
   begin(text: string, folder: string | null): Promise<void>;
   /** What was said from that line on; waits a moment when there is nothing new. */
   told(from: number): Promise<PlanTold>;

@@ -26,16 +26,14 @@ export type Target = number | 'skb';
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
 
 const JOIN_MS = 30_000;
-/** A view may have to wait for a lease to run out, or for a majority: nobody waits for it longer than this. */
+/** A view may have to wait for a lease to run out, or for a majority: nobody waits longer than this. */
 const VIEW_MS = 10_000;
-/** A process that does not answer a fault within this is told later. */
+/** A process that does not answer about a fault within this time is told later. */
 const TELL_MS = 3000;
 /** Between two questions to a core that is joining. */
 const LEARN_MS = 200;
 
-/**
- * The verbs that act on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores.
- */
+/** The verbs that act on a running cluster's processes: crash, restart, hang, heal, faults on links, more cores. */
 export class ProcessControl {
   private readonly faultDesk: FaultDesk<ManagedProcess>;
   private readonly wakeTimers = new Map<Target, LongTimer>();
@@ -140,7 +138,7 @@ export class ProcessControl {
     }
   }
 
-  /** SIGSTOP, and SIGCONT after the time if there is one. A second hang replaces the time of the first. */
+  /** SIGSTOP, and SIGCONT after the time if one is given. A second hang replaces the first one's time. */
   hang(target: Target, forMs: number | null): void {
     const process = this.running(target);
     process.hang();
@@ -154,12 +152,12 @@ export class ProcessControl {
       );
   }
 
-  /** Gives a core's process a share of the time alone, one of `factor`; for a time, or until a heal. */
+  /** Slows a core's process to one part in `factor` of the time; for a time, or until a heal. */
   slow(core: number, factor: number, forMs: number | null): void {
     this.slowdowns.begin(this.running(core), factor, forMs);
   }
 
-  /** Lets a hung process run on and tells it what it missed; false when it did not hang. */
+  /** Wakes a hung process and tells it what it missed; false when it did not hang. */
   async wake(target: Target): Promise<boolean> {
     if (!this.resume(target)) return false;
     await this.faultDesk.bring(peerOf(target), this.known(target));
@@ -174,19 +172,19 @@ export class ProcessControl {
     return true;
   }
 
-  /** Has a core's monitor misbehave, in one way more; for a time, or until a heal. */
+  /** Makes a core's monitor misbehave in one more way; for a time, or until a heal. */
   rogue(core: number, behaviour: unknown, forMs: number | null): Promise<void> {
     if (typeof behaviour !== 'string' || !isRogueBehaviour(behaviour))
       throw new CommandError('rogue: no such behaviour');
     return this.rogues.begin(core, this.running(core), behaviour, forMs);
   }
 
-  /** Puts a rule in force on every process that can hear of it; those that could not be told yet. */
+  /** Puts a rule in force on every process that can hear of it; resolves with those that could not be told yet. */
   addFault(rule: unknown): Promise<{ readonly id: string; readonly missing: readonly FaultTarget[] }> {
     return this.faultDesk.add(rule);
   }
 
-  /** Ends link faults; `all` wakes hung processes too. A crashed core stays crashed: `restart` is its own verb. */
+  /** Ends link faults; `all` also wakes hung processes. A crashed core stays crashed: `restart` is its own verb. */
   async heal(target: HealTarget): Promise<Healed> {
     const woken: string[] = [];
     if (typeof target === 'object' && target !== null && 'from' in target)
@@ -210,7 +208,7 @@ export class ProcessControl {
     return this.faultDesk.list();
   }
 
-  /** Starts so many more cores; their numbers. Resolves when all have joined. */
+  /** Starts so many more cores; resolves with their numbers when all have joined. */
   async addCores(count: number): Promise<readonly number[]> {
     this.refuseWhenEnding();
     const free = await this.certifiedFree(count);
@@ -220,7 +218,7 @@ export class ProcessControl {
     return free;
   }
 
-  /** So many numbers that nobody has, with certificates where there are any; others may take some meanwhile. */
+  /** Unused numbers, with certificates where there are any; others may take some meanwhile. */
   private async certifiedFree(count: number): Promise<readonly number[]> {
     const { certificates } = this.supervisor;
     for (;;) {
@@ -266,7 +264,7 @@ export class ProcessControl {
     if (process.name !== SKB) await this.inView(process);
   }
 
-  /** A core that has registered takes part when a view with it is installed: at once, unless the others wait for somebody. */
+  /** A registered core takes part when a view with it is installed: at once, unless the others wait for somebody. */
   private async inView(process: ManagedProcess): Promise<void> {
     const settled = (): boolean => process.takesPart || process.ended || process.state === 'hung';
     try {
@@ -283,7 +281,7 @@ export class ProcessControl {
     clearTimeout(timer);
   }
 
-  /** Cores join through the SKB: one that started without it would wait, and then be called late. */
+  /** Cores join through the SKB: one started without it would wait, and then be called late. */
   private refuseWithoutSkb(who: string): void {
     const { skb } = this.supervisor;
     if (skb?.state === 'hung') throw new CommandError(`${who} cannot join: the SKB hangs; mkctl heal wakes it`);

@@ -18,25 +18,25 @@ interface RogueCore<P> {
   timer: LongTimer | null;
 }
 
-/** A core that does not answer is told again after so long. */
+/** A core that does not answer is told again after this long. */
 const RETRY_MS = 1000;
 
 /**
- * The cores that misbehave by order. A restarted one is a new process and behaves. An order is in the book before it is given: a core
- * that hears it too late to answer shall hear its end, too.
+ * The cores that misbehave on command. A restarted one is a new process and behaves. An order is recorded before it is
+ * given: a core that hears it too late to answer must hear its end, too.
  */
 export class Rogues<P extends { readonly ended: boolean }> {
   private readonly byCore = new Map<number, RogueCore<P>>();
 
   constructor(private readonly host: RoguesHost<P>) {}
 
-  /** In one way more; the time, if there is one, is that of the last order. */
+  /** In one more way; a time, if given, is the latest order's. */
   async begin(core: number, process: P, behaviour: RogueBehaviour, forMs: number | null): Promise<void> {
     const known = this.byCore.get(core);
     known?.timer?.cancel();
     const before = known?.process === process ? known.behaviours : [];
     const timer = forMs === null ? null : callAfter(forMs, () => void this.end(core));
-    // A new entry: an end that is under way ends the old one.
+    // A new entry: an end under way ends the old one.
     const rogue = { process, behaviours: new Set([...before, behaviour]), timer };
     this.byCore.set(core, rogue);
     await this.host.ask(process, { behaviour });
@@ -44,7 +44,7 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.host.note(`core ${core} misbehaves: ${[...rogue.behaviours].join(', ')}`);
   }
 
-  /** Has those behave that the heal means; the names of the faults that ended, and the cores that are told later. */
+  /** Ends what the heal means; resolves with the faults that ended, and the cores that will be told later. */
   async heal(
     target: HealTarget,
   ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {
@@ -60,7 +60,7 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.byCore.clear();
   }
 
-  /** Whether it misbehaves no more, as one that is gone does; one that does not answer is told again until it does. */
+  /** Whether it no longer misbehaves, as when it is gone; one that does not answer is told again until it does. */
   private async end(core: number): Promise<boolean> {
     const rogue = this.byCore.get(core);
     if (rogue === undefined) return true;

@@ -4,7 +4,7 @@ import type { LogFields } from '@mk/monitor-proto/log-events';
 import { Leash } from './leash.ts';
 import type { ManagedProcess } from './managed-process.ts';
 
-/** How long a slowed process runs at a stretch, and how long it stands still at most. */
+/** How long a slowed process runs at a stretch, and stands still at most. */
 const RUN_MS = 5;
 const STILL_MS = 2000;
 
@@ -17,8 +17,9 @@ interface Slowed {
 }
 
 /**
- * Processes that have one part of `factor` of the time: they run for some milliseconds (SIGCONT) and stand still (SIGSTOP) for as many
- * times longer as they in fact ran, however late the timers are. Sockets stay open and nobody is told, as on a host that is overloaded.
+ * Slows processes to one part in `factor` of the time: they run for some milliseconds (SIGCONT) and stand still
+ * (SIGSTOP) for as many times longer as they in fact ran, however late the timers are. Sockets stay open and nobody is
+ * told, as on an overloaded host.
  */
 export class Slowdowns {
   private readonly byName = new Map<string, Slowed>();
@@ -28,11 +29,11 @@ export class Slowdowns {
     private readonly log: (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void,
   ) {}
 
-  /** A second slowdown of one process replaces the first. */
+  /** A second slowdown of a process replaces the first. */
   begin(process: ManagedProcess, factor: number, forMs: number | null): void {
     this.end(process.name);
     const { name } = process;
-    // The leash sets it free when this process dies while it stands still.
+    // The leash frees it if this process dies while it stands still.
     const slowed: Slowed = {
       process,
       factor,
@@ -47,7 +48,7 @@ export class Slowdowns {
     this.note(`core ${coreOf(name)} runs ${factor} times as slow${forMs === null ? '' : ` for ${forMs / 1000} s`}`);
   }
 
-  /** Ends those that the heal means; the names of the faults that ended. */
+  /** Ends those that the heal means; returns the faults that ended. */
   heal(target: HealTarget): readonly string[] {
     const meant = [...this.byName.keys()].filter(
       (name) => target === 'all' || ('id' in target && target.id === ruleOf(name)),
@@ -55,7 +56,7 @@ export class Slowdowns {
     return meant.filter((name) => this.end(name)).map(ruleOf);
   }
 
-  /** What `ps` says of a process that runs; '': nothing. */
+  /** What `ps` says of a running process; '': nothing. */
   describe(name: string): string {
     const slowed = this.byName.get(name);
     return slowed === undefined || slowed.process.ended ? '' : `slowed ${slowed.factor} times`;
@@ -77,7 +78,7 @@ export class Slowdowns {
     slowed.turn = setTimeout(() => this.run(slowed), Math.min(STILL_MS, ranMs * (slowed.factor - 1)));
   }
 
-  /** Whether there was one. */
+  /** Returns whether there was one. */
   private end(name: string): boolean {
     const slowed = this.byName.get(name);
     if (slowed === undefined) return false;

@@ -15,7 +15,7 @@ export const CAUSES = {
   ENOSPC: 'no space is left on the device',
 } as const;
 
-/** Why a process could not be started, in one line: the cause first, the system's own word for it last. */
+/** Why a process could not be started, in one line: the cause first, the system's own word last. */
 export function startErrorText(error: unknown): string {
   const code = codeOf(error);
   const { message } = asError(error);
@@ -23,7 +23,7 @@ export function startErrorText(error: unknown): string {
   return cause === undefined ? message : `${cause} (${code})`;
 }
 
-/** The error of a process, named for people, that could not be started. */
+/** The error for a process that could not be started, named for people. */
 export function startError(who: string, error: unknown): CommandError {
   return new CommandError(`${who} could not be started: ${startErrorText(error)}`, 2);
 }

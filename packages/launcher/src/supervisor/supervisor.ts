@@ -25,16 +25,16 @@ import { ChildBody } from './child-body.ts';
 import { ManagedProcess, type ProcessEvents } from './managed-process.ts';
 import { NOT_STARTED } from './process-body.ts';
 
-/** What happens to a cluster, for whoever shows or records it. */
+/** Hears what happens to a cluster, to show or record it. */
 export interface SupervisorObserver {
   progress?(progress: BootProgress): void;
   /** A line that a process logged. */
   logged?(process: string, line: string): void;
-  /** Processes came or went: what is written down must be written anew. */
+  /** Processes came or went: the record must be rewritten. */
   changed?(): void;
-  /** A process ended and nobody had asked for it. */
+  /** A process ended unasked. */
   died?(process: string, how: string, lastWords: string): void;
-  /** A process goes on, but cannot do all that it should. */
+  /** A process carries on, but cannot do all that it should. */
   warned?(process: string, text: string): void;
 }
 
@@ -47,21 +47,21 @@ export interface BootResult {
 }
 
 const NO_PROCESS = { pid: -1, startedTicks: null };
-/** A process that was asked to end and has not is killed after so long. */
+/** How long a process may take to end before it is killed. */
 const PATIENCE_MS = 5000;
-/** A core that does not answer within this is not told of a death. */
+/** A core that does not answer within this time is not told of a death. */
 const REAPED_MS = 3000;
 
 /**
  * Runs the processes of one cluster: starts them together, watches them, ends them.
  *
- *   SV1  when `stop` or `killAll` has resolved, no process that was started here runs;
+ *   SV1  when `stop` or `killAll` has resolved, no process started here runs;
  *   SV2  a core's number belongs to at most one running process.
  */
 export class Supervisor {
   readonly processes = new Map<string, ManagedProcess>();
   readonly logs = new LogHub();
-  /** Processes that ended after boot without anybody having asked for it. */
+  /** Processes that ended unasked after boot. */
   readonly deaths: string[] = [];
   access: Access;
   /** Null: this cluster speaks no TLS. */
@@ -83,12 +83,12 @@ export class Supervisor {
     return this.access.token;
   }
 
-  /** What the process of that name speaks TLS with; nothing where the cluster has none. It was prepared. */
+  /** The TLS credentials of the process of that name, which was prepared; empty without TLS. */
   credentialsOf(name: string): { readonly tls?: TlsSettings } {
     return this.certificates === null ? {} : { tls: this.certificates.of(name) };
   }
 
-  /** Makes ready what the supervisor, its clients and the first processes need; once, before all else. */
+  /** Prepares what the supervisor, its clients and the first processes need; once, before all else. */
   async prepare(): Promise<void> {
     const { certificates, config } = this;
     if (certificates === null) return;
@@ -123,7 +123,7 @@ export class Supervisor {
     return this.processes.get(coreName(core));
   }
 
-  /** All cores that were ever started, by number. */
+  /** All cores ever started, by number. */
   cores(): (readonly [core: CoreId, process: ManagedProcess])[] {
     return [...this.processes]
       .filter(([name]) => name !== SKB)
@@ -131,7 +131,9 @@ export class Supervisor {
       .sort(([a], [b]) => a - b);
   }
 
-  /** Starts everything; resolves when all cores are bound to one another. When boot fails all has been stopped. */
+  /**
+   * Starts everything; resolves when all cores are bound to one another. When boot fails everything has been stopped.
+   */
   async start(): Promise<BootResult> {
     const startedAt = performance.now();
     try {
@@ -149,7 +151,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends boot, if it is under way: `start` rejects. */
+  /** Ends a boot under way: `start` rejects. */
   interruptBoot(): void {
     this.interruptedBeforeBoot = this.boot === null;
     this.bootEvent({ type: 'interrupted' });
@@ -169,12 +171,12 @@ export class Supervisor {
     });
   }
 
-  /** Starts the SKB anew on the port that the cores know. */
+  /** Restarts the SKB on the port that the cores know. */
   restartSkb(): ManagedProcess {
     return this.startSkb(splitAddress(this.skbAddress).port);
   }
 
-  /** Ends all processes cleanly, cores first; kills what does not end in time. */
+  /** Ends all processes cleanly, cores first; kills those that do not end in time. */
   stop(): Promise<void> {
     this.stopping ??= this.endInOrder();
     return this.stopping;
@@ -285,14 +287,14 @@ export class Supervisor {
     },
   };
 
-  /** Proof of death: a core's process was reaped, so that nobody has to wait for its lease. */
+  /** Proof of death: a core's process was reaped, so nobody has to wait for its lease. */
   private tellDeath({ name, incarnation }: ManagedProcess): void {
     if (name === SKB || incarnation === 0) return;
     const core = Number(name.slice('core-'.length));
     for (const [, { ended, state, address }] of this.cores()) {
       if (ended || state === 'hung' || address === '') continue;
       void callControl(address, this.access, 'reaped', { core, incarnation }, { timeoutMs: REAPED_MS }).catch(
-        () => undefined, // who does not answer hears of it from the others, by the view
+        () => undefined, // silent cores hear of it from the others, by the view
       );
     }
   }
@@ -311,7 +313,7 @@ export class Supervisor {
 
   private readonly watchers = new Set<() => void>();
 
-  /** Resolves when the condition holds, looked at whenever a process says something; rejects after the time. */
+  /** Resolves when the condition holds, checked whenever a process reports something; rejects after the time. */
   until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {

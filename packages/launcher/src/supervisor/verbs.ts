@@ -13,13 +13,13 @@ import type { ProcessControl, Target } from './process-control.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** What the supervisor's verbs work on. */
+/** What the supervisor's verbs work with. */
 export interface SupervisorVerbContext {
   readonly control: ProcessControl;
   /** Ends the cluster and the supervisor, after the answer has left. */
   shutdown(): void;
   status(): SupervisorAnswers['status'];
-  /** The certificates that were given out; none where the cluster speaks no TLS. */
+  /** The certificates issued; none without TLS. */
   certificates(): readonly CertificateRow[];
   /** A connection to the supervisor's port was refused by TLS. */
   refused(fault: CertificateFault, from: string): void;
@@ -33,7 +33,7 @@ interface SupervisorVerb<A> {
   readonly args: readonly string[];
   run(context: SupervisorVerbContext, args: Args): Promise<Told<A>> | Told<A>;
 }
-/** A verb that answers nothing answers null. */
+/** A verb without an answer answers null. */
 type Told<A> = A extends null ? void : A;
 
 /** What can be asked of a supervisor, and what it takes. */
@@ -66,7 +66,7 @@ export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: Superv
   shutdown: { args: [], run: ({ shutdown }) => shutdown() },
 };
 
-/** Answers one control request; what goes wrong is in the answer. */
+/** Answers one control request; failures are in the answer. */
 export async function runSupervisorVerb(
   context: SupervisorVerbContext,
   verb: string,

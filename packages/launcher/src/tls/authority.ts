@@ -1,4 +1,4 @@
-import 'reflect-metadata'; // the library below asks for it
+import 'reflect-metadata'; // the library below requires it
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
@@ -13,8 +13,8 @@ import {
 } from '@peculiar/x509';
 
 /*
- * The authority of one cluster: issues the certificates by which its processes know one another. P-256, one level, no
- * intermediate. Loaded only where certificates are made: the library is large.
+ * The authority of one cluster: issues the certificates by which its processes recognise one another. P-256, one level,
+ * no intermediate. Loaded only where certificates are made: the library is large.
  */
 
 /** A certificate and its key, in PEM. */
@@ -25,7 +25,7 @@ export interface Issued {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
-/** Clocks of hosts differ: a certificate is good a little before it was made. */
+/** Clocks of hosts differ: a certificate is valid from a little before it was made. */
 const CLOCK_SLACK_MS = 5 * 60_000;
 
 export class Authority {
@@ -39,7 +39,7 @@ export class Authority {
   /** The authority's certificate, in PEM. */
   readonly ca: string;
 
-  /** A new authority whose certificate is good for so many days. */
+  /** A new authority whose certificate is valid for so many days. */
   static async create(cluster: string, days: number): Promise<Authority> {
     cryptoProvider.set(webcrypto);
     const keys = await newKeys();
@@ -70,7 +70,10 @@ export class Authority {
     return pem(this.signingKey);
   }
 
-  /** A certificate for whoever may be these: `core-3`, `core-*`, `skb`, `launcher`, `client`. Days may be a fraction, or past. */
+  /**
+   * A certificate for these names: `core-3`, `core-*`, `skb`, `launcher`, `client`. Days may be a fraction, or
+   * negative.
+   */
   async issue(names: readonly string[], days: number): Promise<Issued> {
     const keys = await newKeys();
     const certificate = await X509CertificateGenerator.create({
@@ -96,7 +99,7 @@ function newKeys(): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
 }
 
-/** Positive, as X.509 asks. */
+/** Positive, as X.509 requires. */
 function newSerial(): string {
   const bytes = randomBytes(16);
   bytes[0] = (bytes.readUInt8(0) & 0x7f) | 0x40;

@@ -5,7 +5,9 @@ import type { Authority } from './authority.ts';
 import type { CredentialPlace } from '@mk/libmk/io/credential-files';
 import { readCredentials } from './read-credentials.ts';
 
-/** Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON. */
+/**
+ * Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON.
+ */
 export type TlsPlan =
   | {
       readonly kind: 'auto';
@@ -15,7 +17,7 @@ export type TlsPlan =
     }
   | ({ readonly kind: 'files' } & CredentialPlace);
 
-/** A cluster of `--tls auto` is told to end before that, or its processes are started anew. */
+/** A cluster with `--tls auto` is expected to end before that, or to have its processes restarted. */
 const AUTO_DAYS = 365;
 
 /** A certificate as `mkctl certs` shows it. */
@@ -33,7 +35,7 @@ export function rowOf(name: string, { serialNumber, validTo, fingerprint256 }: X
   return { name, serial: serialNumber.toLowerCase(), validTo, fingerprint: fingerprint256 };
 }
 
-/** Gives the processes of one cluster their certificates. What a process shall have is prepared before it is started. */
+/** Gives the processes of one cluster their certificates, prepared before a process starts. */
 export class CertificateDesk {
   private readonly prepared = new Map<string, TlsSettings>();
   private authority: Promise<Authority> | null = null;
@@ -43,12 +45,12 @@ export class CertificateDesk {
     private readonly cluster: string,
   ) {}
 
-  /** Each of these (`skb`, `core-3`, `launcher`, `client`) has credentials from now on; those that had some keep them. */
+  /** Makes sure that each of these (`skb`, `core-3`, `launcher`, `client`) has credentials; existing ones stay. */
   async prepare(names: readonly string[]): Promise<void> {
     for (const name of names) if (!this.prepared.has(name)) this.prepared.set(name, await this.make(name));
   }
 
-  /** The next process of that name shows a new certificate: what was wrong with the old one does not stay. */
+  /** The next process of that name gets a new certificate, without the old one's faults. */
   async renew(name: string): Promise<void> {
     this.prepared.set(name, await this.make(name));
   }
@@ -57,7 +59,7 @@ export class CertificateDesk {
     return this.prepared.has(name);
   }
 
-  /** What was given out, for people: a serial number is how a certificate is revoked. */
+  /** What was issued, for people: a certificate is revoked by its serial number. */
   list(): readonly CertificateRow[] {
     return [...this.prepared].map(([name, { cert }]) => rowOf(name, new X509Certificate(cert)));
   }

@@ -7,7 +7,7 @@ import { processTerminal } from '../cli/terminal.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 
-/** A process watches the list that is there when it starts. */
+/** A process watches the list that exists when it starts. */
 const EMPTY_LIST = '# Revoked certificates: a serial number or a SHA-256 fingerprint a line.\n';
 
 /** `mk-launch certs FOLDER`: an authority and the certificates of a cluster, as files. */

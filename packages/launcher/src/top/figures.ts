@@ -1,6 +1,6 @@
 import { type MetricSample, samplesOf } from '../client/merge-metrics.ts';
 
-/** What one process said of itself at one moment. Counters are since its start. */
+/** What one process reported of itself at one moment. Counters are since its start. */
 export interface Figures {
   readonly atMs: number;
   readonly cpuSeconds: number;
@@ -9,15 +9,15 @@ export interface Figures {
   readonly sentBytes: number;
   /** Frames that faults or the link model dropped. */
   readonly dropped: number;
-  /** Messages that wait for their acknowledgement, over all peers. */
+  /** Unacknowledged messages, over all peers. */
   readonly queued: number;
   readonly operations: number;
   readonly links: number;
   readonly suspects: number;
-  /** The core that was heard the longest ago; null: no link to a core. */
+  /** The core heard the longest ago; null: no link to a core. */
   readonly silent: { readonly peer: string; readonly seconds: number } | null;
   readonly residentBytes: number;
-  /** Timers looked at, by how late they fired: cumulative counts by upper bound in seconds. */
+  /** Sampled timers, by how late they fired: cumulative counts by upper bound in seconds. */
   readonly lag: readonly (readonly [bound: number, count: number])[];
   readonly dispatchers: readonly DispatcherFigures[];
 }
@@ -66,7 +66,7 @@ function bound(text: string | undefined): number {
   return text === '+Inf' ? Infinity : Number(text);
 }
 
-/** Of cores and the SKB: a client says nothing for as long as it wants. */
+/** Among cores and the SKB; a client may be silent as long as it wants. */
 function mostSilent(samples: readonly MetricSample[]): Figures['silent'] {
   let most: Figures['silent'] = null;
   for (const { labels, value } of samples) {

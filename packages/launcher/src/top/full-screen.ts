@@ -1,6 +1,6 @@
 /*
- * The screen of a terminal, and its keys, for as long as a program draws in place. However the program ends, the terminal is as
- * it was: the other screen, the cursor, and line input.
+ * A terminal's screen and keys, while a program draws in place. However the program ends, the terminal is restored: the
+ * other screen, the cursor, and line input.
  */
 
 const ENTER = '\x1b[?1049h\x1b[?25l';
@@ -14,7 +14,7 @@ const ENDING_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 export interface FullScreenOwner {
   /** What was typed. */
   typed(text: string): void;
-  /** The window has another size, or is back: draw anew. */
+  /** The window has another size, or is back: redraw. */
   redraw(): void;
   /** The program is asked to end. */
   end(): void;
@@ -28,7 +28,7 @@ export class FullScreen {
   constructor(private readonly owner: FullScreenOwner) {}
 
   get size(): { readonly columns: number; readonly lines: number } {
-    // A terminal that nobody has told its size says 0.
+    // A terminal that was never told its size says 0.
     return { columns: this.output.columns || 80, lines: this.output.rows || 24 };
   }
 
@@ -53,7 +53,7 @@ export class FullScreen {
     this.input.pause();
   }
 
-  /** One write a picture, over the last one: nothing flickers. */
+  /** One write per picture, over the previous one: nothing flickers. */
   draw(lines: readonly string[]): void {
     if (this.open) this.output.write(HOME + lines.map((line) => line + REST_OF_LINE).join('\r\n') + REST_OF_SCREEN);
   }

@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { DispatcherFigures, Figures } from './figures.ts';
 
-/** A process between two looks. Rates are null before the second look, and while it does not answer. */
+/** A process between two samples. Rates are null before the second, and while it does not answer. */
 export interface TopRow {
   /** `core-3`, `skb`. */
   readonly process: string;
@@ -19,10 +19,10 @@ export interface TopRow {
   readonly suspects: number | null;
   readonly silentPeer: string | null;
   readonly silentSeconds: number | null;
-  /** At most so late fired 99 of 100 timers between the looks; null when none did. */
+  /** How late 99 of 100 timers fired at most between the samples; null when none did. */
   readonly lagP99Seconds: number | null;
   readonly residentBytes: number | null;
-  /** Share of the time between the looks that dispatchers had the core. */
+  /** Share of the time between the samples in which dispatchers had the core. */
   readonly runRatio: number | null;
   readonly dispatchers: readonly DispatcherRow[];
 }
@@ -31,7 +31,7 @@ export interface DispatcherRow extends DispatcherFigures {
   readonly runRatio: number | null;
 }
 
-/** What one process said at two looks; null: it said nothing. */
+/** What one process reported at two samples; null: nothing. */
 export interface TwoLooks {
   readonly process: string;
   readonly state: string;
@@ -45,7 +45,7 @@ export function rowOf({ process, state, before, now }: TwoLooks): TopRow {
   const core = /^core-(\d+)$/.exec(process)?.[1];
   const base = { process, core: core === undefined ? null : Number(core), state };
   if (now === null) return { ...base, ...NOTHING };
-  // A counter that has fallen is another process's: it was started anew.
+  // A counter that has fallen belongs to a new process.
   const earlier = before !== null && before.cpuSeconds <= now.cpuSeconds ? before : null;
   const seconds = earlier === null ? 0 : (now.atMs - earlier.atMs) / 1000;
   const rate = (of: (figures: Figures) => number): number | null =>
@@ -95,7 +95,7 @@ function withShare(row: DispatcherFigures, earlier: Figures | null, seconds: num
   return { ...row, runRatio: Math.max(0, row.runSeconds - (known?.runSeconds ?? 0)) / seconds };
 }
 
-/** The bound below which 99 of 100 timers stayed between two looks; the last finite bound stands for what was later. */
+/** The bound below which 99 of 100 timers stayed between two samples; the last finite bound stands for later ones. */
 function lagBetween(earlier: Figures | null, { lag }: Figures): number | null {
   const counts = lag.map(([bound, count], i) => [bound, count - (earlier?.lag[i]?.[1] ?? 0)] as const);
   const total = counts.at(-1)?.[1] ?? 0;

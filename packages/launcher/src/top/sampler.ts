@@ -3,7 +3,7 @@ import { fetchText } from '@mk/libmk/io/control-call';
 import { type Figures, figuresOf } from './figures.ts';
 import { rowOf, type TopRow, type TwoLooks } from './rows.ts';
 
-/** A process that has not answered within this is shown without figures: one that hangs holds up nobody. */
+/** A process that has not answered within this time is shown without figures: a hung one holds up nobody. */
 const ANSWER_MS = 1000;
 
 interface Expected {
@@ -12,20 +12,20 @@ interface Expected {
   readonly state: string;
 }
 
-/** Looks at every process of a cluster again and again. */
+/** Samples every process of a cluster repeatedly. */
 export class Sampler {
   private before = new Map<string, Figures>();
 
   constructor(private readonly cluster: ClusterClient) {}
 
-  /** A row a process: what it does since the last look. */
+  /** A row per process: its activity since the last sample. */
   async look(): Promise<readonly TopRow[]> {
     const looks = await Promise.all((await this.expected()).map((process) => this.lookAt(process)));
     this.before = new Map(looks.flatMap(({ process, now }) => (now === null ? [] : [[process, now] as const])));
     return looks.map(rowOf);
   }
 
-  /** Fault rules in force; those who do not answer have none. */
+  /** Fault rules in force, on processes that answer. */
   async faults(): Promise<number> {
     return this.cluster.faults().then(
       (rules) => rules.length,

@@ -3,7 +3,7 @@ import { amount, COLUMNS } from './columns.ts';
 import type { DispatcherRow, TopRow } from './rows.ts';
 import { arranged, KEYS, type TopView } from './view.ts';
 
-/** What stands above the table. */
+/** What is shown above the table. */
 export interface TopSummary {
   readonly cluster: string;
   readonly intervalMs: number;
@@ -19,7 +19,7 @@ export interface ScreenSize {
 
 type Colour = Terminal['colour'];
 
-/** The whole screen, a text a line, none wider than the screen. */
+/** The whole screen, a text per line, none wider than the screen. */
 export function screenOf(summary: TopSummary, view: TopView, size: ScreenSize, colour: Colour): readonly string[] {
   const head = headOf(summary, view).map((line) => line.slice(0, size.columns));
   if (view.help) return [...head, '', ...helpLines().map((line) => line.slice(0, size.columns))].slice(0, size.lines);

@@ -2,10 +2,10 @@ import { known } from '@mk/monitor-proto/assert';
 import { COLUMNS, columnOf } from './columns.ts';
 import type { TopRow } from './rows.ts';
 
-/** What the person has chosen. */
+/** The person's choices. */
 export interface TopView {
   readonly sort: string;
-  /** Other way round than the column's own. */
+  /** Reverses the column's own order. */
   readonly inverted: boolean;
   /** Dispatchers below their core. */
   readonly tree: boolean;
@@ -54,7 +54,7 @@ function nextColumn(step: number): (view: TopView) => TopView {
   };
 }
 
-/** The keys, as htop has them where it has them. */
+/** The keys: htop's where it has them. */
 export const KEYS: readonly Key[] = [
   { codes: ['q', '\x03', '\x1b[21~'], shown: 'q F10 ^C', doc: 'quit', press: (view) => ({ ...view, done: true }) },
   {
@@ -105,7 +105,7 @@ export const KEYS: readonly Key[] = [
   { codes: ['\x1b[H', '\x1b[1~', 'g'], shown: 'Home', doc: 'the first row', press: move(-Infinity) },
 ];
 
-/** What a piece of input does. Unknown keys do nothing. */
+/** The effect of a piece of input. Unknown keys do nothing. */
 export function pressed(view: TopView, input: string): TopView {
   let next = view;
   for (const code of keysIn(input)) {
@@ -123,13 +123,13 @@ function typed(view: TopView, code: string): TopView {
   return code.length === 1 && code >= ' ' ? { ...view, filter: (view.filter ?? '') + code } : view;
 }
 
-/** Keys come in one piece when a hand, or a paste, is quick. */
+/** Quick typing, or a paste, arrives in one piece. */
 function keysIn(input: string): readonly string[] {
   // oxlint-disable-next-line no-control-regex
   return input.match(/\x1b(?:\[[0-9;]*[~A-Za-z]|O[A-Za-z])?|[^]/gu) ?? [];
 }
 
-/** The rows that are shown, in their order. */
+/** The visible rows, in order. */
 export function arranged(rows: readonly TopRow[], { sort, inverted, filter }: TopView): readonly TopRow[] {
   const column = known(columnOf(sort));
   const sign = column.descending === inverted ? 1 : -1;
@@ -143,7 +143,7 @@ function textOf({ process, state, dispatchers }: TopRow): string {
   return [process, state, ...dispatchers.flatMap(({ program, domain }) => [program, domain])].join(' ').toLowerCase();
 }
 
-/** What is not known is the least. */
+/** Unknown values are the least. */
 function compare(a: number | string | null, b: number | string | null): number {
   if (a === b) return 0;
   if (a === null || b === null) return a === null ? -1 : 1;

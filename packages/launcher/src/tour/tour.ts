@@ -15,7 +15,7 @@ import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
-/** One part of the tour. It shows something, and checks that it is so. */
+/** One part of the tour. It shows something, and checks it. */
 export interface Chapter {
   readonly title: string;
   run(tour: Tour): Promise<void>;
@@ -28,7 +28,7 @@ export interface Check {
   readonly held: boolean;
 }
 
-/** What a chapter works with: a running cluster, somewhere to write, and a list of checks. */
+/** What a chapter works with: a running cluster, an output, and a list of checks. */
 export class Tour {
   readonly checks: Check[] = [];
   private chapter = '';
@@ -75,7 +75,7 @@ export class Tour {
     return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000, ...options });
   }
 
-  /** Runs a program that ships to its end: what it printed, and whether it ended well. */
+  /** Runs a shipped program to its end: what it printed, and whether it ended well. */
   async program(
     name: string,
     cores: readonly number[],
@@ -104,7 +104,7 @@ export class Tour {
     if (line !== null) this.domains?.line(line);
   }
 
-  /** The name of the error that a call ends in; null when it succeeds. */
+  /** The name of the error in which a call ends; null when it succeeds. */
   async errorOf(call: Promise<unknown>): Promise<string | null> {
     try {
       await call;
@@ -123,7 +123,7 @@ export class Tour {
     return this.skb('cores');
   }
 
-  /** Asks again and again until the answer is there; null when it is not within the time. */
+  /** Asks repeatedly until there is an answer; null when there is none in time. */
   async until<T>(ask: () => Promise<T | null>, withinMs: number): Promise<T | null> {
     const end = Date.now() + withinMs;
     for (;;) {

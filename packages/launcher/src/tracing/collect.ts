@@ -8,7 +8,7 @@ export interface ProcessNotes extends TraceNotes {
   /** A core's number, or SKB_PEER. */
   readonly peer: number;
   readonly offsetNs: number;
-  /** The offset is right within this. */
+  /** The offset's uncertainty. */
   readonly withinNs: number;
 }
 
@@ -18,7 +18,7 @@ export interface Collected {
   readonly missing: readonly string[];
 }
 
-/** The shortest round trip counts: on a busy host a few of many are short. */
+/** The shortest round trip counts: on a busy host only a few are short. */
 const CLOCK_EXCHANGES = 32;
 
 /** Traces all processes of a cluster at once. */
@@ -28,7 +28,7 @@ export class Collector {
 
   constructor(private readonly cluster: ClusterClient) {}
 
-  /** Begins everywhere; those that do not answer are named at the end. */
+  /** Begins everywhere; silent processes are named at the end. */
   async start(entries: number, forMs: number): Promise<void> {
     const cores = (await this.cluster.cores()).filter(({ up }) => up).map(({ core }) => core);
     const started = await this.each([SKB_PEER, ...cores], (peer) =>
@@ -37,7 +37,7 @@ export class Collector {
     this.peers = started.map(([peer]) => peer).sort((a, b) => a - b);
   }
 
-  /** Ends everywhere, and sets the clocks side by side while the links are warm. */
+  /** Ends everywhere, and compares the clocks while the links are warm. */
   async stop(): Promise<Collected> {
     const notes = await this.each(this.peers, (peer) => this.ask(peer, { act: 'stop' }));
     const reference = notes.map(([peer]) => peer).find((peer) => peer !== SKB_PEER) ?? SKB_PEER;
@@ -53,7 +53,7 @@ export class Collector {
     return { processes: processes.sort((a, b) => a.peer - b.peer), missing: this.missing };
   }
 
-  /** Cores exchange their times over the link that they have; the SKB, which has no such message, over its control port. */
+  /** Cores exchange their times over their link; the SKB, which has no such message, over its control port. */
   private async offset(reference: number, peer: number): Promise<ClockOffset> {
     if (peer === reference) return { offsetNs: 0, roundTripNs: 0 };
     if (peer !== SKB_PEER && reference !== SKB_PEER)

@@ -8,7 +8,7 @@ interface Open {
   readonly op: string;
 }
 
-/** One picture of what all processes noted, on the reference core's clock; it begins at 0. */
+/** One picture of all processes' notes, on the reference core's clock, from 0. */
 export function mergeNotes(title: string, processes: readonly ProcessNotes[]): TracePicture {
   const slices: TraceSlice[] = [];
   const spans: TraceSpan[] = [];
@@ -38,12 +38,12 @@ export function mergeNotes(title: string, processes: readonly ProcessNotes[]): T
   return { title, tracks, slices, spans, marks, flows: flowsOf(sent, delivered) };
 }
 
-/** A message whose one end is not in the trace has no arrow. */
+/** A message with only one end in the trace has no arrow. */
 function flowsOf(sent: ReadonlyMap<string, Open>, delivered: readonly [string, Open][]): readonly TraceFlow[] {
   return delivered.flatMap(([key, { track, at, message, op }]) => {
     const from = sent.get(key);
     if (from === undefined) return [];
-    // Clocks agree within half a round trip: an effect is never drawn before its cause.
+    // Clocks agree within half a round trip: never draw an effect before its cause.
     const to = { track, at: Math.max(at, from.at) };
     return [{ name: message, from: { track: from.track, at: from.at }, to, ...(op !== '' && { args: { op } }) }];
   });

@@ -31,7 +31,7 @@ import { Repeated } from './repeated.ts';
 
 /** How often a cluster is asked while somebody looks. */
 const EVERY_MS = { look: 1000, trips: 3000, attended: 1500, lines: 80 } as const;
-/** Lines that a page which opens is told first, and lines in one event: a page draws no more at once. */
+/** Lines that a new page gets first, and lines per event: a page draws no more at once. */
 const LINES = { kept: 2000, atOnce: 2000 } as const;
 
 /** What a live source needs to know of its cluster. */
@@ -40,15 +40,13 @@ export interface LiveCluster {
   readonly seed: string;
   readonly machine: string;
   readonly token: string;
-  /** The cluster as it is now: addresses change when processes start anew. */
+  /** The cluster as it is now: addresses change when processes restart. */
   open(): ClusterClient;
-  /** Calls with every line of its logs, those that were kept first, until told to stop; rejects where there are none. */
+  /** Calls with every line of its logs, kept ones first, until the signal; rejects where there are none. */
   followLogs(line: (line: LogLineView) => void, signal: AbortSignal): Promise<void>;
 }
 
-/**
- * A running cluster as pages see it. It asks only while a page is open; what has not changed is not told again.
- */
+/** A running cluster as pages see it. It asks only while a page is open, and reports only changes. */
 export class LiveSource implements PageSource {
   readonly token: string;
   private readonly last = new Map<PageEventType, { readonly event: PageEvent; readonly text: string }>();
@@ -194,7 +192,7 @@ export class LiveSource implements PageSource {
     return Promise.resolve();
   }
 
-  /** Tells what is new; counters always are, as rates come of their times. */
+  /** Reports what is new; counters always are, since rates depend on their times. */
   private say(event: PageEvent): void {
     const text = JSON.stringify({ ...event, t: 0 });
     if (event.type !== 'counters' && this.last.get(event.type)?.text === text) return;

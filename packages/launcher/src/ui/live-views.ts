@@ -23,11 +23,11 @@ import { PAGE_BYTES, rightsText } from '../client/pages.ts';
 import { viewsEvent } from '@mk/ui/model/views';
 
 /*
- * A cluster's answers as the page's views. Each of these asks once and fails as a whole: whoever asks again and again decides
- * what an answer that is missing means.
+ * A cluster's answers as the page's views. Each asks once and fails as a whole: the repeating caller decides what a
+ * missing answer means.
  */
 
-/** A process that has not answered within this is busy or hangs: the page shows the rest meanwhile. */
+/** A process that has not answered within this time is busy or hangs: the page shows the rest meanwhile. */
 const ANSWER_MS = 2000;
 
 /** The processes, where somebody supervises them; null: nobody does. */
@@ -40,7 +40,7 @@ export async function membersOf(cluster: ClusterClient): Promise<readonly CoreRo
   return cluster.skb('cores', {}, { timeoutMs: ANSWER_MS });
 }
 
-/** Members and processes together: a core that has died is a member no more, and a process that starts is none yet. */
+/** Members and processes together: a dead core is no longer a member, and a starting process is not yet one. */
 export function coreViews(
   members: readonly CoreRow[],
   processes: readonly ProcessRow[] | null,
@@ -178,7 +178,7 @@ export async function domainViewsOf(cluster: ClusterClient): Promise<readonly Do
   }));
 }
 
-/** What the cores that answer say of membership. */
+/** Membership as the answering cores see it. */
 export async function viewsOf(
   cluster: ClusterClient,
   cores: readonly number[],
@@ -192,10 +192,10 @@ export async function viewsOf(
   );
 }
 
-/** Rows of address spaces, and of pages, that a page is told. */
+/** Rows of address spaces, and of pages, sent to a page. */
 const MOST_ROWS = 300;
 
-/** Address spaces and the directories of pages, of the cores that answer. */
+/** Address spaces and page directories of the answering cores. */
 export async function spacesOf(
   cluster: ClusterClient,
   cores: readonly number[],

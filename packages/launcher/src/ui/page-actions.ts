@@ -11,7 +11,7 @@ import { LOG_LEVEL } from '../ctl/log-level.ts';
 import { CRASH, HANG, RESTART } from '../ctl/processes.ts';
 import { MEASURE } from '../ctl/topology.ts';
 
-/** The commands of mkctl that the page can do: what it does and says is theirs. */
+/** The commands of mkctl that the page offers, with their effects and messages. */
 const COMMANDS = new Map<string, CtlCommand>(
   [...FAULT_COMMANDS, CRASH, RESTART, HANG, MEASURE, LOG_LEVEL].map((command) => [
     known(command.command.split(' ')[0]),
@@ -19,7 +19,7 @@ const COMMANDS = new Map<string, CtlCommand>(
   ]),
 );
 
-/** Does what `mkctl VERB …` with these arguments does; what it says. Throws its error, one line. */
+/** Runs `mkctl VERB …` with these arguments; resolves with its output. Rejects with its error, in one line. */
 export async function performAction(cluster: ClusterClient, verb: string, args: ActionArgs): Promise<string> {
   const command = isActionVerb(verb) ? COMMANDS.get(verb satisfies ActionVerb) : undefined;
   if (command === undefined) throw new CommandError(`nothing here is called ${verb}`);

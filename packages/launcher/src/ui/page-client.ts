@@ -6,9 +6,9 @@ import { type ActionArgs, type PageEvent, type PageReply, type Watched, WATCHED 
 import { isToken } from './page-guard.ts';
 import type { Attention, PageSource } from './page-source.ts';
 
-/** A page that does not keep up loses log lines past this, rather than our memory. */
+/** A page that does not keep up loses log lines beyond this, rather than our memory. */
 const MOST_WAITING_BYTES = 8 << 20;
-/** A page that guesses tokens is shown out. */
+/** A page that guesses tokens is disconnected. */
 const MOST_WRONG_TOKENS = 5;
 
 type Request = Readonly<Record<string, unknown>>;
@@ -31,7 +31,7 @@ export class PageClient {
     socket.on('error', () => socket.terminate());
   }
 
-  /** Tells all that has been before the page was there. */
+  /** Reports everything from before the page opened. */
   open(events: readonly PageEvent[]): void {
     for (const event of events) this.say(event);
     this.say({

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** What the page is made of: its path, its file in dist/, its type. */
+/** The page's parts: path, file in dist/, type. */
 const FILES = {
   '/': { file: 'ui.html', type: 'text/html; charset=utf-8' },
   '/ui.js': { file: 'ui.js', type: 'text/javascript; charset=utf-8' },
@@ -12,8 +12,8 @@ const FILES = {
 } as const;
 
 /**
- * The page takes nothing from elsewhere and is shown inside no other page; nothing but its own files runs in it. Every answer
- * carries these.
+ * The page loads nothing from elsewhere, is shown inside no other page, and runs only its own files. Every answer
+ * carries these headers.
  */
 export const SAFE_HEADERS = {
   'content-security-policy':
@@ -36,7 +36,7 @@ interface PageFile {
 export class PageFiles {
   private readonly byPath: ReadonlyMap<string, PageFile>;
 
-  /** Reads the page out of the folder of the bundles. */
+  /** Reads the page from the folder of the bundles. */
   constructor(directory: string) {
     this.byPath = new Map(
       Object.entries(FILES).map(([path, { file, type }]) => {

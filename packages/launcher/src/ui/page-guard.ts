@@ -32,13 +32,13 @@ export function originRefusal(headers: IncomingHttpHeaders, allowed: readonly st
   return `a page of ${origin.slice(0, 100)} may not speak to this cluster`;
 }
 
-/** Whether a token is the cluster's, in the same time for any wrong one. */
+/** Whether a token is the cluster's, in constant time. */
 export function isToken(given: string, wanted: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-/** `[::1]:80`, `localhost:80`, `10.0.0.1` without the port and the brackets. */
+/** `[::1]:80`, `localhost:80`, `10.0.0.1` without port and brackets. */
 function hostNameOf(host: string | undefined): string | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:/\s@]+))(?::\d{1,5})?$/i.exec(host ?? '');
   const name = match?.[1] ?? match?.[2];

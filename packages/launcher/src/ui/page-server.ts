@@ -13,13 +13,14 @@ import { type PageFiles, SAFE_HEADERS } from './page-files.ts';
 import { hostRefusal, originRefusal } from './page-guard.ts';
 import type { PageSource } from './page-source.ts';
 
-/** Pages that look at one cluster at a time, and bytes that one of them may say at once. */
+/** Pages open on one cluster at a time, and bytes of one request. */
 const MOST = { pages: 32, requestBytes: 16_384 } as const;
-/** A connection that does not answer for so long is gone. */
+/** A connection that is silent for so long is gone. */
 const HEARTBEAT_MS = 15_000;
 
 /**
- * Serves the page and its one WebSocket. It listens on its own port, and what it serves without the cluster's token changes nothing.
+ * Serves the page and its one WebSocket on its own port; without the cluster's token nothing that it serves changes
+ * anything.
  */
 export class PageServer {
   private readonly server: Server;
@@ -42,7 +43,7 @@ export class PageServer {
     this.server.on('upgrade', (request, socket, head) => this.upgrade(request, socket, head));
   }
 
-  /** Listens; the page's URL, without a token. */
+  /** Listens; resolves with the page's URL, without a token. */
   async listen(): Promise<string> {
     const { host, port } = this.place;
     await new Promise<void>((resolve, reject) => {
@@ -117,7 +118,7 @@ export class PageServer {
     this.heartbeat.unref();
   }
 
-  /** What any page looks at is told to all of them: they are few. The root is the one that was chosen last. */
+  /** All pages get what any of them looks at: they are few. The root is the one chosen last. */
   private attentionChanged(): void {
     const all = [...this.clients].map(({ attention }) => attention);
     const tree = all.filter(({ what }) => what.has('tree')).at(-1);

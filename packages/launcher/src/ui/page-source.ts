@@ -1,6 +1,6 @@
 import type { ActionArgs, PageEvent, Watched } from '@mk/ui/model/page-events';
 
-/** What somebody looks at that is not told unasked. */
+/** What somebody looks at that is only reported on request. */
 export interface Attention {
   readonly what: ReadonlySet<Watched>;
   readonly root: number;
@@ -9,15 +9,15 @@ export interface Attention {
 
 /** Where a page's events come from: a running cluster, or a recording. */
 export interface PageSource {
-  /** All that a page that opens now has to be told, hello first. */
+  /** All that a newly opened page must be told, hello first. */
   opening(): readonly PageEvent[];
-  /** Tells every event from now on; called before a page opens. */
+  /** Reports every event from now on; called before a page opens. */
   start(tell: (event: PageEvent) => void): void;
-  /** Nobody looks any more: it costs nothing from now on. */
+  /** Nobody looks any more: stop all work. */
   rest(): void;
   attend(attention: Attention): void;
-  /** The token that allows to act; null: nothing can be done here. */
+  /** The token that permits actions; null: there are none. */
   readonly token: string | null;
-  /** Does something; what mkctl would have said. Throws its error. */
+  /** Performs an action; resolves with mkctl's output, rejects with its error. */
   act(verb: string, args: ActionArgs): Promise<string>;
 }

@@ -1,4 +1,4 @@
-/** Does something again and again, never twice at once; what fails is tried again at its time. */
+/** Repeats something, never twice at once; failures are retried at the next time. */
 export class Repeated {
   private timer: NodeJS.Timeout | null = null;
   private running = false;
@@ -20,7 +20,7 @@ export class Repeated {
     if (this.timer !== null) clearTimeout(this.timer);
   }
 
-  /** At once; after the one that runs, when one does. */
+  /** Runs at once, or right after the current run. */
   now(): void {
     if (!this.active) return;
     if (this.running) {

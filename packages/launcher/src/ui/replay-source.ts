@@ -5,12 +5,12 @@ import type { PageEvent } from '@mk/ui/model/page-events';
 import { CommandError } from '../cli/usage-error.ts';
 import type { PageSource } from './page-source.ts';
 
-/** A recorded run: a page is told all of it at once, and shows what its slider says. */
+/** A recorded run: a page gets all of it at once, and shows the slider's moment. */
 export class ReplaySource implements PageSource {
   readonly token = null;
   private readonly events: readonly PageEvent[];
 
-  /** Reads the file; throws one line when it is none or no recording. */
+  /** Reads the file; throws one line when it is missing or no recording. */
   constructor(file: string) {
     const recording = parseRecording(readText(file));
     if (typeof recording === 'string') throw new CommandError(`--replay ${file}: ${recording}`, 2);

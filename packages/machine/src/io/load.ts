@@ -9,12 +9,12 @@ import { failure, success } from '../result.ts';
 import type { Result } from '../result.ts';
 import { parseMachineYaml } from '../yaml.ts';
 
-/** A description of this size was not written by lstopo either. */
+/** Even lstopo writes no description of this size. */
 const MAX_FILE_BYTES = 32 << 20;
 
 /**
- * Loads a machine: the name of a shipped one (a file of `machinesDirectory`), or the path of a YAML description or of
- * what `lstopo --of xml` writes. The error is one line that names the file and the place in it.
+ * Loads a machine: a shipped one by its name (a file of `machinesDirectory`), or the path of a YAML description or of
+ * `lstopo --of xml` output. The error is one line that names the file and the place in it.
  */
 export function loadMachine(nameOrPath: string, machinesDirectory: string): Result<MachineDescription> {
   const isPath = /[/\\]|\.(ya?ml|xml)$/i.test(nameOrPath);
@@ -28,12 +28,12 @@ function loadFile(path: string): Result<MachineDescription> {
   const what = visible(path);
   const text = readText(path);
   if (!text.ok) return text;
-  // No YAML description begins so, whatever the file is called.
+  // No YAML description begins like this, whatever the file's name.
   const isXml = /\.xml$/i.test(path) || /^\s*</.test(text.value);
   return isXml ? parseHwloc(text.value, what, nameFor(path)) : parseMachineYaml(text.value, what);
 }
 
-/** A text file of at most 32 MiB in UTF-8, or in UTF-16 with its mark; or one line that says why not. */
+/** A text file of at most 32 MiB in UTF-8, or in UTF-16 with its mark; otherwise one line that says why not. */
 export function readText(path: string): Result<string> {
   const what = visible(path);
   try {
@@ -47,7 +47,7 @@ export function readText(path: string): Result<string> {
   }
 }
 
-/** What a file that is no text begins with. */
+/** First bytes of files that are not text. */
 const PACKED: readonly (readonly [name: string, head: readonly number[]])[] = [
   ['gzip', [0x1f, 0x8b]],
   ['bzip2', [0x42, 0x5a, 0x68]],

@@ -2,7 +2,7 @@ import { describeAction } from '../describe-fault.ts';
 import type { FaultAction, FaultPlan, Workload } from '../fault-plan.ts';
 import type { Asked, AskedFault } from './run-report.ts';
 
-/** What a plan asks for, as its report says it. */
+/** A plan's requests, for its report. */
 export function askedOfPlan(
   plan: FaultPlan,
   chosen: Pick<Asked, 'what' | 'repeat' | 'seed' | 'machine' | 'cores'>,
@@ -15,7 +15,7 @@ export function askedOfPlan(
   };
 }
 
-/** One fault of a plan, or of what was made up from a seed. */
+/** One fault, from a plan or a seed. */
 export function askedFault(atNs: number, action: FaultAction): AskedFault {
   return { at_ms: atNs / 1e6, text: describeAction(action), rules: rulesOf(action) };
 }
@@ -24,7 +24,7 @@ function workloadText({ program, args, on }: Workload): string {
   return [program, ...args, ...(on === null ? [] : [`on ${on.join(',')}`])].join(' ');
 }
 
-/** The names under which the launcher and cores log that it began and ended. */
+/** The names under which the launcher and cores log its beginning and end. */
 function rulesOf(action: FaultAction): readonly string[] {
   if (action.type === 'rule') return [action.rule.id];
   if (action.type === 'skb_loss') return ['crash:skb'];

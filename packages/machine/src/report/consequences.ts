@@ -2,7 +2,7 @@ import { formatCores } from '../duration.ts';
 import type { BookedFault } from './fault-book.ts';
 import { coresOf, type ReportLine } from './report-line.ts';
 
-/** Something that was asked for and ended in an error; times of the world's clock. */
+/** A request that ended in an error; times of the world's clock. */
 export interface Failure {
   readonly what: string;
   readonly result: string;
@@ -10,14 +10,14 @@ export interface Failure {
   readonly toMs: number;
 }
 
-/** What is kept of a run to say what faults did. */
+/** What is kept of a run to tell what faults did. */
 export interface Evidence {
   /** In the order of time: views (once each), suspicions, fences, deaths, lost pages, ends of domains. */
   readonly lines: readonly ReportLine[];
   readonly failures: readonly Failure[];
 }
 
-/** Lines that say what a fault did; others are not kept. */
+/** Lines that show what a fault did; others are not kept. */
 export const TELLING: ReadonlySet<string> = new Set([
   'view_installed',
   'peer_suspected',
@@ -33,7 +33,7 @@ export const TELLING: ReadonlySet<string> = new Set([
   'journal_repaired',
 ]);
 
-/** What happened while a fault was in force, one line each. Faults that overlap share what happened meanwhile. */
+/** What happened while a fault was in force, one line each. Overlapping faults share it. */
 export function didOf(fault: BookedFault, evidence: Evidence, endMs: number): readonly string[] {
   const to = fault.ended ?? endMs;
   const meanwhile = evidence.lines.filter(({ time }) => time >= fault.begun && time <= to);
@@ -67,7 +67,7 @@ function views(lines: readonly ReportLine[], { begun }: BookedFault): readonly s
   });
 }
 
-/** A core that comes back logs so itself: the restart ends the fault a little later. */
+/** A returning core logs that itself: the restart ends the fault a little later. */
 function backAgain(lines: readonly ReportLine[], { rule, begun }: BookedFault): readonly string[] {
   const core = /^crash:(\d+)$/.exec(rule)?.[1];
   const ready = lines.find((line) => line.event === 'core_ready' && String(line.core) === core);

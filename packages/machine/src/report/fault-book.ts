@@ -1,7 +1,7 @@
 import type { ReportLine } from './report-line.ts';
 import type { Asked, AskedFault } from './run-report.ts';
 
-/** A fault as the logs tell of it. Times are those of the lines. */
+/** A fault as the logs report it. Times are the lines'. */
 export interface BookedFault {
   readonly rule: string;
   text: string;
@@ -10,13 +10,13 @@ export interface BookedFault {
   /** Null: in force. */
   ended: number | null;
   frames: number;
-  /** Who said that it began and has not said that it ended. */
+  /** Who reported its beginning and not its end. */
   readonly open: Set<string>;
 }
 
 /**
- * Which faults began and ended when. Each process that a rule concerns logs both: a fault is in force from the first that says
- * so to the last that says that it is over.
+ * Which faults began and ended when. Each process concerned logs both: a fault is in force from the first report of its
+ * beginning to the last of its end.
  */
 export class FaultBook {
   readonly faults: BookedFault[] = [];
@@ -26,7 +26,7 @@ export class FaultBook {
     this.asked = faults.flatMap((fault) => fault.rules.map((rule) => ({ rule, fault, taken: false })));
   }
 
-  /** Takes a line about a fault; whether it is news: a beginning or an end that nobody had told of. */
+  /** Takes a line about a fault; returns whether it is a new beginning or end. */
   line(line: ReportLine): 'began' | 'ended' | null {
     const who = `${line.core} ${String(line['incarnation'] ?? '')}`;
     const rule = String(line['rule']);
@@ -40,12 +40,12 @@ export class FaultBook {
     return news ? 'ended' : null;
   }
 
-  /** Processes that have not said yet that a fault which is over is over. */
+  /** Processes that have not reported the end of an ended fault. */
   get untold(): readonly string[] {
     return this.faults.flatMap(({ ended, open }) => (ended === null ? [] : [...open]));
   }
 
-  /** Asked for and never begun. */
+  /** Requested and never begun. */
   get missing(): readonly { readonly rule: string; readonly fault: AskedFault }[] {
     return this.asked.filter(({ taken }) => !taken);
   }

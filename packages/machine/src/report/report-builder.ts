@@ -8,7 +8,7 @@ import type { Asked, EndedDomain, ExpectedRow, FaultReport, RunReport, SeedRow, 
 import { Timeline } from './timeline.ts';
 import { operationOf, toldOf } from './told-lines.ts';
 
-/** How a run ended, as whoever judged it says. */
+/** How a run ended, according to its judge. */
 export interface Ending {
   /** By the world's clock. */
   readonly atMs: number;
@@ -25,8 +25,8 @@ const DOMAINS_KEPT = 1000;
 const EVIDENCE_KEPT = 20_000;
 
 /**
- * Makes the report of a run from what both worlds have: log lines, and the answers to what was asked meanwhile. Reads no clock;
- * what happened before `begin` is not part of it.
+ * Builds the report of a run from what both worlds have: log lines, and answers to requests. Reads no clock; what
+ * happened before `begin` is left out.
  */
 export class ReportBuilder {
   private zeroMs = Infinity;
@@ -71,14 +71,14 @@ export class ReportBuilder {
     if (line.event === 'domain_finished') this.domain(line);
   }
 
-  /** Something was asked of a core and answered: `ok`, or the error's name. */
+  /** A core answered a request: `ok`, or the error's name. */
   request(what: string, outcome: string, fromMs: number, toMs: number): void {
     if (toMs < this.zeroMs) return;
     this.requests.add(what, outcome);
     this.ended(what, outcome, fromMs, toMs);
   }
 
-  /** Processes that have not said yet that a fault is over, as `core incarnation`. */
+  /** Processes that have not reported the end of a fault, as `core incarnation`. */
   get untold(): readonly string[] {
     return this.book.untold;
   }
@@ -191,7 +191,7 @@ export class ReportBuilder {
   }
 }
 
-/** What was expected, and whatever else broke. Nothing is said to have held in a run that says nothing. */
+/** What was expected, and whatever else broke. An inconclusive run claims nothing. */
 function expectedRows({ expect }: Asked, broken: Ending['broken'], why: string | null): readonly ExpectedRow[] {
   const names = [...new Set([...expect, ...broken.map(({ name }) => name)])];
   return names.map((name) => {

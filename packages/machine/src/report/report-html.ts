@@ -5,15 +5,13 @@ import { REPORT_STYLE } from './report-style.ts';
 import { domainRows, faultTimes, headline, outcomesText } from './report-text.ts';
 import type { EndedRow, FaultReport, RunReport } from './run-report.ts';
 
-/** A picture beside the report's own: an SVG text that somebody has drawn of the run. */
+/** A picture beside the report's own: an SVG text drawn of the run. */
 export interface ReportPicture {
   readonly title: string;
   readonly svg: string;
 }
 
-/**
- * A report as one page that needs nothing else: no script, no other file, no network. The pictures are taken as they are.
- */
+/** A report as one self-contained page: no script, no other file, no network. Pictures are embedded as they are. */
 export function reportHtml(report: RunReport, pictures: readonly ReportPicture[] = []): string {
   const { verdict, why, asked, started_at: startedAt } = report;
   return [

@@ -1,4 +1,4 @@
-/** A log line as far as a report reads it. `time`: milliseconds of the world's own clock. */
+/** The part of a log line that reports read. `time`: milliseconds of the world's own clock. */
 export interface ReportLine {
   readonly time: number;
   readonly event: string;

@@ -6,7 +6,7 @@ import type { EndedRow, FaultReport, RunReport } from './run-report.ts';
 /** Entries of the timeline that a terminal shows. */
 const TOLD_MOST = 60;
 
-/** A report for people at a terminal, and for a file. `everything`: the whole timeline. */
+/** A report for a terminal, or a file. `everything`: the whole timeline. */
 export function reportText(report: RunReport, everything = false): string {
   return [
     ...headRows(report),
@@ -32,7 +32,7 @@ export function keptLine(folder: string): string {
   return `report: ${folder} (report.html for a browser, report.json, report.txt)`;
 }
 
-/** `38 ok, 2 OPERATION_TIMEOUT`: what went well first, then by number. */
+/** `38 ok, 2 OPERATION_TIMEOUT`: successes first, then by number. */
 export function outcomesText({ outcomes }: EndedRow): string {
   return Object.entries(outcomes)
     .toSorted(([a, n], [b, m]) => Number(b === 'ok') - Number(a === 'ok') || m - n || a.localeCompare(b))
@@ -55,7 +55,7 @@ function section(title: string, rows: readonly string[]): readonly string[] {
   return rows.length === 0 ? [] : [title, ...rows.map((row) => `  ${clean(row)}`.trimEnd()), ''];
 }
 
-/** What programs wrote reaches a terminal as text; its lines stay lines. */
+/** Programs' output reaches a terminal as text; its lines stay lines. */
 function clean(row: string): string {
   return row.split('\n').map(visible).join('\n      ');
 }

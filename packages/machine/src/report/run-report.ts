@@ -1,6 +1,6 @@
 /**
- * The report of a run under faults: one type for real processes and for virtual time, rendered as text, JSON and a page.
- * Times are milliseconds since the faults began to count, which is when boot was complete.
+ * The report of a run under faults: one type for real processes and virtual time, rendered as text, JSON and a page.
+ * Times are milliseconds since boot was complete.
  */
 export interface RunReport {
   readonly version: 1;
@@ -14,19 +14,19 @@ export interface RunReport {
   readonly took_ms: number;
   readonly asked: Asked;
   readonly expected: readonly ExpectedRow[];
-  /** What was asked of cores while faults happened, by what and how it ended. */
+  /** Requests to cores during the faults, by kind and outcome. */
   readonly requests: readonly EndedRow[];
-  /** Operations that cores logged the end of: rounds, operations on capabilities. */
+  /** Operations whose end cores logged: rounds, capability operations. */
   readonly operations: readonly EndedRow[];
   readonly domains: readonly EndedDomain[];
   readonly faults: readonly FaultReport[];
   readonly timeline: readonly TimelineEntry[];
-  /** Entries that the timeline has no place for. */
+  /** Entries for which the timeline has no place. */
   readonly left_out: number;
   readonly rate: Rate;
   /** One line each: what else there is to know. */
   readonly notes: readonly string[];
-  /** Of several seeds: all of them; what stands above is about the first that broke, else about the first. */
+  /** Of several seeds: all of them; the rest is about the first that broke, else the first. */
   readonly runs: readonly SeedRow[];
 }
 
@@ -35,9 +35,9 @@ export type Verdict = 'held' | 'broke' | 'unknown';
 
 /** What was asked for. */
 export interface Asked {
-  /** What people call it: `plan runs/a.yaml`. */
+  /** Its name for people: `plan runs/a.yaml`. */
   readonly what: string;
-  /** The command that does it again. */
+  /** The command that repeats it. */
   readonly repeat: string;
   readonly seed: string;
   readonly machine: string;
@@ -50,7 +50,7 @@ export interface Asked {
 export interface AskedFault {
   readonly at_ms: number;
   readonly text: string;
-  /** The names under which logs tell of it; empty: it begins none (heal, restart). */
+  /** The names under which logs report it; empty: it begins none (heal, restart). */
   readonly rules: readonly string[];
 }
 
@@ -74,17 +74,17 @@ export interface EndedDomain {
   readonly status: number | null;
 }
 
-/** A fault and what came of it. */
+/** A fault and its consequences. */
 export interface FaultReport {
   readonly rule: string;
   readonly text: string;
-  /** When the plan wanted it; null: no plan named it. */
+  /** When the plan wanted it; null: it was not in the plan. */
   readonly planned_ms: number | null;
   /** Null: it never came into force. */
   readonly began_ms: number | null;
   /** Null: it was in force to the end. */
   readonly ended_ms: number | null;
-  /** Frames that felt it. */
+  /** Frames that it affected. */
   readonly frames: number;
   /** One line each: what happened while it was in force. */
   readonly did: readonly string[];

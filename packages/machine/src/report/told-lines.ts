@@ -2,17 +2,17 @@ import { formatCores } from '../duration.ts';
 import { coresOf, nameOf, type ReportLine } from './report-line.ts';
 import type { EntryKind } from './run-report.ts';
 
-/** What a timeline says of a line. */
+/** A timeline's account of a line. */
 export interface Told {
   readonly kind: EntryKind;
   readonly text: string;
-  /** Lines of one key within a moment are one entry; those of all cores that say it. */
+  /** Lines of one key within a moment form one entry. */
   readonly key: string;
-  /** The whole cluster's: nobody in particular says it. */
+  /** It concerns the whole cluster, and nobody in particular says it. */
   readonly everybody?: boolean;
 }
 
-/** What a timeline says of a line; null: nothing. Faults are told by their book. */
+/** A timeline's account of a line; null: none. Faults have their own book. */
 export function toldOf(line: ReportLine): Told | null {
   const { event } = line;
   const tell = TELLERS[event];

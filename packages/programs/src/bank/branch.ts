@@ -9,8 +9,8 @@ interface Change {
 }
 
 /**
- * A branch: its accounts, the money that prepared transfers hold, and what was applied. What it has promised stands in Octopus before it
- * says yes, each promise in a record of its own that is never written again: whoever was told late can spoil nothing.
+ * A branch: its accounts, the money held by prepared transfers, and what was applied. Its promise is in Octopus before
+ * it says yes, each promise in its own record that is never rewritten: whoever is told late can spoil nothing.
  */
 class Accounts {
   readonly balances = Array.from({ length: ACCOUNTS }, () => OPENING_BALANCE);
@@ -81,7 +81,7 @@ export async function branch(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** What an earlier life of this branch has promised and applied. */
+/** What an earlier life of this branch promised and applied. */
 async function remember(mk: Mk, accounts: Accounts, run: string, own: number): Promise<void> {
   const prefix = names.prepared(run, own);
   const promised = await recordsOf(mk, prefix);

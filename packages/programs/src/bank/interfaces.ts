@@ -1,9 +1,9 @@
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bool, choice, int, u32 } from '@mk/libmk/interface/kinds';
 
-/** A branch of the bank: a participant of two-phase commit. Requests are served one after the other. */
+/** A branch of the bank: a participant of two-phase commit. It serves one request after the other. */
 export const Branch = defineInterface('bank-branch', {
-  /** Whether it can take part: if so the change is written down and its money is held. */
+  /** Whether it can take part: if so the change is recorded and its money is held. */
   prepare: rpc({ in: { tx: u32, account: u32, delta: int }, out: { yes: bool } }),
   /** The outcome; the same one may come again. */
   decide: rpc({ in: { tx: u32, commit: bool } }),
@@ -11,7 +11,7 @@ export const Branch = defineInterface('bank-branch', {
   close: message({}),
 });
 
-/** The coordinator, for branches that have begun again and know of prepared transfers without an outcome. */
+/** The coordinator, for restarted branches with prepared transfers of unknown outcome. */
 export const Desk = defineInterface('bank-desk', {
   outcome: rpc({ in: { tx: u32 }, out: { outcome: choice('commit', 'abort', 'pending') } }),
 });

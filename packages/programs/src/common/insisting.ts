@@ -2,10 +2,10 @@ import type { Mk } from '@mk/libmk/program/mk';
 import type { OctopusRecord } from '@mk/libmk/octopus/octopus';
 
 const PAUSE_NS = 50e6;
-/** Longer than the system knowledge base is away in any fault plan that a program should outlive. */
+/** Longer than the knowledge base is away in any fault plan that a program should outlive. */
 const PATIENCE_NS = 120e9;
 
-/** Does something that may be repeated until it succeeds: the knowledge base may be away for a while. */
+/** Repeats something repeatable until it succeeds: the knowledge base may be away for a while. */
 export async function insist<T>(mk: Mk, what: () => Promise<T>): Promise<T> {
   const until = mk.now() + PATIENCE_NS;
   for (;;) {
@@ -18,7 +18,7 @@ export async function insist<T>(mk: Mk, what: () => Promise<T>): Promise<T> {
   }
 }
 
-/** All records whose names begin so; what is deleted meanwhile is left out. */
+/** All records with that prefix; what is deleted meanwhile is left out. */
 export async function recordsOf(mk: Mk, prefix: string): Promise<readonly OctopusRecord[]> {
   const names = await insist(mk, () => mk.octopus.getNames(`r'^${prefix.replaceAll('.', '\\.')}'`));
   const records: OctopusRecord[] = [];

@@ -4,7 +4,7 @@ export function known<T>(value: T | undefined | null): T {
   return value;
 }
 
-/** The element at a place that is counted round and round the list, which is not empty. */
+/** The element at an index counted round and round the list, which is not empty. */
 export function roundRobin<T>(list: readonly T[], place: number): T {
   return known(list[place % list.length]);
 }

@@ -1,8 +1,9 @@
 import { known } from './known.ts';
 
 /**
- * Litmus tests of memory models: a few threads, each with a few accesses to shared words, and the outcomes that sequential
- * consistency allows, which are found by running every interleaving. Names are those of the literature (Alglave, Maranget, Tautschnig, "Herding Cats").
+ * Litmus tests of memory models: a few threads, each with a few accesses to shared words, and the outcomes that
+ * sequential consistency allows, found by running every interleaving. Names are those of the literature (Alglave,
+ * Maranget, Tautschnig, "Herding Cats").
  */
 
 /** `W x 1`, `R x` into the thread's next register, `F x 1`: fetch and add, the old value into the next register. */
@@ -49,7 +50,7 @@ export function litmusTest(name: string): LitmusTest | null {
   return { name: known, threads: parsed, words, final };
 }
 
-/** What a run came to, as a line: `0:r0=1 1:r0=0 x=1`. */
+/** A run's outcome as a line: `0:r0=1 1:r0=0 x=1`. */
 export function outcomeOf(
   { words, final }: LitmusTest,
   registers: readonly (readonly number[])[],
@@ -59,7 +60,7 @@ export function outcomeOf(
   return [...read, ...(final ? words.map((word) => `${word}=${memory[word] ?? 0}`) : [])].join(' ');
 }
 
-/** Every outcome of an interleaving: what sequential consistency allows. */
+/** The outcome of every interleaving: what sequential consistency allows. */
 export function allowedOutcomes(test: LitmusTest): ReadonlySet<string> {
   const allowed = new Set<string>();
   const at = test.threads.map(() => 0);

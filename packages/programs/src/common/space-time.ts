@@ -1,4 +1,4 @@
-/** Something that one of several threads did: from when to when, on one clock. */
+/** Something that one of several threads did, from when to when, on one clock. */
 export interface Span {
   readonly column: number;
   readonly text: string;
@@ -14,8 +14,8 @@ interface Row {
 }
 
 /**
- * A space-time picture in lines: a column a thread, time downwards; `┬` begins an access, `┴` ends it, `●` is one that took no time
- * on the clock. Times are microseconds since the first.
+ * A space-time picture in lines: a column per thread, time downwards; `┬` begins an access, `┴` ends it, `●` took no
+ * time on the clock. Times are microseconds since the first.
  */
 export function spaceTimeLines(heads: readonly string[], spans: readonly Span[]): readonly string[] {
   const rows = rowsOf(spans);
@@ -36,7 +36,7 @@ export function spaceTimeLines(heads: readonly string[], spans: readonly Span[])
   ];
 }
 
-/** In order of time; at one time what ends stands above what begins. */
+/** In order of time; simultaneous ends precede beginnings. */
 function rowsOf(spans: readonly Span[]): readonly Row[] {
   const rows = spans.flatMap(({ column, text, beganNs, endedNs }): Row[] =>
     beganNs === endedNs

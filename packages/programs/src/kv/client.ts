@@ -9,10 +9,12 @@ type ReplicaClient = Client<typeof Replica.methods>;
 
 const CALL_NS = 2e9;
 const PAUSE_NS = 150e6;
-/** A lock that is not had by then is asked for again: its place in the queue may be lost. */
+/** A lock not acquired by then is requested again: its place in the queue may be lost. */
 const LOCK_NS = 30e9;
 
-/** The replicas as a whole: what a majority has answered counts. A replica that is gone stays gone, so majorities always meet. */
+/**
+ * The replicas as a whole: a majority's answers count. A replica that is gone stays gone, so majorities always meet.
+ */
 export class Quorum {
   constructor(
     private readonly mk: Mk,
@@ -26,7 +28,7 @@ export class Quorum {
     return new Quorum(mk, await Promise.all(bound));
   }
 
-  /** The newest value of a majority. */
+  /** A majority's newest value. */
   async read(key: string, token: number): Promise<number> {
     const answers = await this.majority((replica) => replica.read({ key, token }, { timeoutNs: CALL_NS }));
     return answers.reduce((best, answer) => (answer.version > best.version ? answer : best)).value;
@@ -52,7 +54,7 @@ export class Quorum {
   }
 }
 
-/** Increments counters under a lock; each increment is a read and a write that a majority has taken. */
+/** Increments counters under a lock; each increment is a read and a write taken by a majority. */
 export async function client(mk: Mk): Promise<number> {
   const [, run = '', index = '0', replicas = '3', rounds = '1'] = mk.args;
   const quorum = await Quorum.of(mk, run, Number(replicas));
@@ -71,7 +73,7 @@ export async function client(mk: Mk): Promise<number> {
       acknowledged += 1;
       seen.set(key, value + 1);
     } catch (error) {
-      if (isMkError(error, 'ASSERTION_FAILED')) throw error; // else: refused, or no majority: it may have happened or not
+      if (isMkError(error, 'ASSERTION_FAILED')) throw error; // otherwise refused, or without a majority: it may have happened or not
     }
     await lock.release().catch(() => undefined);
     await mk.sleep(mk.randomInt(PAUSE_NS));
@@ -81,7 +83,7 @@ export async function client(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** The lock; null when it is not had in time, or its place in the queue was lost. */
+/** The lock; null when it is not acquired in time, or its place in the queue was lost. */
 async function locked(mk: Mk, name: string): Promise<HeldLock | null> {
   const giveUp = mk.cancellation();
   const patience = mk.threads.spawn('patience', async ({ signal }) => {

@@ -3,16 +3,16 @@ import { bool, int, text, u32 } from '@mk/libmk/interface/kinds';
 
 const KEY_BYTES = 64;
 
-/** A replica: it takes what carries a fencing token that is not lower than any it has seen. */
+/** A replica: it accepts writes whose fencing token is not lower than any it has seen. */
 export const Replica = defineInterface('kv-replica', {
   read: rpc({ in: { key: text(KEY_BYTES), token: int }, out: { value: int, version: int }, errors: ['FENCED'] }),
   write: rpc({ in: { key: text(KEY_BYTES), value: int, token: int }, errors: ['FENCED'] }),
   close: message({}),
 });
 
-/** Where clients tell what they did. */
+/** Where clients report what they did. */
 export const Report = defineInterface('kv-report', {
-  /** `acknowledged` increments certainly happened, `attempted` at the most. */
+  /** `acknowledged` increments certainly happened, at most `attempted`. */
   done: rpc({ in: { client: u32, acknowledged: u32, attempted: u32 }, out: { heard: bool } }),
 });
 

@@ -2,8 +2,8 @@ import type { Mk } from '@mk/libmk/program/mk';
 import { names, Replica } from './interfaces.ts';
 
 /**
- * A replica in memory. Its version of a value is the token of who wrote it. A token lower than one that it has seen for the key is refused:
- * whoever carries it has lost the lock, told or not.
+ * A replica in memory. Its version of a value is the writer's token. It refuses a token lower than one seen for the
+ * key: its holder has lost the lock, told or not.
  */
 export async function replica(mk: Mk): Promise<number> {
   const [, run = '', index = '0'] = mk.args;

@@ -7,7 +7,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import type { RemoteThread } from '@mk/libmk/threads/remote-threads';
 import { type LitmusTest, outcomeOf } from '../common/litmus-tests.ts';
 
-/** Words of a run lie beside those of the other runs: so many runs share a page. */
+/** Words of a run lie beside other runs': so many runs share a page. */
 export const RUNS_A_PAGE = PAGE_BYTES / 8;
 
 /** What all runs of one command have in common. */
@@ -24,8 +24,8 @@ interface Laid {
 }
 
 /**
- * The outcomes of so many runs, each thread on its core of `cores`. Rejects with the first error that a fault made; the threads
- * have ended and the memory is given back in any case.
+ * The outcomes of so many runs, each thread on its core of `cores`. Rejects with the first error caused by a fault; in
+ * any case the threads have ended and the memory is freed.
  */
 export async function batch(
   mk: Mk,
@@ -37,7 +37,7 @@ export async function batch(
     frames: [],
     regions: [],
     addresses: [],
-    // On one page the words of a run lie side by side, on pages of their own at the same place.
+    // On one page a run's words lie side by side; on separate pages, at the same offset.
     stride: pages === 'one' ? 8 * test.words.length : 8,
   };
   const threads: RemoteThread<number[][]>[] = [];
@@ -69,7 +69,7 @@ async function lay(mk: Mk, laid: Laid, bytes: number, near: { readonly near?: nu
   return region.address;
 }
 
-/** Threads that wait for one that is no more fault when their memory is gone, and end. */
+/** Threads that wait for a dead one fault when their memory is gone, and end. */
 async function cleared(mk: Mk, { frames, regions }: Laid, threads: readonly RemoteThread[]): Promise<void> {
   for (const region of regions) await settled(mk.memory.unmap(region));
   await Promise.allSettled(threads.map((thread) => thread.join()));

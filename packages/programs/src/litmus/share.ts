@@ -1,4 +1,4 @@
-/** One thread of a litmus test, on its core: what it does, and what it remembers of it for a picture. */
+/** One thread of a litmus test, on its core: its accesses, and what it remembers of them for a picture. */
 import { known } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { MemoryKind } from '@mk/libmk/memory/address-space';
@@ -10,22 +10,22 @@ export interface Share {
   readonly thread: number;
   /** Address of each word of run 0, in the order of the test's words. */
   readonly addresses: readonly number[];
-  /** Address of a word that counts who has come. */
+  /** Address of a word that counts arrivals. */
   readonly barrier: number;
   readonly stride: number;
   readonly runs: number;
   readonly kind: MemoryKind;
 }
 
-/** An access as it went, on the clock of its core. */
+/** An access as it happened, on its core's clock. */
 export type Done = { readonly text: string; readonly beganNs: number; readonly endedNs: number };
 
-/** Threads meet after so many runs: one that ran ahead of the others would see nothing of them. */
+/** Threads meet after so many runs: one that ran ahead would see nothing of the others. */
 const RUNS_TOGETHER = 16;
-/** A run of a thread begins so many turns later at the most, now and then: of the order of a page's way. */
+/** The most turns by which a thread's run is occasionally delayed: about as long as a page travels. */
 const LATER_TURNS = 10;
 
-/** What each thread of this dispatcher did in its last batch, a list a run: until somebody asks for one. */
+/** What each thread of this dispatcher did in its last batch, a list per run, until somebody asks. */
 const remembered = new Map<number, Done[][]>();
 
 /** All runs of a batch: the registers, a list a run. */
@@ -81,7 +81,7 @@ async function perform(mk: Mk, { kind: access, word, value }: Access, place: Pla
     if (kind === 'private') await memory.publish({ address, bytes: 8 });
     return `W ${word}=${value}`;
   }
-  // A private copy is as old as whoever holds it likes: sometimes it is taken anew.
+  // A private copy is as old as its holder likes: sometimes it is refreshed.
   const anew = kind === 'private' && mk.randomInt(2) === 0;
   if (anew) memory.refresh({ address, bytes: 8 });
   registers.push(await memory.load32(address));
@@ -95,7 +95,10 @@ async function pass(mk: Mk): Promise<void> {
   await mk.yield();
 }
 
-/** Waits until the threads have come so often in all: they go on at about the same time. At the home: whatever the copies say. */
+/**
+ * Waits until so many arrivals in all: the threads then continue at about the same time. At the home, whatever the
+ * copies say.
+ */
 async function together(mk: Mk, barrier: number, arrivals: number): Promise<void> {
   await mk.memory.fetchAdd(barrier, 1n);
   while (Number(await mk.memory.fetchAdd(barrier, 0n)) < arrivals) await pass(mk);

@@ -16,7 +16,7 @@ export interface Witness {
     readonly began_ns: number;
     readonly ended_ns: number;
   }[];
-  /** The clocks of the cores were compared within this; 0: all threads ran on one core. */
+  /** How exactly the cores' clocks were compared; 0: all threads ran on one core. */
   readonly clocks_within_ns: number;
 }
 
@@ -68,7 +68,10 @@ export function witnessLines(
   ];
 }
 
-/** How far a core's clock is ahead of this one's, and how exact that is. What lies within the exchange itself is no difference. */
+/**
+ * How far a core's clock is ahead of this one's, and how exactly that is known. A difference within the exchange itself
+ * counts as none.
+ */
 async function clockOf(mk: Mk, core: number): Promise<{ readonly ahead: number; readonly exact: number }> {
   let best = { ahead: 0, exact: core === mk.self.core ? 0 : Infinity };
   for (let i = 0; i < EXCHANGES && core !== mk.self.core; i += 1) {

@@ -1,4 +1,4 @@
-/** What benchmarks/channels.ts runs: its exit status is nanoseconds for each call or message. Arguments: part, count. */
+/** Run by benchmarks/channels.ts: its exit status is nanoseconds per call or message. Arguments: part, count. */
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -39,7 +39,7 @@ export const main = program({ name: 'channel-bench', interfaces: [Bench] }, asyn
 /** Calls before the first that is timed: by then both ends are compiled. */
 const WARM_UP = 4000;
 
-/** Median time of a call, nanoseconds: what benchmarks/baseline/echo.mjs says of its echoes. */
+/** Median time of a call, nanoseconds, comparable with benchmarks/baseline/echo.mjs. */
 async function timed(mk: Mk, rounds: number, once: () => Promise<unknown>): Promise<number> {
   for (let n = 0; n < WARM_UP; n += 1) await once();
   const samples: number[] = [];

@@ -1,7 +1,7 @@
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 
-/** The name of the error with which something rejects; a program of a test fails when it does not. */
+/** The name of the error with which something rejects; the test program fails when it does not. */
 export async function errorOf(mk: Mk, what: Promise<unknown>): Promise<string> {
   try {
     await what;
@@ -13,7 +13,7 @@ export async function errorOf(mk: Mk, what: Promise<unknown>): Promise<string> {
   return '';
 }
 
-/** Fails the program unless both are the same as text. */
+/** Fails the program unless both are equal as text. */
 export function same(mk: Mk, found: unknown, expected: unknown, what: string): void {
   const [a, b] = [JSON.stringify(found), JSON.stringify(expected)];
   mk.assert(a === b, `${what}: ${a} where ${b} was expected`);
@@ -28,7 +28,7 @@ export async function runCopies(mk: Mk, role: string, cores: readonly number[], 
   }
 }
 
-/** The cores that the first argument names, `0,1,2`; this one alone without it. */
+/** The cores in the first argument, `0,1,2`; by default this one alone. */
 export function coresOf(mk: Mk): readonly number[] {
   const [list] = mk.args;
   return list === undefined ? [mk.self.core] : list.split(',').map(Number);

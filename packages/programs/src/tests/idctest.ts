@@ -1,6 +1,6 @@
 /**
- * Barrelfish's idctest: every kind of message, over every way that leads to the server. The first argument lists the cores of the
- * clients; the server is where the program was started.
+ * Barrelfish's idctest: every kind of message, over every way to the server. The first argument lists the clients'
+ * cores; the server is where the program was started.
  */
 import { known } from '../common/known.ts';
 import { defineInterface, event, message, rpc } from '@mk/libmk/interface/interface';

@@ -1,6 +1,6 @@
 /**
- * One program and its memory: frames mapped, written, read in every width, protected, looked up and unmapped; what is illegal is
- * refused with the reason; demand paging, guard pages, large pages, views and copies.
+ * One program and its memory: frames mapped, written, read in every width, protected, looked up and unmapped; illegal
+ * requests are refused with the reason; demand paging, guard pages, large pages, views and copies.
  */
 import { known } from '../common/known.ts';
 import { RIGHTS } from '@mk/libmk/capabilities/capabilities';

@@ -1,6 +1,7 @@
 /**
- * RAM to the last piece: one core allocates until no core has any and is told what is free; all of it comes back. Then every core
- * allocates and frees at once, `--rounds` times. The first argument lists the cores, `--piece` is the bytes of an allocation.
+ * RAM to the last piece: one core allocates until no core has any and is told what is free; all of it comes back. Then
+ * every core allocates and frees at once, `--rounds` times. The first argument lists the cores, `--piece` is an
+ * allocation's bytes.
  */
 import { known } from '../common/known.ts';
 import { program } from '@mk/libmk/program/program';
@@ -46,7 +47,7 @@ async function beginOn(mk: Mk, core: number, args: readonly string[]): Promise<P
   }
 }
 
-/** How many pieces there are in the whole machine, and how the refusal reads; all are given back. */
+/** How many pieces the whole machine has, and the refusal's text; all are given back. */
 async function takeAll(mk: Mk, piece: number): Promise<{ readonly count: number; readonly text: string }> {
   const held: number[] = [];
   let text = '';
@@ -62,7 +63,7 @@ async function takeAll(mk: Mk, piece: number): Promise<{ readonly count: number;
   return { count: held.length, text };
 }
 
-/** Allocates and frees pieces of many sizes; a machine that is full for the moment is no error. */
+/** Allocates and frees pieces of many sizes; a temporarily full machine is no error. */
 async function churn(mk: Mk, rounds: number): Promise<void> {
   const held: number[] = [];
   for (let i = 0; i < rounds; i += 1) {

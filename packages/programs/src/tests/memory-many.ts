@@ -1,5 +1,5 @@
 /**
- * A page that many cores read and then one writes, over and over: each reader must see what was written last. A core that is
+ * A page that many cores read and then one writes, over and over: each reader must see the last write. A core that is
  * gone reads nothing more; the others go on.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';

@@ -1,6 +1,7 @@
 /**
- * Two operations of one domain that meet, at every offset of a sweep: whatever comes first, what has returned holds. The first argument
- * lists the cores, the second is the race. Prints how often each side won: a sweep that one side always wins met nothing.
+ * Two operations of one domain that meet, at every offset of a sweep: whatever comes first, what has returned holds.
+ * The first argument lists the cores, the second is the race. Prints how often each side won: a sweep that one side
+ * always wins met nothing.
  */
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';

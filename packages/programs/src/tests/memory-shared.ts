@@ -17,7 +17,9 @@ interface Turn {
   readonly rounds: number;
 }
 
-/** Reads as fast as it can until that faults; what it read last and when. `2` was written after unmap had returned. */
+/**
+ * Reads as fast as it can until that faults; returns its last value and when. `2` was written after unmap had returned.
+ */
 async function spin(mk: Mk, address: number): Promise<readonly [last: number, at: number]> {
   let last = 0;
   let at = 0;
@@ -29,7 +31,7 @@ async function spin(mk: Mk, address: number): Promise<readonly [last: number, at
       if (isMkError(error, 'PAGE_FAULT')) return [last, at];
       throw error;
     }
-    mk.work(hasOneClock(mk) ? 1000 : 20_000); // in the simulator, so that a turn is not a moment
+    mk.work(hasOneClock(mk) ? 1000 : 20_000); // in the simulator, so that a turn takes time
     await mk.yield();
   }
 }
@@ -65,7 +67,7 @@ export const main = program(
             if (isMkError(error, 'PAGE_FAULT')) return i;
             throw error;
           }
-          mk.work(20_000); // in the simulator, so that a turn is not a moment
+          mk.work(20_000); // in the simulator, so that a turn takes time
           await mk.yield();
         }
       },
@@ -113,7 +115,7 @@ async function contended(mk: Mk, others: readonly number[]): Promise<void> {
   await mk.memory.unmap(region);
 }
 
-/** Whether times of different cores can be compared: the third argument says so, in the simulator. */
+/** Whether times of different cores are comparable: the third argument says so, in the simulator. */
 function hasOneClock(mk: Mk): boolean {
   return mk.args[2] === 'one-clock';
 }
@@ -144,7 +146,7 @@ async function spinning(mk: Mk, others: readonly number[]): Promise<void> {
   same(mk, await mk.memory.load32(again.address), 2, 'the memory itself');
 }
 
-/** The same for writers: nothing that they write gets through. */
+/** For writers: nothing that they write gets through. */
 async function protecting(mk: Mk, others: readonly number[]): Promise<void> {
   const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
   const writers = others.map((core) => mk.spawnOn(core, 'scribble', region.address));
@@ -202,7 +204,7 @@ async function demandFromAfar(mk: Mk, others: readonly number[]): Promise<void> 
   await mk.memory.unmap(heap);
 }
 
-/** A private range is a copy: it is not invalidated, and what is written there is seen by others only when it is published. */
+/** A private range is a copy: it is not invalidated, and others see what is written there only once it is published. */
 async function privately(mk: Mk, others: readonly number[]): Promise<void> {
   const [other] = others;
   if (other === undefined) return;

@@ -1,4 +1,7 @@
-/** What spawn-kill spawns: exits at once, waits for ever, or never comes back from a turn, by its argument; with memory and a thread of its own. */
+/**
+ * What spawn-kill spawns: by its argument it exits at once, waits for ever, or never returns from a turn; with memory
+ * and a thread of its own.
+ */
 import { program } from '@mk/libmk/program/program';
 
 const FOR_EVER_NS = 1e15;

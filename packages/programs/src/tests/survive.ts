@@ -1,7 +1,7 @@
 /**
- * What a core leaves behind when it dies, seen by a program on another one. The neighbour's core (first argument) is the home of memory that is
- * mapped here, runs a dispatcher of this very domain, serves a request that is under way, and holds a lock that is waited for. Says how each of
- * these ends, a line each; silence would be a fault.
+ * What a core leaves behind when it dies, seen by a program on another one. The neighbour's core (first argument) is
+ * the home of memory that is mapped here, runs a dispatcher of this very domain, serves a request under way, and holds
+ * a lock that is waited for. Prints how each of these ends, one per line; silence would be a fault.
  */
 import { program } from '@mk/libmk/program/program';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';

@@ -53,7 +53,7 @@ export const main = program({ name: 'thc', interfaces: [Slow] }, async (mk) => {
   );
   same(mk, (await known(clients[0]).after({ microseconds: 5 })).n, 5, 'the channel goes on');
 
-  // A server that is no more is an error on what waits, never silence.
+  // A dead server is an error for what waits, never silence.
   const hopeless = clients.map((client) => errorOf(mk, client.after({ microseconds: 60_000_000 })));
   await mk.yield();
   for (const server_ of servers) await server_.kill();

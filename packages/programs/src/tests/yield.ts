@@ -21,7 +21,7 @@ export const main = program({ name: 'yield' }, async (mk) => {
   const spinners = await Promise.all([0, 1].map((n) => mk.processes.spawn(null, { args: ['spinner', `${n}`] })));
   for (const n of [0, 1]) await mk.octopus.waitFor(`'yield.begun.${n}'`);
   await mk.octopus.set("'yield.go' {}");
-  // Timers go on being served on a core on which everybody yields.
+  // Timers keep firing on a core on which everybody yields.
   for (let n = 0; n < 20; n += 1) await mk.sleep(5e6);
   let order = '';
   const threads = ['a', 'b', 'c'].map((name) =>

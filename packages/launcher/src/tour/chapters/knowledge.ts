@@ -11,7 +11,7 @@ const QUERY_MS = 20_000;
 const TREE_LINES = 6;
 const PLACED = 4;
 
-/** Every question of this chapter is asked by the cores' monitors, over their own channels to the SKB. */
+/** The cores' monitors ask every question of this chapter, over their own channels to the SKB. */
 export const KNOWLEDGE: Chapter = {
   title: 'What the system knows: a query, a tree, a placement, a lock and a barrier for all cores',
   async run(tour) {

@@ -8,7 +8,7 @@ import type { Chapter, Tour } from '../tour.ts';
 
 /** Measuring 64 cores takes about half a minute on two CPUs. */
 const MEASURE_MS = 120_000;
-/** A timer may be early by so much, never more. */
+/** How early a timer may be. */
 const EARLY_NS = 100_000;
 /** What sockets, and a host with fewer CPUs than cores, may add to a round trip while nothing else runs. */
 const HOST_NS = 6_000_000;
@@ -30,7 +30,7 @@ export const LATENCIES: Chapter = {
 
 async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
   const measured = await tour.until(async () => {
-    // In this order: what is asked for after the end of the measurement is whole.
+    // In this order: a request after the end of the measurement is complete.
     const { measuring } = await tour.skb('status');
     const rows = measuring ? [] : await tour.trips();
     return rows.length > 0 ? rows : null;

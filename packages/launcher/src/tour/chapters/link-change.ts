@@ -4,9 +4,9 @@ import type { TreeNode } from '@mk/skb/topology/multicast-tree';
 import { treeIn } from '../../client/tree-answer.ts';
 import type { Chapter, Tour } from '../tour.ts';
 
-/** Longer than any way around: the tree has every reason to avoid the link. */
+/** Longer than any detour: the tree has every reason to avoid the link. */
 const DELAY_NS = 40_000_000;
-/** A timer may be early by so much. */
+/** How early a timer may be. */
 const EARLY_NS = 100_000;
 /** What sockets and a busy host add to the fastest of twenty round trips. */
 const HOST_NS = 8_000_000;
@@ -70,7 +70,7 @@ async function trip(tour: Tour, to: number): Promise<number> {
   return (await tour.trips()).find((row) => row.from === 0 && row.to === to)?.min ?? 0;
 }
 
-/** The tree that goes around slow links by itself: `numa` plans by end-to-end time. */
+/** The tree that avoids slow links by itself: `numa` plans by end-to-end time. */
 async function treeOf(tour: Tour): Promise<TreeNode> {
   return treeIn(await tour.skb('tree', { root: 0, kind: 'numa', form: 'json' }));
 }

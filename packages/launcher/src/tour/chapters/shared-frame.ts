@@ -1,6 +1,6 @@
 import type { Chapter } from '../tour.ts';
 
-/** What the program `shared-frame` says with `--json`. */
+/** The output of `shared-frame --json`. */
 interface Seen {
   readonly writer: number;
   readonly value: number;

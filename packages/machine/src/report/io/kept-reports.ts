@@ -8,12 +8,12 @@ import { reportHtml, type ReportPicture } from '../report-html.ts';
 import { reportText } from '../report-text.ts';
 import type { RunReport } from '../run-report.ts';
 
-/** Names the last run: a link where the file system has any, else a file that holds the folder's name. */
+/** Names the last run: a link where the file system has them, else a file that holds the folder's name. */
 const LATEST = 'latest';
 const NAMED_BY_TIME = /^\d{4}-\d\d-\d\dT[\d.-]+Z(-\d+)?$/;
 const SAME_TIME_MOST = 1000;
 
-/** Where reports are kept unless somebody says otherwise: `runs` in the folder that one stands in. */
+/** Where reports are kept by default: `runs` in the current folder. */
 export function runsFolder(given: string | null): string {
   const named = process.env['MK_RUNS_DIR'] ?? '';
   return given ?? (named === '' ? 'runs' : named);
@@ -25,7 +25,7 @@ export function makeRunFolder(runs: string, startedAt: Date): string {
   return makeNewFolder(join(runs, startedAt.toISOString().replaceAll(':', '-')));
 }
 
-/** Makes a folder that nobody else has: `wanted`, or with a number behind it when something is there. Throws the file system's error. */
+/** Makes an unused folder: `wanted`, or with a number appended when that exists. Throws the file system's error. */
 export function makeNewFolder(wanted: string): string {
   for (let again = 1; ; again++) {
     const folder = again === 1 ? wanted : `${wanted}-${again}`;
@@ -38,13 +38,16 @@ export function makeNewFolder(wanted: string): string {
   }
 }
 
-/** What may lie beside a report: files by name, and pictures that its page shows. */
+/** What may lie beside a report: files by name, and pictures for its page. */
 export interface BesideReport {
   readonly files?: Readonly<Record<string, string>>;
   readonly pictures?: readonly ReportPicture[];
 }
 
-/** Writes report.txt, report.json and report.html, and files by name, into a folder that is there. Throws the file system's error. */
+/**
+ * Writes report.txt, report.json and report.html, and files by name, into an existing folder. Throws the file system's
+ * error.
+ */
 export function writeReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
   const files = {
     ...beside.files,
@@ -56,8 +59,8 @@ export function writeReport(folder: string, report: RunReport, beside: BesideRep
 }
 
 /**
- * Writes a report into a folder that `makeRunFolder` made; points `latest` beside it at it; removes the oldest such folders past
- * the bound. Throws the file system's error.
+ * Writes a report into a folder that `makeRunFolder` made, points the neighbouring `latest` to it, and removes the
+ * oldest such folders beyond the bound. Throws the file system's error.
  */
 export function keepReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
   writeReport(folder, report, beside);
@@ -66,7 +69,7 @@ export function keepReport(folder: string, report: RunReport, beside: BesideRepo
   dropOldRuns(runs);
 }
 
-/** Both at once, for who has nothing to write meanwhile: the folder, or one line that says why there is none. */
+/** Both at once: the folder, or one line that says why there is none. */
 export function keepRun(runs: string, report: RunReport, beside: BesideReport = {}): Result<string> {
   return written(runs, '; --runs DIR or MK_RUNS_DIR names another folder', () => {
     const folder = makeRunFolder(runs, new Date(report.started_at));
@@ -75,7 +78,7 @@ export function keepRun(runs: string, report: RunReport, beside: BesideReport = 
   });
 }
 
-/** Into a folder that is there and is the run's own: the folder, or one line that says why it could not be. */
+/** Into the run's own existing folder: returns it, or one line that says why that failed. */
 export function keptIn(folder: string, report: RunReport, beside: BesideReport = {}): Result<string> {
   return written(folder, '', () => {
     writeReport(folder, report, beside);
@@ -92,8 +95,8 @@ function written(where: string, hint: string, write: () => string): Result<strin
 }
 
 /**
- * Makes `latest` a link to the folder `name` beside it, or a file that holds the name where there are no links. At once: whoever
- * reads it finds the old or the new one. A folder of that name is somebody else's and stays.
+ * Makes `latest` a link to the neighbouring folder `name`, or a file that holds the name where there are no links.
+ * Atomic: readers find the old or the new one. A real folder of that name is somebody else's and stays.
  */
 export function pointAt(latest: string, name: string, link: typeof symlinkSync = symlinkSync): void {
   if (lstatSync(latest, { throwIfNoEntry: false })?.isDirectory() === true) return;
@@ -110,7 +113,7 @@ export function pointAt(latest: string, name: string, link: typeof symlinkSync =
   }
 }
 
-/** Folders with a report that were named by `makeRunFolder`, and nothing else: people keep other things in `runs`, too. */
+/** Only folders with a report that `makeRunFolder` named: people keep other things in `runs`, too. */
 function dropOldRuns(runs: string): void {
   const names = readdirSync(runs)
     .filter((name) => NAMED_BY_TIME.test(name) && isReport(join(runs, name)))
@@ -124,7 +127,7 @@ function dropOldRuns(runs: string): void {
   }
 }
 
-/** What cannot be looked into (a file, another user's folder) is not ours. */
+/** What cannot be examined (a file, another user's folder) is not ours. */
 function isReport(folder: string): boolean {
   try {
     return statSync(join(folder, 'report.json')).isFile();
