@@ -1,14 +1,14 @@
-/** One side of a comparison: measures a block and tells its median. */
+/** One side of a comparison: measures a block and returns its median. */
 export type Side = () => Promise<number>;
 
-/** Blocks that have to bring no gain. */
+/** How many blocks in a row must bring no gain. */
 const LOOK_BACK = 4;
-/** A side that took less than this part of its best time before is still getting faster. */
+/** A side that took less than this fraction of its best time is still getting faster. */
 const GAIN = 0.9;
 
 /**
- * Warms the sides in turns, a block each and `most` blocks at the most, until none of them gets faster any more: V8 goes on
- * compiling what runs often for thousands of calls, in every process of a cluster at once. Prints the medians of the blocks.
+ * Warms the sides in turns, one block each, until none gets faster or `most` blocks have run: in every process of a
+ * cluster V8 keeps compiling frequent code for thousands of calls. Prints the medians of the blocks.
  */
 export async function warmToRest(sides: readonly Side[], most = 40): Promise<void> {
   const seen = sides.map(() => [] as number[]);

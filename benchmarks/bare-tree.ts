@@ -1,15 +1,15 @@
 import type { ChildProcess } from 'node:child_process';
 import { ended, messageOf, startBaseline } from './cluster.ts';
 
-/** A dissemination tree, as the SKB tells it. */
+/** A dissemination tree, as the SKB computes it. */
 export interface Tree {
   readonly core: number;
   readonly children: readonly Tree[];
 }
 
-/** A fan-out and gather by hand: one process a core, bare ws along the tree. */
+/** A hand-written fan-out and gather: one process per core, bare ws along the tree. */
 export interface BareTree {
-  /** The median time of a round, nanoseconds. */
+  /** Median time of a round, in nanoseconds. */
   round(count: number): Promise<number>;
   stop(): Promise<void>;
 }

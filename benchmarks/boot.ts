@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { ended, memoryMib, startBareProcesses, startCluster } from './cluster.ts';
 import { report, spread } from './report.ts';
 
-/** Boot until each core knows all others, against starting as many processes of `node` that load nothing and report back. */
+/**
+ * Boot until each core knows all others, against starting as many `node` processes that load nothing and report back.
+ */
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 5);
 
-/** `mk-launch --cores n`, from the command line to its own report that the mesh is complete. */
+/** `mk-launch --cores n`, from the command line to its report that the mesh is complete. */
 async function command(n: number): Promise<number> {
   const startedAt = performance.now();
   const child = spawn(

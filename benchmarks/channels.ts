@@ -1,10 +1,9 @@
 /**
- * What channels of programs cost on processes, side by side with what they are made of:
- *
- *   npm run bench -- channels [runs]
- *
- * Same core: a null request over a channel (LRPC) against a system call that is answered asynchronously. Across cores: a null
- * request against an echo over a bare WebSocket between two processes; 64-byte messages over a channel against URPC's.
+ * The cost of programs' channels on processes, side by side with what they are built on: npm run bench -- channels
+ *   [runs]
+ * Same core: a null request over a channel (LRPC) against a system call with an asynchronous answer. Across cores: a
+ * null request against an echo over a bare WebSocket between two processes; 64-byte messages over a channel against
+ * URPC's.
  */
 import { join } from 'node:path';
 import { programText } from '../scripts/bundle-program.mjs';
@@ -15,7 +14,7 @@ const RUNS = Number(process.argv[2] ?? 5);
 const CALLS = 2_000;
 const MESSAGES = 300_000;
 const FLOOD = 600_000;
-/** A flood message of this payload takes 64 bytes on the wire. */
+/** With this payload a flood message takes 64 bytes on the wire. */
 const PAYLOAD = 54;
 
 const server = startBaseline('echo.mjs', ['server']);
@@ -26,7 +25,7 @@ const cluster = await startCluster(2);
 const text = await programText(join(process.cwd(), 'packages/programs/src/tests/channel-bench.ts'));
 await cluster.ask(0, 'program_load', { name: 'channel-bench', text: Buffer.from(text).toString('base64') });
 
-/** Runs one part of the program; nanoseconds for each call or message. */
+/** Runs one part of the program; nanoseconds per call or message. */
 async function part(name: string, count: number): Promise<number> {
   const args = [name, String(count)];
   const { domain } = await cluster.ask<{ domain: string }>(0, 'domain_spawn', {

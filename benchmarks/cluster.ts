@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 
-/** No measurement takes longer. */
+/** Longer than any measurement. */
 const LONGEST_MS = 600_000;
 
-/** A cluster of real processes for a measurement, started with as little around it as can be. */
+/** A cluster of real processes for a measurement, with as little around it as possible. */
 export interface BenchCluster {
   readonly cores: readonly ChildProcess[];
   readonly skb: ChildProcess;
   readonly skbAddress: string;
   readonly bootMs: number;
-  /** Asks a core (by id) or the SKB. */
+  /** Sends a verb to a core (by id) or to the SKB. */
   ask<T>(target: number | 'skb', verb: string, args?: Readonly<Record<string, unknown>>): Promise<T>;
   stop(): Promise<void>;
 }
@@ -24,26 +24,26 @@ export interface ClusterOptions {
   readonly links?: Readonly<Record<string, unknown>>;
   readonly measure?: boolean;
   readonly machine?: unknown;
-  /** Wall time for the machine's time, with its messages' occupancy; absent: links are as they are. */
+  /** Wall time per unit of the machine's time, with its messages' occupancy; absent: links are unshaped. */
   readonly occupied?: number;
-  /** A core that does not reach a majority for so long is left out of the view; short otherwise. */
+  /** After this long without reaching a majority a core is left out of the view; default: short. */
   readonly leaseMs?: number;
-  /** Hex; random otherwise. */
+  /** Hex; default: random. */
   readonly secret?: string;
   readonly dataDir?: string;
-  /** Links run at Unix sockets in this folder; absent: over TCP. */
+  /** Links use Unix sockets in this folder; absent: TCP. */
   readonly socketDir?: string;
-  /** Each process in a session of its own, as the launcher starts them: a scheduler shares a busy host among sessions. */
+  /** Each process in its own session, as the launcher starts them: a scheduler shares a busy host among sessions. */
   readonly detached?: boolean;
-  /** So many cores join at a time, when all have started: for a measurement of something else than boot, on a busy host. */
+  /** How many cores join at a time once all have started; for measuring something other than boot on a busy host. */
   readonly wave?: number;
-  /** What each process speaks TLS with; absent: none does. */
+  /** TLS credentials by process name; absent: no TLS. */
   readonly credentials?: (name: string) => TlsSettings;
 }
 
 const dist = join(process.cwd(), 'dist');
 
-/** Boots `n` cores and resolves when they are fully meshed. */
+/** Boots `n` cores; resolves when they are fully meshed. */
 export async function startCluster(n: number, options: ClusterOptions = {}): Promise<BenchCluster> {
   const { logLevel = 'info', links = {}, measure = false, machine = null } = options;
   const secret = options.secret ?? randomBytes(32).toString('hex');
@@ -105,7 +105,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   };
 }
 
-/** Tells the cores where the SKB is, a wave when the one before has registered. */
+/** Tells the cores where the SKB is, each wave once the previous one has registered. */
 async function joinInWaves(cores: readonly ChildProcess[], address: string, wave: number): Promise<void> {
   for (let first = 0; first < cores.length; first += wave) {
     const group = cores.slice(first, first + wave);
@@ -131,7 +131,7 @@ export function messageOf(child: ChildProcess, type: string): Promise<Record<str
   });
 }
 
-/** Ends a child and resolves when it is gone. */
+/** Ends a child; resolves when it is gone. */
 export function ended(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) return resolve();
@@ -140,7 +140,7 @@ export function ended(child: ChildProcess): Promise<void> {
   });
 }
 
-/** Resident and proportional memory of a process, MiB. */
+/** Resident and proportional memory of a process, in MiB. */
 export function memoryMib(child: ChildProcess): { rss: number; pss: number } {
   const text = readFileSync(`/proc/${child.pid}/smaps_rollup`, 'utf8');
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0) / 1024;
@@ -155,8 +155,8 @@ export function startBaseline(name: string, args: readonly string[]): ChildProce
 }
 
 /**
- * Starts bare processes; resolves with the time until the last has reported. In sessions of their own, as the launcher's are: on a
- * busy host the scheduler gives each session a share, so that both sides must have as many.
+ * Starts bare processes; resolves with the time until the last has reported. In their own sessions, like the
+ * launcher's: on a busy host the scheduler gives each session a share, so both sides must have equally many.
  */
 export async function startBareProcesses(n: number): Promise<number> {
   const startedAt = performance.now();

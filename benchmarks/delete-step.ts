@@ -1,8 +1,8 @@
 /**
- * The longest that one delete step holds the core while a CNode tree of 10,000 slots is emptied; target 5 ms. The verdict is on
- * processor time: on the wall clock, printed beside it, another process on the machine shows as a long step. The first run is
- * before the JIT. The tree is as old as one that a program has used: it has been through a collection. What the collector does
- * for the steps' own garbage counts.
+ * The longest time that one delete step holds the core while a CNode tree of 10,000 slots is emptied; target 5 ms. The
+ * verdict uses processor time: on the wall clock, printed beside it, another process on the machine looks like a long
+ * step. The first run precedes the JIT. The tree is as old as one in use: it has survived a collection. Collecting the
+ * steps' own garbage counts.
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

@@ -1,7 +1,8 @@
 /**
- * What dispatchers cost, each against the bare thing: starting one against a worker that only says that it runs, a call within
- * a turn against a round trip over Atomics.wait, a call and its reply against an echo over a MessagePort. Ours goes through a
- * core's whole kernel. And: turns a second of the simulator, run time by weight, and what endless loops do to a ping.
+ * The cost of dispatchers against bare mechanisms: a start against a worker that only reports that it runs, a call
+ * within a turn against a round trip over Atomics.wait, a call and its reply against an echo over a MessagePort. Ours
+ * goes through a core's whole kernel. Also: the simulator's turns per second, run time by weight, and the effect of
+ * endless loops on a ping.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ const RUNS = Number(process.argv[2] ?? 5);
 const TRIPS = 5000;
 const dist = join(process.cwd(), 'dist');
 const contextText = readFileSync(join(dist, 'dispatcher-context.js'), 'utf8');
-/** Loaded as it is: it looks for the project's files from where it lies. */
+/** Imported unbundled, because it finds the project's files relative to itself. */
 const bundler = (await import(pathToFileURL(join(process.cwd(), 'scripts/bundle-program.mjs')).href)) as {
   readonly programTextOf: (contents: string) => Promise<string>;
 };
@@ -35,7 +36,7 @@ const program = (body: string): Promise<string> =>
     `import { start } from './test/programs/bare-runtime.ts';\nstart(async (mk) => {\n${body}\n});`,
   );
 
-/** One core's kernel without its links, in this process, with worker threads for its dispatchers. */
+/** One core's kernel without links, in this process, with worker threads for its dispatchers. */
 class LoneCore {
   readonly kernel: Kernel;
   /** Events of one type: how many, and when. */
@@ -69,7 +70,7 @@ class LoneCore {
     const { seen } = this;
     if (event.type === seen.type) {
       seen.count += 1;
-      // The code is warm, and so is the thread, after a fifth.
+      // After a fifth of the trips code and thread are warm.
       if (seen.count <= TRIPS / 5) seen.first = performance.now();
       seen.last = performance.now();
     }
@@ -116,7 +117,7 @@ class LoneCore {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** From `new Worker` to its first word, milliseconds. */
+/** From `new Worker` to its first message, in milliseconds. */
 async function bareStart(): Promise<number> {
   const file = join(dist, 'bench', 'bare-worker.cjs');
   writeFileSync(file, `require('node:worker_threads').parentPort.postMessage(0);`);
@@ -128,7 +129,7 @@ async function bareStart(): Promise<number> {
   return took;
 }
 
-/** From the spawn to the first system call of the program, with or without a spare worker, milliseconds. */
+/** From the spawn to the program's first system call, with or without a spare worker, in milliseconds. */
 async function ourStart(core: LoneCore, text: string, spare: boolean): Promise<number> {
   if (spare) await pause(600);
   await core.load('starts', text);
@@ -138,7 +139,7 @@ async function ourStart(core: LoneCore, text: string, spare: boolean): Promise<n
   return core.seen.last - startedAt;
 }
 
-/** Microseconds between the calls, or the turns, that a program makes in a row, as its core sees them. */
+/** Microseconds between successive calls, or turns, of a program, as its core sees them. */
 async function perCall(core: LoneCore, name: string, type: 'dispatcher_call' | 'dispatcher_turn'): Promise<number> {
   core.seen = { type, first: 0, last: 0, count: 0 };
   await core.run(name, [String(TRIPS)]);
@@ -146,7 +147,7 @@ async function perCall(core: LoneCore, name: string, type: 'dispatcher_call' | '
   return ((last - first) / (count - TRIPS / 5)) * 1000;
 }
 
-/** A worker that asks over a port and waits in Atomics.wait; microseconds a round trip. */
+/** A worker that asks over a port and waits in Atomics.wait; microseconds per round trip. */
 async function bareAtomics(): Promise<number> {
   const shared = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(
@@ -164,7 +165,7 @@ async function bareAtomics(): Promise<number> {
   );
 }
 
-/** An echo over a MessagePort, microseconds a round trip. */
+/** An echo over a MessagePort; microseconds per round trip. */
 async function bareEcho(): Promise<number> {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(
@@ -189,7 +190,9 @@ async function bareEcho(): Promise<number> {
   return took;
 }
 
-/** Turns a second of the simulator, of processor time: a program on each of four cores that makes one call a turn. */
+/**
+ * The simulator's turns per second of processor time: on each of four cores, a program that makes one call per turn.
+ */
 async function simulatedTurns(): Promise<number> {
   const s = new Simulation({
     seed: 1,
@@ -218,7 +221,7 @@ async function simulatedTurns(): Promise<number> {
 
 const CLUSTER = 2;
 
-/** Of a running cluster: largest deviation of the run time of weights 1, 2 and 4 from it, over ten seconds. */
+/** On a running cluster: the largest deviation of run time from the weights 1, 2 and 4, over ten seconds. */
 async function unfairness(): Promise<number> {
   const cluster = await startCluster(CLUSTER, { logLevel: 'off' });
   const text = await program(`for (;;) { for (let i = 0; i < 2e5; i++) Math.sqrt(i); await mk.call('nop'); }`);
@@ -240,7 +243,7 @@ async function unfairness(): Promise<number> {
   return Math.max(...[1, 2, 4].map((weight, i) => Math.abs(had[i]! / total / (weight / 7) - 1)));
 }
 
-/** The ping’s p99 with an endless loop on each core, and without; microseconds. */
+/** The ping’s p99 with and without an endless loop on each core; microseconds. */
 async function pingsBesideLoops(): Promise<{ readonly alone: number; readonly beside: number }> {
   const cluster = await startCluster(CLUSTER, { logLevel: 'off' });
   const ping = async (): Promise<number> =>

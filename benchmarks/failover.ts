@@ -9,11 +9,9 @@ import { ended } from './cluster.ts';
 import { keep, spread } from './report.ts';
 
 /**
- * From the death, or the stop, of a core to a view without it on every survivor, and how long rounds among the others stood still:
- *
- *   npm run bench -- failover [cores] [runs] [lease in ms]
- *
- * Killed by SIGKILL, so that the launcher reaps it and says so; stopped by SIGSTOP, so that its lease has to run out.
+ * From the death or stop of a core to a view without it on every survivor, and how long rounds among the others stood
+ *   still: npm run bench -- failover [cores] [runs] [lease in ms]
+ * A core killed by SIGKILL is reaped and reported by the launcher; one stopped by SIGSTOP has to lose its lease.
  */
 const CORES = Number(process.argv[2] ?? 5);
 const RUNS = Number(process.argv[3] ?? 5);
@@ -55,7 +53,7 @@ function ask<T>(core: number, verb: string, args = {}): Promise<T> {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Resolves when each of these cores is in a view of exactly them, and may act; milliseconds since. */
+/** Resolves when each of these cores is in a view of exactly them, and may act; milliseconds elapsed. */
 async function viewOf(cores: readonly number[], since: number): Promise<number> {
   const holds = async (core: number): Promise<boolean> => {
     const view = await ask<CoreView>(core, 'view').catch(() => null);
@@ -65,7 +63,7 @@ async function viewOf(cores: readonly number[], since: number): Promise<number> 
   return performance.now() - since;
 }
 
-/** Rounds of one survivor after the other; the longest time between two that agreed. */
+/** Rounds of the survivors in turn; the longest time between two that agreed. */
 class Rounds {
   private last = performance.now();
   private longest = 0;

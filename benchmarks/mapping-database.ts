@@ -1,6 +1,6 @@
 /**
- * The mapping database with 100,000 capabilities on one core: look-ups, inserts, removals, queries a second of processor time
- * (what one core can do, whatever else the machine does meanwhile); the wall clock's figures stand beside them.
+ * The mapping database with 100,000 capabilities on one core: look-ups, inserts, removals and queries per second of
+ * processor time (what one core can do, whatever else the machine is doing), with wall-clock figures beside them.
  */
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';

@@ -2,7 +2,7 @@ import { startCluster } from './cluster.ts';
 import { median, printFigures } from './skb-figures.ts';
 
 /**
- * All round trips of a cluster of real processes, measured by its cores: how long it takes, and what somebody else's
+ * All round trips of a cluster of real processes, measured by its cores: how long that takes, and how long other
  * messages take meanwhile.
  */
 const CORES = Number(process.argv[2] ?? 64);
@@ -22,7 +22,7 @@ interface Trip {
 
 const cluster = await startCluster(CORES, { wave: 8 });
 process.stdout.write(`${CORES} cores booted in ${(cluster.bootMs / 1000).toFixed(1)} s\n`);
-// A bystander pings at an even pace, as a program would send: most of its messages find nobody else's.
+// A bystander pings at an even pace, as a program would: most of its messages meet no others.
 const bystander = (count: number): Promise<Pings> =>
   cluster.ask<Pings>(1, 'ping', { core: CORES - 1, count, bytes: 64, pause_us: PAUSE_US });
 await bystander(PINGS);

@@ -1,8 +1,7 @@
 /**
- * What memory costs, side by side: accesses through the TLB, a view and bulk copies against typed arrays in one process; a page that is
- * elsewhere against URPC round trips and rounds between processes.
- *
- *   npm run bench -- memory [runs]
+ * The cost of memory, side by side: accesses through the TLB, a view and bulk copies against typed arrays in one
+ *   process; a page held elsewhere against URPC round trips and rounds between processes. npm run bench -- memory
+ *   [runs]
  */
 import { join } from 'node:path';
 import { makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/dispatcher/frame-view';
@@ -18,7 +17,7 @@ const WORDS = BYTES / 8;
 const SWEEPS = 60;
 const MISSES = 60;
 const CORES = 4;
-/** So long the dispatchers are at rest before each miss of a row. */
+/** How long the dispatchers rest before each miss of a row. */
 const REST_NS = 4_000_000;
 
 const frame = makeFrameView(PAGES);
@@ -29,7 +28,7 @@ const memory = new Memory({
 const plain = new Float64Array(new SharedArrayBuffer(BYTES));
 const source = new Uint8Array(BYTES).fill(3);
 const target = new Uint8Array(new SharedArrayBuffer(BYTES));
-/** Keeps results alive. */
+/** Keeps results from being optimized away. */
 let sink = 0;
 
 function timed(sweep: () => void): number {

@@ -9,8 +9,9 @@ import { startCluster } from './cluster.ts';
 import { report } from './report.ts';
 
 /**
- * A flood over links whose ends are occupied by each message, on processes and in the simulator, where the same machine is modelled:
- * nanoseconds a message, those of the simulator by the time scale. Cores 0 and 1 share a package, 0 and 4 are a hop apart.
+ * A flood over links whose ends each message occupies, on processes and in the simulator with the same machine:
+ * nanoseconds per message, those of the simulator multiplied by the time scale. Cores 0 and 1 share a package; 0 and 4
+ * are a hop apart.
  */
 const RUNS = Number(process.argv[2] ?? 5);
 const COUNT = 1500;

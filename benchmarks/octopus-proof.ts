@@ -11,11 +11,11 @@ import { HOSTILE, LIMITS } from '../packages/skb/test/engine/hostile-goals.ts';
 import { startCluster } from './cluster.ts';
 
 /**
- * What the tests prove of the knowledge base in one process or in small numbers, at full scale on real processes:
- * `npm run bench -- octopus-proof [PART] [NUMBER]`, PART one of those below or all. Ends with 1 if anything does not hold.
+ * What the tests show of the knowledge base in one process or in small numbers, at full scale on real processes: `npm
+ * run bench -- octopus-proof [PART] [NUMBER]`, where PART is one of those below, or all. Exits with 1 on any failure.
  */
 const CORES = 8;
-/** Long past what a wake-up takes on any host: then it is lost. */
+/** Far longer than a wake-up takes on any host: later counts as lost. */
 const LOST_MS = 120_000;
 const BATCH = 250;
 
@@ -48,7 +48,7 @@ for (const [name, { usual, run }] of Object.entries(PARTS)) {
 }
 await cluster.stop();
 
-/** One client waits for a record that another sets at the same time; nobody may wait for ever. */
+/** One client waits for a record that another sets at the same moment; neither may wait for ever. */
 async function races(count: number): Promise<string> {
   const [waiting, setting] = (await octopuses(2)) as [Octopus, Octopus];
   let waited = 0;
@@ -57,7 +57,7 @@ async function races(count: number): Promise<string> {
       const name = `flag${done + i}`;
       const wait = (): Promise<unknown> => waiting.waitFor(name).then(() => (waited += 1));
       const set = (): Promise<unknown> => setting.set(name);
-      // Two links: which request is the first to arrive is up to the host, whichever is sent first.
+      // Two links: the host decides which request arrives first, whichever is sent first.
       await Promise.all((i & 1) === 0 ? [wait(), set()] : [set(), wait()]);
       await setting.delete(name);
     });
@@ -66,7 +66,7 @@ async function races(count: number): Promise<string> {
   return `${waited.toLocaleString('en')} waits that raced with their set, each was woken`;
 }
 
-/** Eight clients ask again and again; tickets are the order of asking. */
+/** Eight clients ask repeatedly; tickets give the order of asking. */
 async function handOvers(count: number): Promise<string> {
   const tickets: number[] = [];
   let holders = 0;
@@ -85,7 +85,7 @@ async function handOvers(count: number): Promise<string> {
   return `${tickets.length.toLocaleString('en')} hand-overs among ${CORES} clients, in the order of asking, one holder at a time`;
 }
 
-/** Gets, sets, compare-and-sets and deletions of one record from the monitors of eight cores. */
+/** Gets, sets, compare-and-sets and deletions of one record by the monitors of eight cores. */
 async function histories(count: number): Promise<string> {
   const cores = Array.from(
     { length: CORES },
@@ -133,7 +133,7 @@ async function act(
   };
 }
 
-/** Queries that try to leave, to fill the memory or never to end, from a client; the registry answers meanwhile. */
+/** A client's queries that try to escape, to fill the memory or never to end; the registry answers meanwhile. */
 async function hostile(count: number): Promise<string> {
   const skb = await connect();
   const names = new Map<string, number>();

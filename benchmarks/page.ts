@@ -7,10 +7,9 @@ import { startBrowser, whyNoChromium } from '../test/page/browser.ts';
 import { keep, median, spread } from './report.ts';
 
 /**
- * A run of 256 simulated cores, recorded and replayed in headless Chromium: frames a second by wall time, and the time that one frame keeps
- * the page's only thread, which is what the page itself answers for on a host that others use. Then the heap, play after play.
- *
- *   npm run bench -- page [PLAYS] [RECORDING]
+ * A run of 256 simulated cores, recorded and replayed in headless Chromium: frames per second of wall time, and how
+ *   long a frame holds the page's only thread, which does not depend on other users of the host. Then the heap, play
+ *   after play. npm run bench -- page [PLAYS] [RECORDING]
  */
 const PLAYS = Number(process.argv[2] ?? 5);
 const CORES = 256;
@@ -58,7 +57,7 @@ interface PlayFigures {
   readonly heapMiB: number;
 }
 
-/** Plays the recording from its beginning to its end, and counts. */
+/** Plays the recording from start to end, and counts. */
 async function playOnce(page: Page): Promise<PlayFigures> {
   await page.getByRole('slider').fill('0');
   await page.getByRole('button', { name: 'Play' }).click();

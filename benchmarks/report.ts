@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 
-/** One figure: the ratio of ours to the baseline, run by run, and what was asked for. */
+/** One figure: the ratio of ours to the baseline, run by run, and its target. */
 export interface Figure {
   readonly name: string;
   readonly unit: string;
@@ -12,7 +12,10 @@ export interface Figure {
   readonly target: { readonly kind: 'at most' | 'at least'; readonly ratio: number } | null;
 }
 
-/** Prints a figure as median [min–max] of both sides and of the ratio of each pair of runs, and keeps it in benchmarks/results. */
+/**
+ * Prints a figure as median [min–max] of both sides and of the ratio of each pair of runs, and saves it in
+ * benchmarks/results.
+ */
 export function report(figures: readonly Figure[], file: string): void {
   const rows = figures.map((figure) => {
     const ratios = figure.ours.map((value, i) => value / figure.baseline[i]!);
@@ -31,14 +34,14 @@ export function report(figures: readonly Figure[], file: string): void {
   keep(file, { figures: rows });
 }
 
-/** Keeps what was measured in benchmarks/results. */
+/** Saves measurements in benchmarks/results. */
 export function keep(file: string, measured: object): void {
   const folder = join(process.cwd(), 'benchmarks', 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${file}.json`), `${JSON.stringify({ node: process.version, ...measured }, null, 2)}\n`);
 }
 
-/** Wall-clock and processor time that some work takes, milliseconds. On a busy machine only the second is the work's own. */
+/** Wall-clock and processor time of some work, in milliseconds. On a busy machine only the second is the work's own. */
 export function timed(work: () => void): { readonly wallMs: number; readonly cpuMs: number } {
   const cpu = process.cpuUsage();
   const start = performance.now();

@@ -4,7 +4,7 @@ import { plotSvg } from '@mk/sim/commands/svg-plot';
 import { startCluster } from './cluster.ts';
 import { median, report } from './report.ts';
 
-/** Retypes that every core must consent to, one at a time and pipelined, by number of cores: the paper's Figure 8. */
+/** Retypes that need every core's consent, one at a time and pipelined, by number of cores: the paper's Figure 8. */
 const SIZES = (process.argv[2] ?? '2,4,8,16,24,32').split(',').map(Number);
 const RUNS = Number(process.argv[3] ?? 5);
 const RETYPES = 48;

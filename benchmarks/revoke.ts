@@ -5,8 +5,9 @@ import { startCluster } from './cluster.ts';
 import { median, report } from './report.ts';
 
 /**
- * A revoke with copies on all cores, against the bare exchange of two rounds over the same tree: as two-phase rounds that do
- * nothing, and by hand over bare ws. All three are at rest before anything counts (at-rest.ts), the revokes by revokes.
+ * A revoke with copies on all cores, against the bare exchange of two rounds over the same tree: as two-phase rounds
+ * that do nothing, and by hand over bare ws. All three are warmed to rest (at-rest.ts) before anything counts, the
+ * revokes by revokes.
  */
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 7);
@@ -35,7 +36,7 @@ const bare = await startBareTree(CORES, tree);
 
 const ours = (count = REVOKES, quiet = QUIET_MS): Promise<Measured> =>
   cluster.ask<Measured>(0, 'bench_revoke', { domain: domains[0], peers, count, quiet_ms: quiet });
-/** Two rounds one after the other, each exchange on a quiet network, as the revokes are measured; the median. */
+/** Two successive rounds, each on a quiet network, as the revokes are measured; the median. */
 const twoBareRounds = async (): Promise<number> => {
   const samples: number[] = [];
   for (let i = 0; i < REVOKES; i++) {

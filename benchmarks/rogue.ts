@@ -5,10 +5,9 @@ import { type BenchCluster, ended, startCluster } from './cluster.ts';
 import { keep, report } from './report.ts';
 
 /**
- * What a misbehaving monitor costs the others: revokes and retypes of three cores at once, with and without a fourth that spams them, in
- * turns; then so many malformed frames and messages as the others have caught, with their memory before and after.
- *
- *   npm run bench -- rogue [runs] [malformed]
+ * What a misbehaving monitor costs the others: revokes and retypes of three cores at once, in turns with and without a
+ *   fourth that spams them; then as many malformed frames and messages as the others have refused, with their memory
+ *   before and after. npm run bench -- rogue [runs] [malformed]
  */
 const RUNS = Number(process.argv[2] ?? 5);
 const MALFORMED = Number(process.argv[3] ?? 100_000);
@@ -16,7 +15,10 @@ const HONEST = [0, 1, 2];
 const ROGUE = 3;
 const WORK = { revokes: 60, retypes: 30 };
 const SPAM = ['spam_remap', 'spam_retype', 'spam_revoke'] as const;
-/** One core sends garbage to so many others: each message costs it a link, which opens anew. With a short lease it would soon be out of the view. */
+/**
+ * One core sends garbage to this many others: each message costs it a link, which is then reopened. With a short lease
+ * it would soon drop out of the view.
+ */
 const TARGETS = [0, 1, 2, 3, 4];
 
 interface Offences {
@@ -24,13 +26,13 @@ interface Offences {
   readonly held: number;
 }
 
-/** Of each core: what is sent to a domain takes slots that it must not want for itself. */
+/** Domains of each core: capabilities sent to a domain take slots that it must not need itself. */
 interface Domains {
   readonly works: number;
   readonly receives: number;
 }
 
-/** Revokes and retypes a second, of all honest cores together. */
+/** Revokes and retypes per second, over all honest cores. */
 async function work({ ask }: BenchCluster, domains: readonly Domains[]): Promise<number> {
   const startedAt = performance.now();
   await Promise.all(
@@ -60,7 +62,9 @@ async function spammed(cluster: BenchCluster, behaviour: string, domains: readon
   return done;
 }
 
-/** What is lost to a process that takes a CPU and says nothing: on this host the rogue and the others share them. */
+/**
+ * The loss caused by a process that takes a CPU and sends nothing: on this host the rogue and the others share CPUs.
+ */
 async function besideALoop(cluster: BenchCluster, domains: readonly Domains[]): Promise<number> {
   const loop = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
   const done = await work(cluster, domains);

@@ -4,8 +4,9 @@ import { startCluster } from './cluster.ts';
 import { median, report, spread } from './report.ts';
 
 /**
- * A one-phase round over 32 cores by the best plan, against the same fan-out and gather by hand over bare ws and the same tree.
- * Both sides are at rest (at-rest.ts) before anything counts, and take turns of a second, so that neither cools down.
+ * A one-phase round over 32 cores by the best plan, against a hand-written fan-out and gather over bare ws along the
+ * same tree. Both sides are warmed to rest (at-rest.ts) before anything counts, and take turns of a second, so that
+ * neither cools down.
  */
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 7);
@@ -22,7 +23,7 @@ const cluster = await startCluster(CORES);
 const ours = async (plan: Plan): Promise<number> =>
   (await cluster.ask<Rounds>(0, 'round', { plan, phases: 1, count: ROUNDS })).p50 / 1e6;
 
-/** The plan whose rounds are the fastest, all of them warm. */
+/** The plan with the fastest rounds, once all are warm. */
 async function fastest(): Promise<Plan> {
   await warmToRest(PLANS.map((plan) => () => ours(plan)));
   const samples = new Map<Plan, number[]>(PLANS.map((plan) => [plan, []]));

@@ -7,8 +7,9 @@ import { type BenchCluster, memoryMib, startBareProcesses, startCluster } from '
 import { keep, median, spread } from './report.ts';
 
 /**
- * What a machine costs by its cores: boot against as many bare processes of node, CPU at rest, memory, links that are open. Bare
- * processes and ours in turns, in sessions of their own on both sides. `scale 32,64,128 3`: cores and runs of each.
+ * The cost of a machine by its number of cores: boot against as many bare node processes, CPU at rest, memory, open
+ * links. Bare processes and ours run in turns, both in their own sessions. `scale 32,64,128 3`: numbers of cores, and
+ * runs of each.
  */
 const SIZES = (process.argv[2] ?? '32,64,128').split(',').map(Number);
 const RUNS = Number(process.argv[3] ?? 3);
@@ -20,13 +21,13 @@ const CPUS = 2;
 interface Row {
   readonly cores: number;
   readonly bareMs: number[];
-  /** Until every core knows every other one, which is when mk-launch says that it is ready. */
+  /** Until every core knows every other, when mk-launch reports that it is ready. */
   readonly bootMs: number[];
   /** Until the first round over all cores has ended. */
   readonly usableMs: number[];
-  /** Processor time of all cores at rest, of two CPUs. */
+  /** Processor time of all cores at rest, as a share of two CPUs. */
   readonly restPercent: number[];
-  /** Of a core's process, MiB: its share of what is shared, too. */
+  /** Of a core's process, in MiB, including its part of shared pages. */
   readonly pssMib: number[];
   readonly openLinks: number[];
 }
@@ -36,7 +37,7 @@ function cpuTicks({ pid }: ChildProcess): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** All cores take part in a round of core 0: the first view has a lease, and links that it wants are open. */
+/** All cores take part in a round of core 0: the first view has its lease, and the links that it needs are open. */
 async function firstRound(cluster: BenchCluster, cores: number): Promise<void> {
   for (;;) {
     const round = await cluster.ask<{ readonly cores: number }>(0, 'round').catch(() => ({ cores: 0 }));

@@ -1,7 +1,10 @@
 import { startCluster } from './cluster.ts';
 import { report, spread } from './report.ts';
 
-/** How exactly a link keeps a configured delay: the median of 200 pings against twice the delay plus the unshaped round trip. */
+/**
+ * How exactly a link keeps a configured delay: the median of 200 pings against twice the delay plus the unshaped round
+ * trip.
+ */
 const DELAYS_MS = [0.1, 0.5, 1, 2, 5, 20];
 const PINGS = 200;
 const RUNS = Number(process.argv[2] ?? 5);

@@ -3,9 +3,9 @@ import { runChurn } from '@mk/sim/workloads/churn';
 import { withLargeNursery } from './nursery.ts';
 
 /*
- * Many seeds of random capability operations in the simulator, C1–C6 checked after every step and C7 at the end:
- * `npm run bench -- sim-churn FROM TO OPERATIONS FAULTS_PER_SECOND`. The whole proof is `sim-churn 1 2000 2000 4`; one failing
- * seed N is repeated by `sim-churn N N 2000 4`.
+ * Many seeds of random capability operations in the simulator, C1–C6 checked after every step and C7 at the end: `npm
+ * run bench -- sim-churn FROM TO OPERATIONS FAULTS_PER_SECOND`. The full test is `sim-churn 1 2000 2000 4`; to repeat a
+ * failing seed N: `sim-churn N N 2000 4`.
  */
 withLargeNursery();
 const [from = 1, to = 10, operations = 2000, faultsPerSecond = 4] = process.argv.slice(2).map(Number);

@@ -1,6 +1,7 @@
 /**
- * How large a machine one process simulates: boots up to 1,024 cores (523,776 links), runs 100 agreement rounds, prints time
- * and memory, and what one round costs by plan at each size. `npm run bench -- sim-scale [CORES…]`; default 32 … 1024.
+ * How large a machine one process can simulate: boots up to 1,024 cores (523,776 links), runs 100 agreement rounds,
+ * prints time and memory, and the cost of a round by plan at each size. `npm run bench -- sim-scale [CORES…]`; default
+ * 32 … 1024.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * Fits the costs of the paper's 8×4-core AMD machine to two things alone, its unicast shootdown at 2 to 32 cores and its URPC
- * table, and then predicts the other three plans. Prints the fit's error and the predictions beside the paper's numbers.
- * `npm run bench -- sim-shootdown` checks the costs in amd-8x4.yaml; `… -- sim-shootdown fit` searches for better ones.
+ * Fits the costs of the paper's 8×4-core AMD machine to two things only, its unicast shootdown at 2 to 32 cores and its
+ * URPC table, then predicts the other three plans. Prints the fit's error and the predictions beside the paper's
+ * numbers. `npm run bench -- sim-shootdown` checks the costs in amd-8x4.yaml; `… -- sim-shootdown fit` searches for
+ * better ones.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,16 +15,19 @@ import { PAPER_SHOOTDOWN, PAPER_UNICAST } from '@mk/sim/commands/paper-data';
 import { SHOOTDOWN_PLANS, ShootdownBench } from '@mk/sim/commands/shootdown';
 import { crossover, shootdownPlot, shootdownText } from '@mk/sim/commands/shootdown-report';
 
-/** The paper's one-way URPC times, cycles: shared cache, one hop, two hops. Latency is what send and receive leave of them. */
+/**
+ * The paper's one-way URPC times, in cycles: shared cache, one hop, two hops. Latency is the rest after send and
+ * receive.
+ */
 const URPC = { same: 538, hop1: 613, hop2: 618 };
 const TOLERANCE = 0.15;
 
-/** What is fitted, in cycles. */
+/** The fitted costs, in cycles. */
 interface Costs {
   readonly sendSame: number;
   readonly sendHop1: number;
   readonly sendHop2: number;
-  /** A receiver looks into its own memory: the same however far the sender is. */
+  /** A receiver reads its own memory: the same however far away the sender is. */
   readonly receive: number;
 }
 
@@ -32,7 +36,7 @@ if (!loaded.ok) throw new Error(loaded.error);
 const description = loaded.value;
 const { ghz } = description;
 
-/** The machine of one number of cores whose costs are looked up anew each time. */
+/** The machine for one number of cores, whose costs are looked up on each use. */
 const current: { costs: MachineCosts } = { costs: description.costs };
 const machines = new WeakMap<MachineCosts, Map<MachineDescription, Machine>>();
 const benches = PAPER_UNICAST.map((_, i) => {
@@ -86,7 +90,10 @@ function unicastError(costs: MachineCosts): number {
   return errors.reduce((sum, e) => sum + e, 0) / errors.length;
 }
 
-/** Coordinate search: one cost up or down while that helps, with falling steps; from costs that know nothing of distance. */
+/**
+ * Coordinate search: moves one cost up or down while that helps, in shrinking steps; starts from costs that ignore
+ * distance.
+ */
 function fit(): MachineCosts {
   let best: Costs = { sendSame: 150, sendHop1: 150, sendHop2: 150, receive: 150 };
   let error = unicastError(costsFrom(best));

@@ -1,6 +1,6 @@
 /**
- * How many messages a second of wall time the simulator delivers, codec included: frames are really encoded, hashed, decoded
- * and validated. `npm run bench -- sim-throughput`. Asked for: 150,000 on one core.
+ * How many messages per second of wall time the simulator delivers, codec included: frames are really encoded, hashed,
+ * decoded and validated. `npm run bench -- sim-throughput`. Target: 150,000 on one core.
  */
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { hmacSha256 } from '@mk/sim/io/hmac';
@@ -12,7 +12,7 @@ const TARGET = 150_000;
 const RUNS = 5;
 const CORES = 8;
 
-/** Messages of 64 bytes from every core to the next; delivered messages a second of wall time. */
+/** Messages of 64 bytes from every core to the next; messages delivered per second of wall time. */
 function flood(perCore: number): number {
   const simulation = booted();
   let done = 0;
@@ -27,7 +27,7 @@ function flood(perCore: number): number {
   return (CORES * perCore) / ((performance.now() - startedAt) / 1000);
 }
 
-/** Pings one at a time: a frame each, nothing to batch. */
+/** Pings one at a time: one per frame, nothing to batch. */
 function pings(perCore: number): number {
   const simulation = booted();
   let done = 0;

@@ -12,7 +12,7 @@ export interface AbsoluteFigure {
   readonly target: { readonly kind: 'at most' | 'at least'; readonly value: number } | null;
 }
 
-/** Prints figures as median [min–max], says which targets hold, and keeps them in benchmarks/results. */
+/** Prints figures as median [min–max], says which targets are met, and saves them in benchmarks/results. */
 export function printFigures(file: string, figures: readonly AbsoluteFigure[]): void {
   const rows = figures.map((figure) => ({ ...figure, median: median(figure.values), held: isHeld(figure) }));
   for (const { name, unit, values, target, held } of rows) {

@@ -13,7 +13,7 @@ import { median, printFigures } from './skb-figures.ts';
 /** The figures of the knowledge base: engine, look-ups, remote queries, records, measurement of 64 cores. */
 const RUNS = Number(process.argv[2] ?? 5);
 const BIG = 64;
-/** What a message costs a process to send or to take. */
+/** What sending or receiving a message costs a process. */
 const PROCESS_MESSAGE_NS = 20_000;
 const LOOKUPS = 15_000;
 const QUERIES = 2000;
@@ -92,7 +92,7 @@ printFigures('skb', [
   })),
 ]);
 
-/** When the engine first answered, milliseconds after the SKB began. */
+/** When the engine first answered, in milliseconds after the SKB's start. */
 function readyOf(booted: BenchCluster): Promise<number> {
   return until(async () => (await booted.ask<Status>('skb', 'status')).engineReadyMs);
 }
@@ -106,7 +106,7 @@ async function readyOfAnother(): Promise<number> {
   return readyMs;
 }
 
-/** Median of queries one after the other, microseconds. */
+/** Median of successive queries, in microseconds. */
 async function remoteQueries(): Promise<number> {
   const samples: number[] = [];
   for (let i = 0; i < QUERIES; i++) {
@@ -117,7 +117,10 @@ async function remoteQueries(): Promise<number> {
   return median(samples);
 }
 
-/** An engine of our own with 10,000 facts; one alone is looked up while the cluster is measured, so that both see the same host. */
+/**
+ * A separate engine with 10,000 facts; single look-ups are timed while the cluster is measured, so that both see the
+ * same host.
+ */
 async function lookUpsInside(): Promise<{
   rates(): Promise<number[]>;
   oneUs(): Promise<number>;
@@ -156,7 +159,7 @@ async function lookUpsInside(): Promise<{
   };
 }
 
-/** Operations a second with so many under way. */
+/** Operations per second with this many in flight. */
 async function rate(operation: (i: number) => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   let next = 0;
@@ -168,8 +171,8 @@ async function rate(operation: (i: number) => Promise<unknown>): Promise<number>
 }
 
 /**
- * How long 64 cores measure one another, on virtual time: a host of two CPUs cannot run 64 cores and idle as well. Messages
- * cost what they cost a process, and take `oneWayNs` over the link.
+ * How long 64 cores take to measure one another, on virtual time, since a host of two CPUs cannot run 64 cores and idle
+ * as well. Messages cost what they cost a process, and take `oneWayNs` over the link.
  */
 function measureMany(oneWayNs: number): number {
   const machine = {

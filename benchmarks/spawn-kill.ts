@@ -1,9 +1,8 @@
 /**
- * What 1,000 domains leave behind that were spawned and have exited or were killed, on two cores of real processes:
- *
- *   npm run bench -- spawn-kill [count]
- *
- * RAM, capabilities, dispatchers, channels, threads and files have to be what they were; resident memory is printed as it grows.
+ * What 1,000 domains, spawned and then exited or killed, leave behind on two cores of real processes: npm run bench --
+ *   spawn-kill [count]
+ * RAM, capabilities, dispatchers, channels, threads and files must be as before; the growth of resident memory is
+ * printed.
  */
 import { join } from 'node:path';
 import { programText } from '../scripts/bundle-program.mjs';

@@ -3,7 +3,10 @@ import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { startCluster } from './cluster.ts';
 import { report } from './report.ts';
 
-/** What mutual TLS costs: round trips and a flood of messages between cores, requests to a control port, and the boot, in turns with a cluster without. */
+/**
+ * The cost of mutual TLS: round trips and a flood of messages between cores, requests to a control port, and boot, in
+ * turns with a cluster without TLS.
+ */
 const RUNS = Number(process.argv[2] ?? 9);
 const CORES = 4;
 const PINGS = 2000;

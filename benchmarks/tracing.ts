@@ -2,8 +2,8 @@ import { startCluster } from './cluster.ts';
 import { report } from './report.ts';
 
 /**
- * What tracing costs while it is on: rounds and a flood of messages, in turns with tracing off, on one cluster. And what it costs
- * while it is off: the same flood, off against off, shows the noise that a cost would have to stand out of.
+ * The cost of tracing when on: rounds and a flood of messages, in turns with tracing off, on one cluster. And when off:
+ * the same flood, off against off, shows the noise that any cost would have to exceed.
  */
 const RUNS = Number(process.argv[2] ?? 9);
 const CORES = 4;

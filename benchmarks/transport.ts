@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { startCluster } from './cluster.ts';
 import { report } from './report.ts';
 
-/** Links over Unix sockets against links over TCP: round trips, floods, boot. Both sides in turns, each first in every other run. */
+/**
+ * Links over Unix sockets against links over TCP: round trips, floods, boot. In turns, each side first in every other
+ * run.
+ */
 const RUNS = Number(process.argv[2] ?? 7);
 const CORES = Number(process.argv[3] ?? 16);
 const PINGS = 3000;
@@ -20,7 +23,7 @@ function socketFolder(): string {
 
 type Measure = (unix: boolean) => Promise<number>;
 
-/** Runs of a measure on both sides. */
+/** Runs a measurement on both sides. */
 async function inTurns(runs: number, measure: Measure): Promise<{ unix: number[]; tcp: number[] }> {
   const rows = { unix: [] as number[], tcp: [] as number[] };
   for (let run = 0; run < runs; run++)

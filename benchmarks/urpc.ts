@@ -5,7 +5,10 @@ import { report } from './report.ts';
 const RUNS = Number(process.argv[2] ?? 7);
 const PINGS = 3000;
 const FLOOD = 600_000;
-/** A flood message of this payload takes 64 bytes on the wire: ordinal, stream, number and the payload's own header are the rest. */
+/**
+ * With this payload a flood message takes 64 bytes on the wire; ordinal, stream, number and the payload's header are
+ * the rest.
+ */
 const PAYLOAD = 54;
 
 interface Pings {

@@ -9,9 +9,10 @@ import { builtProgram } from '../integration/built-programs.ts';
 import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
 
 /*
- * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, one of them killed, then three,
- * then nothing. It speaks mutual TLS, guards its metrics and serves the page; the other two projects do none of that. The tests are
- * steps of one story, in order. The projects have names of this run's own, so that a cluster of yours and another run may be under way.
+ * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, one of them
+ * killed, then three, then none. It uses mutual TLS, guards its metrics and serves the page; the other two projects do
+ * not. The tests are steps of one story, in order. Project names are unique to this run, so that your cluster and other
+ * runs may exist beside it.
  */
 
 const NAMES = 'mk-compose-test-';
@@ -50,12 +51,12 @@ function compose(...args: readonly string[]): string {
   return run('docker', ['compose', '--project-name', PROJECT, ...args], GUARDED);
 }
 
-/** What a script of Node prints in a container, as JSON. */
+/** What a Node script prints in a container, as JSON. */
 function inContainer<T>(service: string, script: string): T {
   return JSON.parse(compose('exec', '-T', service, 'node', '-e', script)) as T;
 }
 
-/** Certificates of all processes, for containers to read: they run as another user. */
+/** Certificates of all processes, readable for containers, which run as another user. */
 function makeCertificates(): void {
   run(process.execPath, [builtProgram('mk-launch.cjs'), 'certs', certificates, '--cores', '4', '--any-core'], {});
   chmodSync(certificates, 0o755);
@@ -63,7 +64,7 @@ function makeCertificates(): void {
   rmSync(join(certificates, 'ca.key'));
 }
 
-/** Asks a core for a page in several ways; how each ended: a status, or that there was no answer. */
+/** Requests a core's page in several ways; each ends with a status or without an answer. */
 const ASK_METRICS = `
 const fs = require('node:fs'), https = require('node:https'), http = require('node:http');
 const read = (name) => fs.readFileSync('/run/mk-tls/' + name);
@@ -88,7 +89,7 @@ const ask = (module, path, options) => new Promise((resolve) => {
   }));
 })();`;
 
-/** Opens the page as a browser does, until it has been told what it waits for: the statuses, and the kinds of events that came. */
+/** Opens the page as a browser does until it has received what it waits for: the statuses, and the kinds of events. */
 const OPEN_PAGE = `
 const http = require('node:http');
 const place = { host: 'skb', port: 7070, agent: false };
@@ -113,14 +114,14 @@ const events = (origin) => new Promise((resolve) => {
   events: await events('http://skb:7070'), foreignOrigin: await events('http://evil.example'),
 })))();`;
 
-/** Takes a project down, with its volumes and its image. */
+/** Takes a project down, including its volumes and image. */
 function forget(project: string): void {
   docker('compose', '--project-name', project, 'down', '--volumes', '--rmi', 'all', '--timeout', '1');
-  // Without containers Compose leaves the image of an earlier run, which would then be tested.
+  // Without containers Compose keeps an earlier run's image, which would then be tested.
   spawnSync('docker', ['image', 'rm', '--force', `mk-${project}`], { stdio: 'ignore' });
 }
 
-/** Takes down what runs that were cut short have left. */
+/** Takes down the remains of interrupted runs. */
 function forgetEarlierRuns(): void {
   const projects = JSON.parse(docker('compose', 'ls', '--all', '--format', 'json')) as { Name: string }[];
   for (const { Name } of projects) {
@@ -156,7 +157,7 @@ interface CoreRow {
   readonly up: boolean;
 }
 
-/** Waits until so many cores are all bound to one another; their rows. */
+/** Waits until this many cores are all bound to one another; their rows. */
 function meshOf(cores: number): Promise<CoreRow[]> {
   return eventually(`a mesh of ${cores}`, () => {
     const rows = mkctl<CoreRow[]>('cores');
@@ -164,7 +165,9 @@ function meshOf(cores: number): Promise<CoreRow[]> {
   });
 }
 
-/** What each container logged, checked against the schema; one that was started again holds several processes' lines. */
+/**
+ * Each container's log, checked against the schema; a restarted container's log holds the lines of several processes.
+ */
 function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   return Object.fromEntries(
     containers().map(({ Name }) => [
@@ -176,7 +179,7 @@ function logs(): Readonly<Record<string, readonly CheckedLine[]>> {
   );
 }
 
-/** As jq's `fromjson?`: Compose's own lines are none of the log. That each line of a container is JSON has its own test. */
+/** Like jq's `fromjson?`: skips Compose's own lines. Another test checks that each line of a container is JSON. */
 function fromJson(text: string): readonly CheckedLine[] {
   try {
     return [JSON.parse(text) as CheckedLine];
@@ -334,7 +337,7 @@ function fromJson(text: string): readonly CheckedLine[] {
     expect(compose('exec', '-T', 'skb', 'mkctl', 'oct', 'get', 'meanwhile')).toBe('meanwhile { a: 2 }\n');
   });
 
-  // A container that is not gone within its grace period of 5 s is killed, and its status is 137.
+  // A container that outlasts its grace period of 5 s is killed with status 137.
   test('down: within 5 s, each process by itself and with a clean status, nothing left', () => {
     compose('stop');
     const statuses = containers().map(({ Name }) => docker('inspect', '--format', '{{.State.ExitCode}}', Name).trim());

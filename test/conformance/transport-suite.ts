@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 /*
- * The transport contract (T1–T3 of monitor-proto/io/transport.ts), for any transport: the simulated network and the
- * WebSocket one pass the same suite (style rule 19). A factory makes two endpoints that can reach one another.
+ * The transport contract (T1–T3 of monitor-proto/io/transport.ts) as a suite for any transport: the simulated network
+ * and the WebSocket one both pass it (style rule 19). A factory makes two endpoints that can reach one another.
  */
 
 export type TransportEvent =
@@ -12,28 +12,28 @@ export type TransportEvent =
 
 /** One end, as the suite uses it. */
 export interface TransportEnd {
-  /** Where others reach this end. */
+  /** The address at which others reach this end. */
   readonly address: string;
-  /** Everything that this end was told, in order. */
+  /** All events of this end, in order. */
   readonly events: TransportEvent[];
-  /** Opens a link under an odd id of the caller's choice, with a first frame or without. */
+  /** Opens a link under an odd id chosen by the caller, with or without a first frame. */
   open(link: number, address: string, first?: Uint8Array): void;
-  /** Whether a link that this end opened carries frames by now. */
+  /** Whether a link opened by this end carries frames yet. */
   isUp(link: number): boolean;
   send(link: number, frame: Uint8Array): void;
   close(link: number, reason: string): void;
-  /** Breaks the link without a word. */
+  /** Breaks the link without notice. */
   reset(link: number): void;
 }
 
 export interface TransportPair {
   readonly a: TransportEnd;
   readonly b: TransportEnd;
-  /** An address at which nobody listens. */
+  /** An address where nobody listens. */
   readonly nowhere: string;
-  /** Lets things happen until the condition holds; false when it never does. */
+  /** Runs until the condition holds; false if it never does. */
   until(condition: () => boolean): Promise<boolean>;
-  /** Lets everything happen that is still under way. */
+  /** Runs everything still under way. */
   settle(): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export type TransportFactory = () => Promise<TransportPair>;
 
 const LARGE = 1 << 20;
 
-/** Declares the suite for a transport. */
+/** Declares the suite for one transport. */
 export function transportSuite(name: string, make: TransportFactory): void {
   describe(`the transport contract: ${name}`, () => {
     let pair: TransportPair;

@@ -28,7 +28,7 @@ async function tlsEnd(): Promise<TlsEnd> {
   return new TlsEnd({ ca: authority.ca, ...issued });
 }
 
-/** Two nodes on the simulator's network, with nothing but the suite on them. */
+/** Two nodes on the simulator's network, running only the suite. */
 async function simulatedPair(): Promise<TransportPair> {
   const clock = new BareClock();
   const costs = costsOf(flatMachine());
@@ -114,7 +114,7 @@ async function webSocketPair(listen: Listen, tls: TlsEnd | null = null): Promise
         if (performance.now() > deadline) return false;
       return true;
     },
-    // What must not happen cannot be waited for: a fraction of a second is long on one machine's own network.
+    // The absence of an event cannot be awaited; a fraction of a second is long on one machine's own network.
     settle: () => pause(150),
     async dispose() {
       await Promise.all([first.shutdown(), second.shutdown()]);
@@ -122,7 +122,7 @@ async function webSocketPair(listen: Listen, tls: TlsEnd | null = null): Promise
   };
 }
 
-/** Has a transport listen; the address at which it takes links. */
+/** Makes a transport listen; returns the address at which it accepts links. */
 type Listen = (transport: WebSocketTransport) => Promise<string>;
 
 const overTcp: Listen = async (transport) => `127.0.0.1:${await transport.listen('127.0.0.1', 0)}`;

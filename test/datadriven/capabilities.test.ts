@@ -4,8 +4,8 @@ import { describe, expect, test } from '@jest/globals';
 import { CapabilityScript } from '../support/capability-script.ts';
 
 /**
- * The races between capability operations, one file each: commands, `----`, what happened. `MK_REWRITE=1 npm test
- * -- datadriven` takes over what is printed now.
+ * The races between capability operations, one file each: commands, `----`, their output. `MK_REWRITE=1 npm test --
+ * datadriven` accepts the current output.
  */
 const FOLDER = join(process.cwd(), 'test', 'datadriven');
 const FILES = readdirSync(FOLDER).filter((file) => /^capabilities-.*\.txt$/.test(file));

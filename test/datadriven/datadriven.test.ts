@@ -5,7 +5,7 @@ import { parseCases, rewrite } from './datadriven.ts';
 import { Interpreter } from './interpreter.ts';
 
 const folder = join(process.cwd(), 'test', 'datadriven');
-/** `MK_REWRITE=1 npm test -- datadriven` takes over what is printed now. Read the difference before you commit it. */
+/** `MK_REWRITE=1 npm test -- datadriven` accepts the current output. Read the difference before you commit it. */
 const rewriting = (process.env['MK_REWRITE'] ?? '') !== '';
 
 describe('traces', () => {

@@ -1,13 +1,13 @@
 /*
- * Tests that read as traces. A file is a list of cases: comment lines (#), commands, a line `----`, and what the commands
- * must print, up to an empty line. With MK_REWRITE=1 the printed is written into the file in the place of the expected.
+ * Tests that read like traces. A file is a list of cases: comment lines (#), commands, a line `----`, and the commands'
+ * expected output, up to an empty line. MK_REWRITE=1 replaces the expected output in the file by the actual one.
  */
 
 export interface Case {
   readonly comments: readonly string[];
   readonly commands: readonly string[];
   readonly expected: string;
-  /** Line of the first command, from 1. */
+  /** Line number of the first command, from 1. */
   readonly line: number;
 }
 
@@ -31,7 +31,7 @@ export function parseCases(text: string): readonly Case[] {
   return cases;
 }
 
-/** The file with what was printed in the place of what was expected. */
+/** The file with the expected output replaced by the printed one. */
 export function rewrite(cases: readonly Case[], printed: readonly string[]): string {
   const blocks = cases.map(({ comments, commands }, i) =>
     [...comments, ...commands, '----', ...(printed[i] === '' ? [] : [printed[i]!])].join('\n'),

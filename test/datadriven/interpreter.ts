@@ -28,7 +28,7 @@ export class Interpreter {
   private pending = 0;
   private rules = 0;
 
-  /** What the commands print, the broken invariants included. */
+  /** The output of the commands, including broken invariants. */
   run(commands: readonly string[]): string {
     this.printed = [];
     for (const line of commands) this.command(parseCommand(line));
@@ -46,8 +46,8 @@ export class Interpreter {
 
   private readonly verbs: Readonly<Record<string, (command: Command) => void>> = {
     /**
-     * `machine cores=3 package=2`: a machine of which nothing runs yet but the SKB. Unless `lease=` and `reap=` say otherwise no
-     * view drops a core before it is proven dead, 10 s after it died.
+     * `machine cores=3 package=2`: a machine on which only the SKB runs yet. Unless `lease=` and `reap=` say otherwise,
+     * no view drops a core before it is proven dead, 10 s after it died.
      */
     machine: ({ args }) => {
       const leaseMs = durationNs(args['lease'] ?? '1000s') / 1e6;
@@ -69,7 +69,7 @@ export class Interpreter {
       });
       simulation.startNode(SKB_PEER);
     },
-    /** `boot`: starts every core that does not run. */
+    /** `boot`: starts every core that is not running. */
     boot: () => {
       for (const node of this.sim.nodes.values()) if (node.machine === null) this.sim.startNode(node.id);
     },
@@ -96,7 +96,7 @@ export class Interpreter {
         { core: Number(args['to']), count: Number(args['count']), bytes: 8 },
         'sent received lost doubled reordered',
       ),
-    /** `ring 0 1 2`: a token from core 0 over 1 and 2 and back. */
+    /** `ring 0 1 2`: a token from core 0 via 1 and 2 and back. */
     ring: ({ words }) =>
       this.ask(Number(words[0]), 'ring', { cores: words.map(Number), count: 1, bytes: 8 }, 'count p50'),
     /** `link from=0 to=1 loss=1 delay_ns=1000`. */
@@ -162,13 +162,13 @@ export class Interpreter {
   private advance(time: string | undefined): void {
     const { sim } = this;
     if (time !== undefined) return void sim.run(sim.now + durationNs(time));
-    sim.run(sim.now + 1e6); // what was just begun has to show first
+    sim.run(sim.now + 1e6); // whatever has just begun must show first
     if (!sim.run(sim.now + 60e9, () => this.pending === 0 && isQuiet(sim) && this.isJoined(sim)))
       this.print('(not quiet after a minute)');
-    sim.run(Math.ceil(sim.now / 1e6) * 1e6); // what is asked next is asked of idle cores, at a whole millisecond as their timers are
+    sim.run(Math.ceil(sim.now / 1e6) * 1e6); // the next request meets idle cores, at a whole millisecond like their timers
   }
 
-  /** Whoever knows a core that is in a view is in one, too. */
+  /** Every core known to a member of a view is in a view too. */
   private isJoined(sim: Simulation): boolean {
     const isOut = (id: number): boolean => sim.node(id).kernel?.services.views.agreement?.view === null;
     return [...sim.nodes.values()].every(({ id, kernel }) => {
@@ -245,7 +245,7 @@ function messagesOf(frame: DataFrame): readonly Message[] {
     .filter((m): m is Message => typeof m !== 'string');
 }
 
-/** The fields that say what happens, of the messages that have some. */
+/** The fields of a message that say what happens. */
 function describeMessage(message: Message): string {
   switch (message.type) {
     case 'round_request':
@@ -288,7 +288,7 @@ function peerOf(text: string): PeerId {
   return text === 'skb' ? SKB_PEER : Number(text);
 }
 
-/** Views are agreed on beside everything else, and at their own pace. */
+/** Views are agreed on independently, at their own pace. */
 function isShown({ type }: Message): boolean {
   return !type.startsWith('view_');
 }

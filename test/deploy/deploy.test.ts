@@ -8,7 +8,10 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { NODE_VARIABLES } from '@mk/launcher/node/node-settings';
 
-/** What ships for Kubernetes and for watching a cluster: checked against the API's schema, by promtool, and against what the processes serve. */
+/**
+ * The files shipped for Kubernetes and for monitoring, checked against the API's schema, by promtool, and against what
+ * the processes serve.
+ */
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = (path: string): string => readFileSync(`${root}/${path}`, 'utf8');
 

@@ -5,12 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 
-/** docs/guides/add-a-service.md, done to a copy of the packages as a reader would do it to the project. */
+/** Applies docs/guides/add-a-service.md to a copy of the packages, as a reader would to the project. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const guide = readFileSync(join(root, 'docs/guides/add-a-service.md'), 'utf8');
 
-/** A fenced block of the guide: its language and what it says of its place, and its text without the list's indent. */
+/** A fenced block of the guide: its language and stated place, and its text without the list's indentation. */
 interface Block {
   readonly info: string;
   readonly text: string;
@@ -26,7 +26,7 @@ let copy = '';
 const changed = new Set<string>();
 
 beforeAll(() => {
-  // Inside the project, so that what the packages import is found on the way up; ignored by git, as all of node_modules.
+  // Inside the project, so that the packages' imports resolve upwards; ignored by git, like all of node_modules.
   copy = mkdtempSync(join(root, 'node_modules', '.mk-guide-'));
   for (const name of readdirSync(join(root, 'packages'))) {
     const from = join(root, 'packages', name);
@@ -49,7 +49,7 @@ beforeAll(() => {
 
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-/** Does what a block says; returns the file that it changed. */
+/** Does what a block says; returns the file it changed. */
 function apply({ info, text }: Block): string | undefined {
   const whole = attribute(info, 'file');
   const into = attribute(info, 'into');

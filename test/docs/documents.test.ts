@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { documentShell, runBlock, type Shell, testedBlocks } from '../support/documents.ts';
 
-/** Documents do what they say: blocks marked `sh test` are run in order, and links lead somewhere. */
+/** Documents keep their word: blocks marked `sh test` are run in order, and links lead somewhere. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const documents = [
@@ -40,7 +40,7 @@ describe.each(documents.filter((document) => testedBlocks(read(document)).length
           unexpected.push(`line ${block.line}: no ${String(block.expected)} in\n${output}`);
       }
       expect(unexpected).toEqual([]);
-      // A reader works in the checkout, which ignores runs/ and nothing else that a document may write.
+      // A reader works in the checkout, where git ignores runs/ and nothing else that a document may write.
       expect(readdirSync(shell.directory).filter((name) => !['bin', 'state', 'runs'].includes(name))).toEqual([]);
     });
   },

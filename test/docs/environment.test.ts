@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { ROOT } from '../integration/built-programs.ts';
 
-/** The reference of the environment is complete: whatever the source reads of it stands there. */
+/** The reference of environment variables is complete: it lists every variable that the source reads. */
 
-/** Made by one of our processes for another, not by people. */
+/** Set by one of our processes for another, not by people. */
 const OWN = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', 'MK_MAKE_CACHE_NAME', 'MK_LAUNCH'];
 const READS = /\benv(?:\.|\[['"])([A-Z][A-Z0-9_]*)/g;
 

@@ -8,7 +8,7 @@ import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { buildLogLine } from '@mk/monitor-proto/log-line';
 import { type CheckedLine, checkProcessLog, logLineError } from '../support/log-schema.ts';
 
-/** The log is a public contract: what a real cluster writes is what the published schema says. */
+/** The log is a public contract: a real cluster's log conforms to the published schema. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const good = {

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { MESSAGES } from '@mk/monitor-proto/messages/table';
 import { ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 
-/** docs/PROTOCOLS.md: what its drawings send exists. */
+/** docs/PROTOCOLS.md: the messages in its drawings exist. */
 const page = readFileSync(join(import.meta.dirname, '../../docs/PROTOCOLS.md'), 'utf8');
 const arrows = [...page.matchAll(/^ {2}\w+->>\w+: (.*)$/gm)].map(([, text = '']) => text);
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 
-/** A core and an SKB, real processes, in which an invariant does not hold: planted in the state machine, everything else as it is. */
+/** A core and an SKB, as real processes, with an invariant violated by a fault planted in the state machine. */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const PLANTED = `

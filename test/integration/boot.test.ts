@@ -10,7 +10,9 @@ beforeEach(() => {
   place = new ClusterPlace();
 });
 
-/** Starts `mk-launch` whose core 7 never comes as far as its own program: the boot is not complete before the test has acted. */
+/**
+ * Starts `mk-launch` with a core 7 that never reaches its own program: boot is not complete before the test has acted.
+ */
 function bootWithoutCore7(): Running {
   const hold = join(place.state, 'hold.cjs');
   writeFileSync(
@@ -34,7 +36,7 @@ test('boots, tells what runs, and ends cleanly on one Ctrl-C', async () => {
     'skb',
   ]);
   expect(JSON.stringify(ready)).not.toContain(place.record()!.secret);
-  // Who hears `ready` may read where everybody listens.
+  // Whoever hears `ready` can read where each process listens.
   expect(place.record()!.processes).toEqual(
     ready.processes.map(({ name, pid, address }) => expect.objectContaining({ name, pid, address })),
   );
@@ -53,7 +55,7 @@ test('one core alone is a cluster', async () => {
 
 test('two Ctrl-C end everything at once', async () => {
   const { launcher, ready } = await place.boot('--cores', '4');
-  // A core that hangs makes a clean end wait: the launcher does not know of it.
+  // A hung core, of which the launcher does not know, delays a clean end.
   process.kill(ready.processes.find(({ name }) => name === 'core-2')!.pid, 'SIGSTOP');
   launcher.child.kill('SIGINT');
   await launcher.message('stopping');
@@ -85,7 +87,7 @@ test('SIGKILL of the launcher during boot leaves no process', async () => {
   await until('cores are being started', () => (place.record()?.processes.length ?? 0) > 3);
   launcher.child.kill('SIGKILL');
   await until('all processes have ended', () => place.processes().length === 0);
-  // What is written down of it is forgotten by the next one that looks.
+  // The next command that looks deletes its record.
   expect((await place.mkctl('ps')).status).toBe(2);
   expect(place.record()).toBeNull();
 });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOCK = join(ROOT, 'node_modules', '.mk-test-build');
 
-/** The path of a program under dist/, built first when it is missing or older than the sources. */
+/** The path of a program under dist/, built first if it is missing or older than the sources. */
 export function builtProgram(name: string): string {
   ensureBuilt();
   return join(ROOT, 'dist', name);
@@ -14,7 +14,7 @@ export function builtProgram(name: string): string {
 
 let checked = false;
 
-/** Builds at most once, also when several test processes ask at the same time. */
+/** Builds at most once, even if several test processes ask at the same time. */
 function ensureBuilt(): void {
   if (checked) return;
   const until = Date.now() + 600_000;

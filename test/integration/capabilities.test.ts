@@ -7,7 +7,7 @@ beforeEach(() => {
 });
 afterEach(() => place.cleanUp());
 
-/** What `mkctl cap …` says. */
+/** The output of `mkctl cap …`. */
 async function cap(...args: string[]): Promise<string> {
   const { stdout, stderr } = await place.mkctl('cap', ...args);
   return `${stdout}${stderr}`.trim();

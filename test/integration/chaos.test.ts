@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
-/* Faults made up from a seed on real processes, and a plan that ships. */
+/* Faults drawn from a seed on real processes, and a plan that ships. */
 
 const LONG = ['chaos', '--seed', '1', '--for', '10m', '--weights', 'crash=0,hang=0,skb_loss=0'];
 const CHAOS = ['chaos', '--seed', '5', '--for', '5s', '--weights', 'crash=90,skb_loss=0'];
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => place.cleanUp());
 
-/** Processor time that a process has used, in ticks. */
+/** Processor time used by a process, in ticks. */
 function ticksOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /, '')
@@ -25,7 +25,7 @@ function ticksOf(pid: number): number {
 test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed core runs on', async () => {
   const { launcher, ready } = await place.boot('--cores', '4', '--seed', '77', '--latency', '1ms');
   const out = join(place.state, 'results');
-  // A picture that cannot be written is said, and hides no verdict.
+  // A picture that cannot be written is reported, and hides no verdict.
   mkdirSync(join(out, 'space-time.svg'), { recursive: true });
   const wanted = await place.mkctl(...CHAOS, '--cores', '4', '--print');
   const { status, stdout, stderr } = await place.mkctl(...CHAOS, '--out', out);
@@ -41,7 +41,7 @@ test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed 
   expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ verdict: 'held' });
   expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).toContain('"event":"view_installed"');
 
-  // Whatever asks it to end, all is healed first, and nothing can be said.
+  // Whatever asks it to end, it heals everything first and cannot print anything.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     expect((await place.mkctl('link', '0', '1', '--delay', '1ms')).status).toBe(0);
     const interrupted = place.start('mkctl.cjs', [...LONG, '--out', join(place.state, signal)]);
@@ -59,7 +59,7 @@ test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed 
   expect((await place.mkctl('slow', '0', '--factor', '50')).status).toBe(0);
   const rows = await place.ask<{ name: string; how: string }[]>('ps');
   expect(rows.find(({ name }) => name === 'core-0')!.how).toBe('slowed 50 times');
-  // It stands still most of the time, and runs now and then.
+  // It is stopped most of the time, and runs now and then.
   await until('it stands still', () => /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8')));
   const before = ticksOf(pid);
   await until('it runs on', async () => {

@@ -5,7 +5,7 @@ import { programTextOf } from '../../scripts/bundle-program.mjs';
 import { EDGES, edgeText, endOf, ENDS } from '../programs/edges.ts';
 import { ClusterPlace, type ReadyMessage, type Running } from './running-cluster.ts';
 
-/** A program straight on the border, as the simulator's tests have it. */
+/** A program directly on the border, as in the simulator's tests. */
 const bare = (body: string): Promise<string> =>
   programTextOf(`import { start } from './test/programs/bare-runtime.ts';\nstart(async (mk) => {\n${body}\n});`);
 
@@ -14,7 +14,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   sleeper: `await mk.sleep(3600e9);`,
   loop: `for (;;);`,
   promises: `for (;;) await null;`,
-  // In steps that fill it long before a turn is over, also where all takes ten times as long.
+  // In steps that fill the heap long before a turn ends, even if everything takes ten times as long.
   heap: `const kept = []; for (;;) kept.push(Array.from({ length: 1000 }, (_, n) => ({ n, s: 'x' + n })));`,
   buffers: `const kept = []; for (;;) kept.push(new Uint8Array(1 << 20).fill(1));`,
   throws: `throw new Error('as it happens');`,
@@ -48,7 +48,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
     mk.print('foreign: ' + foreign); mk.exit(0);`,
 };
 
-/** Programs that misbehave, and what their domains end with. */
+/** Misbehaving programs, and the cause that ends their domains. */
 const CAUSES: readonly (readonly [program: string, cause: string])[] = [
   ['loop', 'OVERRUN'],
   ['promises', 'OVERRUN'],

@@ -4,7 +4,8 @@ import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
 /*
- * One cluster of three cores that logs everything; what reaches processes that hang, the SKB's links, and a log that nobody reads.
+ * One cluster of three cores that logs everything: what reaches hung processes, the SKB's links, and a log that nobody
+ * reads.
  */
 const place = new ClusterPlace();
 let launcher: Running;
@@ -18,7 +19,7 @@ function addressOf(name: string): string {
   return place.record()!.processes.find((process) => process.name === name)!.address;
 }
 
-/** Asks one process over its control port, past the supervisor. */
+/** Sends a verb to one process over its control port, bypassing the supervisor. */
 async function ask<T>(name: string, verb: string, args: object = {}): Promise<T> {
   const authorization = `Bearer ${controlToken(Buffer.from(place.record()!.secret, 'hex'))}`;
   const body = JSON.stringify({ verb, args });

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
-/*
- * One cluster of six cores; every test leaves it whole.
- */
+/* One cluster of six cores; every test leaves it whole. */
 const CORES = 6;
 const place = new ClusterPlace();
 let launcher: Running;
@@ -47,7 +45,7 @@ test('a link changes at run time, is measured anew, and heals', async () => {
   expect(await place.ask('faults')).toEqual([]);
 });
 
-/** Of five round trips, nanoseconds: on a busy host many are longer. */
+/** The shortest of five round trips, in nanoseconds: on a busy host many take longer. */
 async function shortestPing(from: string, to: string): Promise<number> {
   return (await place.ask<{ min_ns: number }>('ping', from, to, '--count', '5')).min_ns;
 }
@@ -126,7 +124,7 @@ test('an operation across a partition ends in a named error within its deadline,
   const failing = place.mkctl('bench', 'round', '--count', '1');
   expect((await place.mkctl('ping', '0', '1')).status).toBe(0);
   expect((await place.mkctl('ping', '3', '4')).status).toBe(0);
-  const { status, stderr } = await failing; // its deadline is 10 s; without one it would not end
+  const { status, stderr } = await failing; // its deadline is 10 s; without one it would never end
   expect(status).toBe(1);
   expect(stderr).toContain('OPERATION_TIMEOUT');
   await place.ask('heal');
@@ -189,7 +187,7 @@ test('faults on top of faults: each ends in a result or one line, and restart ma
     expect([0, 1]).toContain(status);
     expect(stderr.split('\n').filter(Boolean).length).toBe(status === 0 ? 0 : 1);
   }
-  // A hung core is restarted like any other; a core that was killed while it hung, too.
+  // A hung core is restarted like any other, and so is a core killed while it hung.
   expect((await place.mkctl('restart', '3')).status).toBe(0);
   expect((await place.mkctl('hang', '4')).status).toBe(1);
   expect((await place.mkctl('restart', '4')).status).toBe(0);

@@ -36,7 +36,7 @@ const wellFormed = [
     batches: [{ lane: 1, first: 1, messages: [[50, '0.1.1', 1, 1, 0, [[1, []]], Buffer.alloc(8)]] }],
   }),
 ];
-/** Claims that a careless decoder allocates for, or descends into. */
+/** Claims for which a careless decoder would allocate or recurse. */
 const traps = [
   Buffer.from('ddffffffff', 'hex'),
   Buffer.from('c6ffffffff', 'hex'),
@@ -56,13 +56,13 @@ function hostileFrame(prng: Prng): Buffer {
   return kind < 50 ? bytes.subarray(0, prng.nextInt(bytes.length)) : bytes;
 }
 
-/** Sends one frame on a fresh link, as text now and then; resolves with the reason that the core closed it for. */
+/** Sends one frame on a fresh link, sometimes as text; resolves with the reason why the core closed the link. */
 function attack(address: string, frame: Buffer, asText: boolean): Promise<string> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`ws://${address}/link`, { perMessageDeflate: false });
     socket.on('open', () => {
       socket.send(asText ? frame.toString('latin1') : frame);
-      // A hello that survived its mutation is answered and waits for a proof: the second frame is out of place for it.
+      // A hello that survived its mutation is answered, and a proof is expected next: the second frame violates that.
       socket.send(Buffer.from([0xc1]));
     });
     socket.on('close', (_code, reason) => resolve(reason.toString()));

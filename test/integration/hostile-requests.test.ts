@@ -7,8 +7,8 @@ import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
 /*
- * No request may kill a process: what a client or the holder of the control token can send to the SKB, a core or the
- * supervisor ends in an answer, and the process runs on.
+ * No request may kill a process: whatever a client or the holder of the control token sends to the SKB, a core or the
+ * supervisor is answered, and the process runs on.
  */
 const cluster = new KnowledgePlace();
 
@@ -17,7 +17,7 @@ afterAll(async () => {
   expect(await cluster.end()).toEqual({ status: 0, left: [] });
 });
 
-/** Names that a plain object has without having been given them, and values whose conversion to text throws. */
+/** Names that every plain object inherits, and values whose conversion to text throws. */
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '', 'x'.repeat(100_000)];
 const VALUES: readonly string[] = [
   ...NAMES.map((name) => JSON.stringify(name)),
@@ -47,7 +47,7 @@ const ARGUMENTS = [
   'rule',
   'id',
 ].concat(['plan', 'phases', 'invocation', 'domain', 'slot', 'type', 'op', 'time_limit_ms', 'max_solutions', 'for_ms']);
-/** What would end or change the cluster when it is well-formed. */
+/** Well-formed, these would end or change the cluster. */
 const NOT_ASKED = ['shutdown', 'crash', 'restart', 'hang', 'add_cores', 'measure', 'octopus_told'];
 
 interface Answer {
@@ -114,10 +114,10 @@ test.each(['skb', 'core-0', 'supervisor'])('every verb of %s answers whatever it
 test.each(['skb', 'core-0', 'supervisor'])('%s leaves it to a client to close an idle connection', async (process) => {
   const answer = await fetch(`http://${addressOf(process)}/healthz`);
   await answer.text();
-  expect(answer.headers.get('keep-alive')).toBe('timeout=75'); // under Node's 5 s, requests were lost on a busy host
+  expect(answer.headers.get('keep-alive')).toBe('timeout=75'); // with Node's default of 5 s, requests were lost on a busy host
 });
 
-/** Openings of a WebSocket that are refused, requests that are read or not, and what is no HTTP. */
+/** WebSocket upgrades that are refused, requests that are read or not, and text that is not HTTP. */
 const OPENING = 'Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
 const BEGINNINGS = [
   `GET /healthz HTTP/1.1\r\n${OPENING}\r\n`,
@@ -141,7 +141,7 @@ test.each(['skb', 'core-0', 'supervisor'])('%s outlives clients that reset their
   expect(await refusalOf(hostname, Number(port), 'no HTTP\r\n\r\n')).toContain(' 400 ');
 });
 
-/** Resets the connection so many turns of the event loop after it has said something. */
+/** Resets the connection this many turns of the event loop after sending something. */
 function begun(host: string, port: number, text: string, turns: number): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ host, port }, () => {
@@ -200,7 +200,7 @@ test('a query that fills the memory until the host kills the SKB does not end th
     return stdout.includes('the SKB died, and it had grown by');
   });
 
-  // A kill alone says nothing about what was asked.
+  // A kill alone is no evidence against a query.
   const loop = client.queryAll('repeat, fail', { timeLimitMs: 5_000 }).catch((error: Error) => error.name);
   await cluster.killSkb();
   await loop;

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, type Outcome, type Running, until } from './running-cluster.ts';
 
 /*
- * A journal that fails is said at boot, in /healthz and by every refused write; nothing that cannot be kept is acknowledged;
- * and it works again when the cause has gone, without a restart.
+ * A failing journal is reported at boot, in /healthz and by every refused write; nothing that cannot be stored is
+ * acknowledged; and it works again, without a restart, once the cause is gone.
  */
 let place: ClusterPlace;
 let dataDir: string;
@@ -43,7 +43,7 @@ async function names(): Promise<readonly string[]> {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** Sets records until one is taken; what was refused on the way said why. */
+/** Sets records until one is accepted; earlier refusals have said why. */
 async function setWhenPossible(name: string): Promise<void> {
   await until(`${name} is acknowledged`, async () => {
     const { status, stderr } = await set(name);
@@ -75,7 +75,7 @@ test('garbage where the journal should be', async () => {
 test('the folder is deleted under it, and a file stands in its way for a while', async () => {
   await boot();
   await setWhenPossible('before');
-  // Moved first: while it is deleted the SKB may write a file into it.
+  // Moved first: the SKB may write a file into it while it is deleted.
   renameSync(dataDir, `${dataDir}.gone`);
   writeFileSync(dataDir, 'in the way');
   rmSync(`${dataDir}.gone`, { recursive: true, maxRetries: 10 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace, type Outcome } from './running-cluster.ts';
 
-/** `--json` is JSON: every command's output and every error, keys in one spelling. */
+/** `--json` is JSON: every command's output and every error, with keys in one spelling. */
 
 const place = new ClusterPlace();
 beforeAll(async () => {
@@ -11,7 +11,7 @@ afterAll(() => place.cleanUp());
 
 const json = (...args: string[]): Promise<Outcome> => place.mkctl(...args, '--json');
 
-/** The documents in a text: one over many lines, or one a line. */
+/** The documents in a text: one over many lines, or one per line. */
 function documents(text: string): unknown[] {
   try {
     return [JSON.parse(text)];

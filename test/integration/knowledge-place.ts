@@ -16,7 +16,7 @@ export class KnowledgePlace {
     ({ launcher: this.launcher } = await this.place.boot('--cores', String(cores), ...args));
   }
 
-  /** A client of its own, as another process would have one. */
+  /** A separate client, as another process would have. */
   async client(): Promise<SkbClient> {
     const address = await this.addressOf('skb');
     const { secret } = this.place.record()!;
@@ -29,14 +29,14 @@ export class KnowledgePlace {
     return Promise.all(Array.from({ length: count }, () => this.client()));
   }
 
-  /** Asks a core's monitor over its control port. */
+  /** Sends a verb to a core's monitor over its control port. */
   async askCore<V extends string>(core: number, verb: V, args: object): Promise<AnswerOf<CoreAnswers, V>> {
     const address = await this.addressOf(`core-${core}`);
     const access = accessOf(this.place.record()!.secret, null);
     return askProcess('core', address, access, verb, args, { timeoutMs: 600_000 });
   }
 
-  /** kill −9, and the supervisor starts it again; resolves when it listens. */
+  /** kill −9, after which the supervisor restarts it; resolves when it listens. */
   async killSkb(): Promise<void> {
     for (const verb of ['crash', 'restart']) {
       const { status, stderr } = await this.place.mkctl(verb, 'skb');
@@ -44,12 +44,12 @@ export class KnowledgePlace {
     }
   }
 
-  /** Where the SKB keeps what outlives it, unless the cluster was told of another place. */
+  /** Where the SKB keeps its persistent data, unless the cluster was given another place. */
   get dataDir(): string {
     return join(this.place.state, 'mk.data');
   }
 
-  /** Ends the cluster and says how that went. */
+  /** Ends the cluster and returns how that went. */
   async end(): Promise<{ readonly status: number | null; readonly left: readonly number[] }> {
     await Promise.all(this.clients.map((client) => client.close()));
     this.launcher?.child.kill('SIGINT');
@@ -59,7 +59,7 @@ export class KnowledgePlace {
     return { status, left };
   }
 
-  /** A process of the cluster; after a restart it is written down a moment later. */
+  /** The address of a process; after a restart it is recorded a moment later. */
   private addressOf(process: string): Promise<string> {
     return until(`the address of ${process}`, () => {
       return this.place.record()?.processes.find(({ name }) => name === process)?.address;

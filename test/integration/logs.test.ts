@@ -71,7 +71,7 @@ test('every line of every process is of the published form, numbered without a g
     const text = readFileSync(join(folder, file), 'utf8');
     for (const line of text.trim().split('\n')) expect([file, line, logLineError(line)]).toEqual([file, line, null]);
     lines(text).reduce((last, { seq }) => {
-      // A restarted core's file goes on with a new process, which counts anew.
+      // A restarted core's file continues with a new process, which counts from 1.
       expect(seq === last + 1 || (file === 'core-3.jsonl' && seq === 1)).toBe(true);
       return seq;
     }, 0);

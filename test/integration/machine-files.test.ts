@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, type ReadyMessage, until } from './running-cluster.ts';
 
 /*
- * Machine files on real processes: how many cores boot, what the knowledge base says of them, and machines that no
- * environment variable could hold.
+ * Machine files on real processes: how many cores boot, what the knowledge base says about them, and machines too large
+ * for any environment variable.
  */
 const CASES = fileURLToPath(new URL('../../packages/machine/test/data/cases/', import.meta.url));
 
@@ -67,7 +67,8 @@ test('a file that cannot be is refused in one line', async () => {
 test('with --occupancy messages leave and are taken one after the other, as the machine says', async () => {
   const launcher = place.launch('--detach', '--machine', 'amd-2x2', '--cores', '2', '--occupancy');
   expect((await launcher.ended).status).toBe(0);
-  // A message to the same package occupies its receiver for 50 cycles at 2.8 GHz, 17,000 times slower; less, it cannot take.
+  // A message to the same package occupies its receiver for 50 cycles at 2.8 GHz, 17,000 times slower; it cannot take
+  // less.
   const { stdout } = await place.mkctl('bench', 'flood', '0', '1', '--count', '500', '--json');
   const { received, lost, elapsed_ns: elapsedNs } = JSON.parse(stdout) as Record<string, number>;
   expect({ received, lost }).toEqual({ received: 500, lost: 0 });

@@ -6,8 +6,9 @@ import { builtProgram, ROOT } from './built-programs.ts';
 import { ClusterPlace } from './running-cluster.ts';
 
 /**
- * `mk-launch new`: from an empty folder, with no checkout above it, to a program that runs in both worlds, whose types check, and to a
- * Node process that attaches to a running cluster. Everything is installed from the folder's own package, no registry is asked.
+ * `mk-launch new`: from an empty folder, with no checkout above it, to a program that runs in both worlds and passes
+ * type checks, and to a Node process that attaches to a running cluster. Everything is installed from the folder's own
+ * package, without a registry.
  */
 
 const place = new ClusterPlace();
@@ -53,7 +54,7 @@ test('libmk installs from the folder without a registry; types check against it;
   );
   expect([installed.status, installed.stderr]).toEqual([0, '']);
   expect(readdirSync(join(folder, 'node_modules')).sort()).toEqual(['.package-lock.json', '@mk']);
-  // Nothing of it leads back to the checkout.
+  // Nothing in it leads back to the checkout.
   const library = join(folder, 'node_modules', '@mk', 'libmk');
   expect(JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'))).toMatchObject({ name: '@mk/libmk' });
   const types = node(folder, join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace, type Outcome } from './running-cluster.ts';
 
-/** A plan's workload is a program, that ships or of one's own, on processes and on virtual time. */
+/** A plan's workload is a program, shipped or the user's own, on processes and on virtual time. */
 
 let place: ClusterPlace;
 beforeAll(() => {
@@ -22,7 +22,7 @@ const processes = (plan: string): Promise<Outcome> =>
   place.start('mk-launch.cjs', ['--plan', plan, '--name', `plan-${(clusters += 1)}`]).ended;
 const simulated = (plan: string): Promise<Outcome> => place.start('mk-launch.cjs', ['sim', '--plan', plan]).ended;
 
-/** While the program runs a core of it crashes and comes back, and another is cut off. */
+/** While the program runs, one of its cores crashes and returns, and another is cut off. */
 const faults = `faults:
   - { at: 500ms,  partition: { groups: [[0, 1, 2, skb], [3]], for: 800ms } }
   - { at: 2500ms, crash: { core: 2 } }

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace, type ReadyMessage, type Running, until } from './running-cluster.ts';
 
 /*
- * A core is killed that others depend on: it is the home of memory that is mapped elsewhere, runs dispatchers of domains, serves channels and
- * holds a lock. What was under way ends in success or by name, survivors go on, and the audit finds nothing. One cluster; every test leaves it whole.
+ * A core on which others depend is killed: it is the home of memory mapped elsewhere, runs dispatchers of domains,
+ * serves channels and holds a lock. Operations under way succeed or fail by name, survivors carry on, and the audit
+ * finds nothing. One cluster; every test leaves it whole.
  */
 const place = new ClusterPlace();
 let launcher: Running;
@@ -30,7 +31,7 @@ async function restarted(target: string): Promise<void> {
 }
 
 async function violations(): Promise<unknown> {
-  // A core that is absent is a status of 1 by itself.
+  // An absent core alone makes the status 1.
   const { stdout } = await place.mkctl('audit', '--json');
   return (JSON.parse(stdout) as { violations: unknown }).violations;
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace } from './running-cluster.ts';
 
-/** A user's own file, straight from `mkctl run`. */
+/** A user's own file, run directly by `mkctl run`. */
 
 const place = new ClusterPlace();
 const file = (name: string, text: string): string => {

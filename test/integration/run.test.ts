@@ -2,9 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Placement } from '@mk/launcher/ctl/placement';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
-/*
- * Programs on cores that the SKB chose, on two regions of the earth: 38 ms lie between cores 0–3 and 4–7.
- */
+/* Programs on cores chosen by the SKB, in two regions of the earth: 38 ms lie between cores 0–3 and 4–7. */
 const CABLE_NS = 38e6;
 const place = new ClusterPlace();
 let launcher: Running;
@@ -33,7 +31,7 @@ test('a ring near one another stays in a region, spread it crosses the cable', a
   expect(new Set(near.cores.map((core) => core >> 2)).size).toBe(1);
   const spread = await place.ask<Run<Times>>('run', 'ring', '--cores', '4', '--spread', '--rounds', '5');
   expect(spread.cores.map((core) => core >> 2)).toEqual([0, 0, 1, 1]);
-  // Whatever the host does beside: two of the hops of each round are the cable.
+  // However busy the host: two of the hops of each round are the cable.
   expect(spread.result.min_ns).toBeGreaterThan(2 * CABLE_NS);
 });
 

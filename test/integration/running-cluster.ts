@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { builtProgram } from './built-programs.ts';
 
-/** How a program ended and what it said. What it was waiting for stands apart: a slow host makes it say more of that. */
+/** How a program ended and what it printed. Lines about waiting are separate, since a slow host adds some. */
 export interface Outcome {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -16,10 +16,10 @@ export interface Outcome {
 
 const WAITING = /^mkctl: waiting for .*\n/gm;
 
-/** A core that hangs for longer than its lease is no member any more; between hang and heal lie the starts of several commands. */
+/** A core that hangs for longer than its lease leaves the view, and between hang and heal several commands start. */
 export const PATIENT = ['--lease', '5m'] as const;
 
-/** What a command said on stderr but for whom it was waiting: how much of that it says is the host's affair. */
+/** A command's stderr without lines about whom it waited for: their number depends on the host. */
 export function withoutWaiting(stderr: string): string {
   return stderr.replaceAll(WAITING, '');
 }
@@ -31,7 +31,7 @@ export interface ReadyMessage {
   readonly processes: readonly { readonly name: string; readonly pid: number; readonly address: string }[];
 }
 
-/** A program that runs, with what it has said so far. */
+/** A running program, with its output so far. */
 export class Running {
   stdout = '';
   stderr = '';
@@ -54,7 +54,7 @@ export class Running {
     return this.child.pid!;
   }
 
-  /** The JSON line of this type, once it is there; rejects when the program ends without it. */
+  /** The JSON line of this type, once printed; rejects if the program ends without it. */
   async message<T>(type: string): Promise<T> {
     for (;;) {
       const line = this.stdout.split('\n').find((text) => text.includes(`"type":"${type}"`) && text.endsWith('}'));
@@ -78,8 +78,8 @@ export class Running {
 }
 
 /**
- * A place for one test's clusters: a state directory of its own, which is also how their processes are told from
- * everybody else's. `cleanUp` ends whatever is left.
+ * A place for one test's clusters: a separate state directory, by which their processes are also told from all others.
+ * `cleanUp` ends whatever is left.
  */
 export class ClusterPlace {
   readonly state = mkdtempSync(join(tmpdir(), 'mk-test-'));
@@ -90,7 +90,7 @@ export class ClusterPlace {
     return this.start('mk-launch.cjs', [...args, '--json']);
   }
 
-  /** Starts `mk-launch` with a lease that outlasts a hang on a slow host, and waits until it is ready. */
+  /** Starts `mk-launch` with a lease that outlasts a hang on a slow host; resolves when it is ready. */
   async boot(...args: string[]): Promise<{ readonly launcher: Running; readonly ready: ReadyMessage }> {
     const launcher = this.launch(...(args.includes('--lease') ? args : [...args, ...PATIENT]));
     return { launcher, ready: await launcher.message<ReadyMessage>('ready') };
@@ -108,14 +108,14 @@ export class ClusterPlace {
     return JSON.parse(stdout) as T;
   }
 
-  /** Starts a program of dist/. */
+  /** Starts a program from dist/. */
   start(
     program: string,
     args: readonly string[],
     environment: Readonly<Record<string, string>> = {},
     state = this.state,
   ): Running {
-    // What the tests themselves are told by MK_… variables is none of the programs' business.
+    // MK_… variables for the tests must not reach the programs.
     const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MK_')));
     const env = { ...inherited, NO_COLOR: '1', MK_RUNS_DIR: join(state, 'runs'), ...environment, MK_STATE_DIR: state };
     const running = new Running(
@@ -125,7 +125,7 @@ export class ClusterPlace {
     return running;
   }
 
-  /** What is written down of a cluster; null when nothing is. */
+  /** A cluster's record; null if there is none. */
   record(name = 'mk'): (ReadyMessage & { readonly secret: string }) | null {
     try {
       return JSON.parse(readFileSync(join(this.state, `${name}.json`), 'utf8')) as ReadyMessage & { secret: string };
@@ -134,14 +134,14 @@ export class ClusterPlace {
     }
   }
 
-  /** The processes that were started here, directly or not, and still run. */
+  /** The processes started here, directly or indirectly, that still run. */
   processes(): number[] {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name) && this.isOurs(name))
       .map(Number);
   }
 
-  /** Interrupts a launcher, waits for its end, and cleans up; its status, and the processes that it left. */
+  /** Interrupts a launcher, waits for its end, and cleans up; its status, and the processes it left. */
   async end(launcher: Running): Promise<{ readonly status: number | null; readonly left: readonly number[] }> {
     launcher.child.kill('SIGINT');
     const { status } = await launcher.ended;
@@ -171,7 +171,7 @@ export class ClusterPlace {
   }
 }
 
-/** Resolves when the condition holds; rejects after the time, saying what was waited for. */
+/** Resolves when the condition holds; after the time limit rejects with what was awaited. */
 export async function until<T>(
   what: string,
   condition: () => T | Promise<T>,
@@ -186,12 +186,12 @@ export async function until<T>(
   }
 }
 
-/** Below the ports that systems give out by themselves: nobody comes upon one by chance. */
+/** Below the ports that systems assign themselves, so that nobody gets one by chance. */
 const FIRST_PORT = 10_240;
 const PORTS = 20_000;
 let nextPort = (process.pid * 31) % PORTS;
 
-/** A port that nobody listens on just now, and that no connection of anybody will be given. */
+/** A port on which nobody listens now, and that no connection will be assigned. */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < PORTS; tries++) {
     const port = FIRST_PORT + nextPort;

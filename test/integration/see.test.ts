@@ -8,10 +8,10 @@ import { parseChromeTrace, sliceAt } from '../support/chrome-trace.ts';
 import { builtProgram } from './built-programs.ts';
 import { ClusterPlace, until } from './running-cluster.ts';
 
-/** What shows a running cluster to people: one cluster of three cores for all of it. */
+/** What shows a running cluster to people: one cluster of three cores for all tests. */
 const CORES = 3;
 const place = new ClusterPlace();
-/** A small collector of OpenTelemetry's. */
+/** A small OpenTelemetry collector. */
 const spans: { readonly name: string; readonly status: { readonly code: number } }[] = [];
 const collector = createServer((request, response) => {
   let text = '';
@@ -26,7 +26,7 @@ const collector = createServer((request, response) => {
 beforeAll(async () => {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-  // A core is suspected after a third of a lease, and one test waits for that.
+  // A core is suspected after a third of a lease, for which one test waits.
   const args = ['--cores', String(CORES), '--latency', '1ms', '--json', '--lease', '90s'];
   await place.start('mk-launch.cjs', args, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }).message('ready');
 });
@@ -75,7 +75,7 @@ test('top as JSON: everybody, with rates; a process that hangs is named and hold
   await place.mkctl('heal');
 });
 
-/** mkctl on a terminal of its own (util-linux's script), and what the terminal's settings are after it. */
+/** mkctl on its own terminal (util-linux's script), and the terminal's settings afterwards. */
 function onTerminal(...args: string[]): { readonly child: ChildProcess; readonly said: () => string } {
   const command = [
     'stty cols 120 rows 30;',
@@ -166,7 +166,7 @@ test('a trace of all processes: a track each, arrows from slice to slice, operat
     expect(sliceAt(trace.slices, start)).toBeDefined();
     expect(sliceAt(trace.slices, finish)?.name).toContain(start.name);
   }
-  // Links take 1 ms each way, 3 ms with the rule; the median of what the clocks make of it is not far off.
+  // Links take 1 ms each way, 3 ms with the rule; the median of the clocks' estimates is close.
   const took = trace.flows.map(({ start, finish }) => finish.ts - start.ts).sort((a, b) => a - b);
   expect(took[took.length >> 1]!).toBeGreaterThan(1000 - within);
 });

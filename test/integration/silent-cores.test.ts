@@ -3,8 +3,8 @@ import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /*
- * Cores that crash or hang while a command needs them: it says for whom it waits, goes on with the others, and its summary
- * names who was lost. Times are the product's promises to a person, with room for a busy host.
+ * Cores crash or hang while a command needs them: it says for whom it waits, continues with the others, and its summary
+ * names the lost ones. The times are the product's promises to a person, with a margin for a busy host.
  */
 const CORES = 4;
 let place: ClusterPlace;
@@ -57,7 +57,7 @@ test('an operation that a hung core holds up names itself and that core, and so 
 
 test('churn ends with a summary when a core crashes; audits name what is not there and accuse nobody who lived', async () => {
   const churn = place.mkctl('churn', '--seconds', '10', '--json');
-  // Asked and killed without a command's time to start: on a slow host that would be the churn's whole time.
+  // Asked and killed without waiting for a command to start, which on a slow host would outlast the churn.
   const victim = place.record()!.processes.find(({ name }) => name === 'core-2')!;
   const access = accessOf(place.record()!.secret, null);
   await until('core 2 holds what another core has sent it', async () =>
@@ -75,7 +75,7 @@ test('churn ends with a summary when a core crashes; audits name what is not the
   expect(dead.stdout).toMatch(/capabilities on 3 cores: every invariant holds/);
 
   expect((await place.mkctl('restart', '2')).status).toBe(0);
-  // What an earlier life of core 2 left to the others is its affair, and is told as what cannot be judged.
+  // What an earlier life of core 2 left to the others is up to it, and is reported as not checkable.
   const after = await place.mkctl('audit', '--json');
   const { cores, absent, violations, reborn } = JSON.parse(after.stdout) as Audit;
   expect({ cores, absent, violations, reborn }).toEqual({

@@ -9,8 +9,8 @@ import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
 /*
- * Octopus over real links: the intents of Barrelfish's own tests (usr/tests/octopus: d2getset, d2triggers, d2pubsub,
- * d2locks, d2barriers, d2sem), every participant a client with a link of its own.
+ * Octopus over real links: what Barrelfish's own tests check (usr/tests/octopus: d2getset, d2triggers, d2pubsub,
+ * d2locks, d2barriers, d2sem); every participant is a client with its own link.
  */
 const cluster = new KnowledgePlace();
 

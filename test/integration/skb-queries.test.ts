@@ -6,9 +6,7 @@ import type { QueryError, QueryOptions } from '@mk/monitor-proto/knowledge/query
 import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
-/*
- * Queries over real links, by libmk and by mkctl, on a cluster of six cores of a described machine.
- */
+/* Queries over real links, by libmk and by mkctl, on a cluster of six cores with a machine file. */
 const CORES = 6;
 const cluster = new KnowledgePlace();
 let skb: SkbClient;
@@ -34,7 +32,7 @@ async function errorOf(goal: string, options: QueryOptions = {}): Promise<QueryE
 }
 
 test('facts of the machine, of the members and of the host', async () => {
-  // The cores that there are, of a machine of sixteen.
+  // The existing cores of a machine of sixteen.
   expect(await all('cpu_thread(C, 1, _, _)', 'C')).toEqual([4, 5]);
   expect(await all('running_core(C)', 'C')).toEqual([0, 1, 2, 3, 4, 5]);
   expect(await all('nr_running_cores(N)', 'N')).toEqual([CORES]);
@@ -163,7 +161,7 @@ test('200 hostile queries end with named errors; the registry and Octopus answer
   );
   await meanwhile;
   for (const name of names) expect(name).toMatch(/^(Query|Engine)[A-Z]/);
-  expect(slowest).toBeLessThan(60_000); // the hostile goals would hold it up for ever
+  expect(slowest).toBeLessThan(60_000); // the hostile goals would delay it for ever
   expect(await all('X = still_here', 'X')).toEqual(['still_here']);
   expect((await cluster.place.ask<unknown[]>('cores')).length).toBe(CORES);
 });

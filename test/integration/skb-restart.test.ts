@@ -3,9 +3,7 @@ import { acquireLock } from '@mk/libmk/octopus/lock';
 import { KnowledgePlace } from './knowledge-place.ts';
 import { until } from './running-cluster.ts';
 
-/*
- * The SKB is killed (kill −9) under load and started again by the supervisor, under its clients and its cores.
- */
+/* The SKB is killed (kill −9) under load and restarted by the supervisor while clients and cores use it. */
 const CORES = 3;
 const cluster = new KnowledgePlace();
 

@@ -1,4 +1,4 @@
-/** Holders that are silent lose what they hold within the session time-out, and are told: real processes, stopped and killed. */
+/** Silent holders lose what they hold within the session time-out, and are told: real processes, stopped and killed. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { acquireLock } from '@mk/libmk/octopus/lock';
 import { acquirePermit, postSemaphore, tryWaitSemaphore } from '@mk/libmk/octopus/semaphore';

@@ -6,8 +6,8 @@ import { heldAsBefore, type Holdings, holdingsOf, spawnAndEnd } from '../support
 import { ClusterPlace } from './running-cluster.ts';
 
 /**
- * Domains that were spawned and have exited, or were killed while they waited, while they kept their core, or before they ran, leave
- * nothing behind. `npm run bench -- spawn-kill` does so with a thousand.
+ * Domains that have exited, or were killed while waiting, while keeping their core, or before running, leave nothing
+ * behind. `npm run bench -- spawn-kill` does so with a thousand.
  */
 
 const place = new ClusterPlace();
@@ -26,7 +26,7 @@ afterAll(async () => {
 test('RAM, capabilities, dispatchers, channels, threads and files are what they were', async () => {
   const text = await programText(join(process.cwd(), 'packages', 'programs', 'src', 'tests', 'spawned.ts'));
   const look = (core: number): Promise<Holdings> => holdingsOf(cluster, core, pids[core] ?? 0);
-  await spawnAndEnd(cluster, [0, 1], text, 4); // a core's first dispatcher brings what it keeps: a spare worker
+  await spawnAndEnd(cluster, [0, 1], text, 4); // a core's first dispatcher also makes what is kept: a spare worker
   const before = await Promise.all([look(0), look(1)]);
   await spawnAndEnd(cluster, [0, 1], text, 24);
   for (const core of [0, 1]) {

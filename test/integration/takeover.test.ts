@@ -37,7 +37,7 @@ test('a supervisor is killed under load and followed by one of two; the cluster 
   expect((await place.mkctl('restart', '1')).status).toBe(0);
   expect(await place.ask('add', '--cores', '1')).toEqual({ added: [3] });
 
-  // Nobody proves that core 0 is dead, and its lease is long: the view goes on when somebody follows who does.
+  // Nobody proves that core 0 is dead, and its lease is long: the view goes on once a new supervisor proves it.
   const second = place.record()!.supervisor.pid;
   expect(second).not.toBe(supervisor.pid);
   const core = processOf('core-0');

@@ -9,9 +9,9 @@ import { SkbClient } from '@mk/libmk/io/skb-client';
 import { TlsEnd, type TlsSettings } from '@mk/monitor-proto/io/tls';
 import { ClusterPlace, type Outcome, type ReadyMessage, until } from './running-cluster.ts';
 
-/** One cluster over mutual TLS, and everybody whom it must not let in. */
+/** One cluster over mutual TLS, and everybody it must keep out. */
 const place = new ClusterPlace();
-/** A cluster of one core that speaks no TLS. */
+/** A cluster of one core without TLS. */
 const otherPlace = new ClusterPlace();
 const folder = join(place.state, 'tls');
 const revoked = join(folder, 'revoked.txt');
@@ -67,12 +67,12 @@ async function refusal(options: ConnectOptions): Promise<string> {
   );
 }
 
-/** Credentials that the cluster's authority, or another one, gives out. */
+/** Credentials issued by the cluster's authority, or by another. */
 async function issued(names: readonly string[], days = 30, by = authority): Promise<TlsSettings> {
   return { ca: authority.ca, ...(await by.issue(names, days)) };
 }
 
-/** What a core answers to whoever shows this certificate. */
+/** What a core answers to this certificate. */
 async function answerTo(tls: TlsSettings | null): Promise<string> {
   return callControl(addressOf('core-0'), accessOf(secretOf(), tls), 'status').then(
     () => 'let in',
@@ -80,7 +80,7 @@ async function answerTo(tls: TlsSettings | null): Promise<string> {
   );
 }
 
-/** A core by hand, which asks for a number with somebody's certificate. */
+/** Starts a core by hand that asks for a number with somebody's certificate. */
 function core(changes: object, tls: TlsSettings | null): Promise<Outcome> {
   const settings = {
     cluster: 'mk',
@@ -190,7 +190,7 @@ test('a certificate for core 3 cannot speak as core 5', async () => {
   const { status, stderr } = await core({ core: 5 }, await issued(['core-3']));
   expect(status).toBe(1);
   expect(stderr).toContain('WRONG_CERTIFICATE');
-  // Nor can one of a client be a core at all, or one of a core answer as the SKB.
+  // Nor can a client's certificate make a core, or a core's certificate answer as the SKB.
   expect((await core({ core: null }, await issued(['client']))).stderr).toContain('WRONG_CERTIFICATE');
   const asSkb = await core({ skb: addressOf('core-1') }, await issued(['core-5']));
   expect(asSkb.stderr).toContain('WRONG_CERTIFICATE');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterPlace, until } from './running-cluster.ts';
 
-/** What mkctl says of a cluster in which not everybody is well: who, why, and an exit status that a script can use. */
+/** What mkctl says about a cluster with unhealthy members: who, why, and an exit status that scripts can use. */
 
 describe('a cluster that loses some of its own', () => {
   const place = new ClusterPlace();

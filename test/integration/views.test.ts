@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterPlace, type ReadyMessage, type Running, until } from './running-cluster.ts';
 
 /*
- * Views on real processes: a killed core, a stopped one that wakes, restarts and joins. One cluster; every test leaves it whole.
- * The lease is long enough for a host on which everybody waits seconds for a CPU.
+ * Views on real processes: a killed core, a stopped one that wakes, restarts and joins. One cluster; every test leaves
+ * it whole. The lease is long enough for a host on which everybody waits seconds for a CPU.
  */
 const CORES = 5;
 const LEASE_S = 9;
@@ -34,7 +34,7 @@ interface Views {
   readonly cores: readonly { readonly core: number; readonly view: number; readonly fenced: boolean }[];
 }
 
-/** Resolves when these cores, and no others, are in one view that all of them have installed and act in. */
+/** Resolves when exactly these cores are in one view that all of them have installed and act in. */
 function viewOf(...cores: number[]): Promise<Views> {
   return until(`a view of ${cores.join(' ')}`, async () => {
     const outcome = await place.mkctl('view', '--json');
@@ -46,13 +46,13 @@ function viewOf(...cores: number[]): Promise<Views> {
   });
 }
 
-/** What an audit finds wrong among those that live. */
+/** What an audit finds wrong among the living. */
 async function violations(): Promise<readonly unknown[]> {
   const { stdout } = await place.mkctl('audit', '--json');
   return (JSON.parse(stdout) as { violations: readonly unknown[] }).violations;
 }
 
-/** Something that each core owns, and others hold. */
+/** Something that each core owns and others hold. */
 async function sharedCapabilities(): Promise<void> {
   const { status, stderr } = await place.mkctl('churn', '--seconds', '1', '--json');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -100,7 +100,7 @@ test('a stopped core is dropped, wakes without a lease, does nothing more and en
   process.kill(pidOf(3), 'SIGSTOP');
   const held = place.mkctl('bench', 'round', '--phases', '2', '--count', '1');
   const { view } = await viewOf(0, 1, 2, 4);
-  // What was under way when it stopped has ended, in success or by name.
+  // What was under way at the stop has ended, in success or by name.
   const { status, stderr } = await held;
   expect(`${status} ${stderr}`).toMatch(/^0 |^1 .*(OPERATION_TIMEOUT|PEER_GONE|VIEW_STALE|MEMBERS_CHANGED)/s);
   expect(await place.ask('bench', 'round', '--phases', '2', '--count', '1')).toMatchObject({ cores: CORES - 1 });
@@ -110,7 +110,7 @@ test('a stopped core is dropped, wakes without a lease, does nothing more and en
     return rows.find(({ name }) => name === 'core-3')!.state === 'ended';
   });
   await ticking.ended;
-  // A line that was said before the stop may be written after it; none is said then, more than a lease after the one before.
+  // A line printed before the stop may be written after it; the next comes more than a lease later.
   const ticks = [...ticking.stdout.matchAll(/tick (\d+)/g)].map(([, ns]) => Number(ns));
   expect(ticks.length).toBeGreaterThan(0);
   for (const [at, tick] of ticks.slice(1).entries()) expect((tick - ticks[at]!) / 1e9).toBeLessThan(LEASE_S);

@@ -28,7 +28,7 @@ test('a core that may keep no page of others gives each up as soon as it is ther
   const written = pages[0]!.directory.reports().reduce((sum, { statistics }) => sum + statistics.writebacks, 0);
   expect(written).toBeGreaterThan(0);
 
-  // The program's memory is free again: nothing of its pages is kept, on any core.
+  // The program's memory is free again: no core keeps anything of its pages.
   s.simulation.run(s.simulation.now + SECOND);
   for (const { cache, copies, directory } of pages)
     expect({ entries: directory.reports(), held: cache.held(), buffers: copies.size }).toEqual({

@@ -3,8 +3,8 @@ import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 
 /*
- * What an honest core says of a page may come when its right to the page has been taken back: it hears so, and no bytes are lost. Here the
- * page is free, and who may use it all the same is who was told a translation.
+ * An honest core's message about a page may arrive after its right to the page was taken back: it is told so, and no
+ * bytes are lost. Here the page is free, and the right to use it is a translation that was handed out.
  */
 const [HOME, USER] = [0, 1] as const;
 

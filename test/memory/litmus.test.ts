@@ -20,7 +20,7 @@ interface Told {
   readonly first: { readonly outcome: string; readonly accesses: readonly { readonly access: string }[] } | null;
 }
 
-/** Four simulated cores with the program begun on the first. */
+/** Four simulated cores, with the program started on the first. */
 function begun(seed: number, args: readonly string[]) {
   const s = new ProgramSimulation({ seed, cores: 4 });
   const checks = new Checks(s.simulation, [memoryChecker]);
@@ -32,7 +32,7 @@ function toldBy(s: ProgramSimulation): readonly Told[] {
   return s.output.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as Told);
 }
 
-/** All tests, or that of the first argument, with what the checkers of memory say. */
+/** All tests, or the one named by the first argument, with the findings of the memory checkers. */
 function told(seed: number, ...args: string[]): readonly Told[] {
   const { s, checks, run } = begun(seed, [...args, '--runs', String(RUNS), '--json']);
   const { status } = s.wait(0, run());

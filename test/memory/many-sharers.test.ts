@@ -16,7 +16,7 @@ beforeAll(async () => {
   text = await programText(fileOf('memory-many'));
 });
 
-/** The program begun on the first of so many cores, and what the first has counted. */
+/** The program started on the first of this many cores, and the first core's counters. */
 function begun(seed: number) {
   const s = new ProgramSimulation({ seed, cores: CORES });
   const checks = new Checks(s.simulation, [memoryChecker]);

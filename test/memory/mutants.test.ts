@@ -13,7 +13,9 @@ beforeAll(async () => {
   text = await programText(fileOf('memory-shared'));
 });
 
-/** Who saw something in a run of one part of the program: numbers of invariants, and `program` when it ended badly. */
+/**
+ * What detected something in a run of one part of the program: numbers of invariants, and `program` if it ended badly.
+ */
 function seen(part: string, mutant: MemoryMutant | null, seed: number): readonly string[] {
   const s = new ProgramSimulation({ seed, cores: CORES, machine: { ...flatMachine(), latencyNs: () => 100_000 } });
   const checks = new Checks(s.simulation, [memoryChecker]);

@@ -1,7 +1,7 @@
 import type { Kernel } from '@mk/node-kernel/kernel';
 import { AddressSpace } from '@mk/node-kernel/memory/address-space';
 
-/** One planted bug: what it does to a kernel, which part of the program shows it, and who has to see it. */
+/** One planted bug: its effect on a kernel, the part of the program that shows it, and what has to detect it. */
 export interface MemoryMutant {
   readonly name: string;
   readonly part: 'shared' | 'contended' | 'spinning' | 'protecting' | 'revoking';
@@ -12,7 +12,7 @@ export interface MemoryMutant {
 
 type Loose = Record<string, (...args: never[]) => unknown>;
 
-/** Puts another method in the place of one of an object, which can call the old one. */
+/** Replaces a method of an object; the new one can call the old one. */
 function replace(
   target: object,
   name: string,
@@ -64,7 +64,7 @@ export const MEMORY_MUTANTS: readonly MemoryMutant[] = [
         (old) =>
           (to: number, message: { readonly type: string; readonly page: number; readonly transaction: number }) => {
             if (message.type !== 'page_invalidate') return old(to, message);
-            // Answered for it, and it was not asked.
+            // Answered for it without asking it.
             const cores = [to];
             const { page, transaction } = message;
             const own = (services.pages as unknown as { own: object[] }).own;

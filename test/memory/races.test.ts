@@ -6,8 +6,8 @@ import { programText } from '../../scripts/bundle-program.mjs';
 import { fileOf } from '../programs/cases.ts';
 
 /*
- * The races of address spaces, each by its name, on whole kernels: two operations meet at every offset of a sweep (V2, M6, C3), and both
- * sides win some of them. Those of coherence alone are in packages/node-kernel/test/memory/races.test.ts.
+ * The races of address spaces, each by name, on whole kernels: two operations meet at every offset of a sweep (V2, M6,
+ * C3), and each side wins some of them. Races of coherence alone are in packages/node-kernel/test/memory/races.test.ts.
  */
 test.each([
   ['unmap against fault', 3],

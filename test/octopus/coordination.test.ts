@@ -1,4 +1,4 @@
-/** The intents of Barrelfish's d2lock, d2barrier and d2sem, over a network that mixes the clients' messages. */
+/** The intents of Barrelfish's d2lock, d2barrier and d2sem, over a network that interleaves the clients' messages. */
 import { describe, expect, test } from '@jest/globals';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock, withLock } from '@mk/libmk/octopus/lock';
@@ -42,7 +42,7 @@ describe('locks', () => {
     harness.ownerGone('c1');
     harness.ownerGone('c0');
     expect((await third).ticket).toBe(3);
-    // What the gone client heard is its own affair: its triggers went with it, or it found its record gone.
+    // What the departed client heard does not matter: its triggers went with it, or it found its record gone.
     await Promise.race([second, Promise.resolve()]);
   });
 

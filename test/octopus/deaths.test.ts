@@ -1,7 +1,7 @@
 /**
- * Recipes survive members that die or fall silent at any point, and an SKB that dies: a run counts the events that the victim and
- * the SKB handle, and then, for each of them, another run strikes there. The others go on, the recipes' invariants hold
- * throughout, and who was silent hears what it lost when it wakes.
+ * Recipes survive members, and an SKB, that die or fall silent at any point: one run counts the events that the victim
+ * and the SKB handle, then for each of them another run strikes there. The others carry on, the recipes' invariants
+ * hold throughout, and a silenced member learns on waking what it has lost.
  */
 import { describe, expect, test } from '@jest/globals';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
@@ -20,17 +20,17 @@ const ENOUGH = 'enough';
 /** Long after the session time-out. */
 const SILENCE = 30 * SECOND;
 
-/** What a recipe's members do, and what must be so. */
+/** What a recipe's members do, and what must hold. */
 interface Story {
   prepare?(octopus: Octopus): Promise<void>;
-  /** Ends at `stop`, which comes when the survivors are done, if others would have to come. */
+  /** Ends at `stop`, which comes once the survivors are done, if it would otherwise wait for others. */
   work(member: Octopus, core: number, state: State, stop: AbortSignal): Promise<void>;
-  /** Comes when the victim has died, and stays until it is told to stop. */
+  /** Arrives when the victim has died, and stays until told to stop. */
   replace?(member: Octopus, state: State, stop: AbortSignal): Promise<void>;
   check?(octopus: Octopus, state: State): Promise<void>;
 }
 
-/** What the test sees of all members; who has died holds nothing. */
+/** The test's view of all members; the dead hold nothing. */
 class State {
   readonly holders = new Set<number>();
   readonly tokens: number[] = [];
@@ -121,7 +121,7 @@ interface Blow {
   readonly kind: 'dies' | 'is silent';
 }
 
-/** One run; `killAt`: after so many events. Returns how many there were until the survivors had done their work. */
+/** One run; strikes after `killAt` events. Returns their number until the survivors had finished their work. */
 async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: number): Promise<number> {
   const members = new SimulatedMembers(seed, 4);
   const state = new State();
@@ -167,7 +167,7 @@ async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: 
   return handled;
 }
 
-/** The dead end with their core; who was silent is told by name. */
+/** The dead end with their core; silenced ones are told by name. */
 function mayFail(error: unknown): boolean {
   const { name, message } = error as Error;
   return name.endsWith('_LOST') || message === ENOUGH || /^PEER_GONE|died|core|UNREACHABLE/i.test(message);

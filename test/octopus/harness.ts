@@ -1,6 +1,6 @@
 /**
- * Octopus and its clients in one process, with a network between them whose delays come from a seed: requests and
- * notifications of one client stay in order, those of different clients do not.
+ * Octopus and its clients in one process, over a network with seeded delays: requests and notifications of one client
+ * stay in order, those of different clients do not.
  */
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { Octopus } from '@mk/libmk/octopus/octopus';
@@ -45,14 +45,14 @@ export class OctopusHarness {
     };
   }
 
-  /** The core of that client left the view. */
+  /** That client's core left the view. */
   ownerGone(client: string): void {
     const { notifications, changes } = this.store.ownerGone(`core-of-${client}`);
     this.store.clientGone(client);
     this.#keep(changes, notifications);
   }
 
-  /** The service comes back from its journal and has forgotten every trigger. */
+  /** The service restarts from its journal, with every trigger forgotten. */
   restart(): void {
     this.store = new OctopusStore();
     this.store.load(this.journal);
@@ -85,7 +85,7 @@ export class OctopusHarness {
     queueMicrotask(() => this.#deliverOne());
   }
 
-  /** One message of one queue at random, and the rest later: what promises wait for it runs in between. */
+  /** Delivers one message of a random queue and the rest later, so that promises waiting for it run in between. */
   #deliverOne(): void {
     const names = [...this.#queues.keys()];
     const name = names[this.#below(names.length)];

@@ -1,6 +1,6 @@
 /**
- * Histories of concurrent gets, sets, compare-and-sets and deletions are linearizable; the checker finds those that are
- * not.
+ * Histories of concurrent gets, sets, compare-and-sets and deletions are linearizable; the checker detects those that
+ * are not.
  */
 import { describe, expect, test } from '@jest/globals';
 import type { Octopus } from '@mk/libmk/octopus/octopus';

@@ -1,9 +1,9 @@
 /**
- * A checker of histories (Wing and Gong, with Lowe's memory of states seen): is there one order of the operations that
- * respects real time and that a register could have answered like this?
+ * A checker of histories (Wing and Gong, with Lowe's cache of visited states): is there one order of the operations
+ * that respects real time and in which a register would have answered like this?
  */
 
-/** An operation on one key, with the times of its call and its return. */
+/** An operation on one key, with the times of its call and return. */
 export interface Operation {
   readonly process: string;
   readonly call: number;
@@ -15,7 +15,7 @@ export interface Operation {
     | { readonly kind: 'del'; readonly existed: boolean };
 }
 
-/** Whether a history on one key, absent at first, is linearizable. */
+/** Whether a history on one key, initially absent, is linearizable. */
 export function isLinearizable(history: readonly Operation[]): boolean {
   const operations = [...history].sort((a, b) => a.call - b.call);
   const seen = new Set<string>();
@@ -29,7 +29,7 @@ export function isLinearizable(history: readonly Operation[]): boolean {
       .filter(({ index }) => ((done >> BigInt(index)) & 1n) === 0n);
     const firstReturn = Math.min(...pending.map(({ operation }) => operation.return));
     return pending.some(({ operation, index }) => {
-      // What was called after another had returned cannot come before it.
+      // An operation called after another returned cannot precede it.
       if (operation.call > firstReturn) return false;
       const next = apply(operation.action, state);
       return next !== undefined && search(done | (1n << BigInt(index)), next.state);
@@ -38,7 +38,7 @@ export function isLinearizable(history: readonly Operation[]): boolean {
   return search(0n, null);
 }
 
-/** The state after it, or undefined if a register in this state would have answered otherwise. */
+/** The resulting state, or undefined if a register in this state would have answered otherwise. */
 function apply(action: Operation['action'], state: number | null): { readonly state: number | null } | undefined {
   if (action.kind === 'get') return action.result === state ? { state } : undefined;
   if (action.kind === 'set') return { state: action.value };

@@ -1,6 +1,6 @@
 /**
- * Members of recipes on simulated cores: each is Octopus over its core's monitor, as a program on that core has it, over the
- * simulated network to the real SKB. A core, or the SKB, can be killed after any event that one of them handles.
+ * Members of recipes on simulated cores: each uses Octopus through its core's monitor, as a program there does, over
+ * the simulated network to the real SKB. A core, or the SKB, can be killed after any event that it handles.
  */
 import { octopusOfCore } from '@mk/launcher/client/core-octopus';
 import { Octopus } from '@mk/libmk/octopus/octopus';
@@ -11,7 +11,7 @@ import type { SimNode } from '@mk/sim/engine/sim-node';
 import { Simulation } from '@mk/sim/engine/simulation';
 
 const BOOT: Nanos = 30 * SECOND;
-/** Long after every session time-out, every grace of a restart and of the registry. */
+/** Longer than every session time-out and every grace period of a restart and of the registry. */
 const PATIENCE: Nanos = 600 * SECOND;
 
 export class SimulatedMembers {
@@ -51,7 +51,7 @@ export class SimulatedMembers {
     this.handled = 0;
   }
 
-  /** Lets virtual time go on until the condition holds; whatever waits for an answer has run before the next event. */
+  /** Advances virtual time until the condition holds; whoever waits for an answer runs before the next event. */
   async until(what: string, done: () => boolean): Promise<void> {
     const end = this.simulation.now + PATIENCE;
     for (;;) {

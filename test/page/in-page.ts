@@ -1,15 +1,18 @@
-/** What the tests of the page put before it, and what they run in it. */
+/** What the page's tests give the page, and what they run in it. */
 import { readFileSync } from 'node:fs';
 import type { PageEventOf } from '@mk/ui/model/page-events';
 
-/** Whether a line of a recording is what all eight cores say of their views: on a busy host some may not have answered in time. */
+/** Whether a line of a recording has all eight cores' views: on a busy host some may not have answered in time. */
 export function hasAllViews(line: string): boolean {
   return (
     line.includes('"type":"views"') && [0, 1, 2, 3, 4, 5, 6, 7].every((core) => line.includes(`{"core":${core},"view"`))
   );
 }
 
-/** The last views of a recording, a moment later, when core 0 suspects core 5, which has no lease: with the long lease here that takes minutes. */
+/**
+ * A recording's last views a moment later, with core 5, which has no lease, suspected by core 0: with the long lease
+ * here, waiting would take minutes.
+ */
 export function suspicion(file: string): object {
   const events = readFileSync(file, 'utf8').trim().split('\n');
   const views = JSON.parse(events.findLast(hasAllViews)!) as PageEventOf<'views'>;
@@ -21,7 +24,7 @@ export function suspicion(file: string): object {
   return { ...views, t: t + 1000, rows };
 }
 
-/** Maps a frame, writes into it, and keeps it. */
+/** Maps a frame, writes to it, and keeps it. */
 export const SHARER = `export async function main(mk) {
   const region = await mk.memory.map(await mk.memory.allocFrame(8192));
   await mk.memory.store64(region.address, 7n);
@@ -30,7 +33,7 @@ export const SHARER = `export async function main(mk) {
 }
 `;
 
-/** What the page hangs on its window for tests. */
+/** What the page puts on its window for tests. */
 export interface PageGlobals {
   readonly mkSession: {
     readonly model: { readonly trees: ReadonlyMap<string, { readonly core: number }> };
@@ -38,7 +41,7 @@ export interface PageGlobals {
   };
 }
 
-/** What was done from the page; `ok` is null while it is under way. */
+/** An action from the page; `ok` is null while it is under way. */
 export interface Deed {
   readonly id: number;
   readonly line: string;
@@ -46,7 +49,7 @@ export interface Deed {
   readonly text: string;
 }
 
-/** Runs in the page: what can be focused and says nothing to who cannot see it. */
+/** Runs in the page: focusable elements without an accessible name. */
 export function namelessControls(): string[] {
   const controls = [
     ...document.querySelectorAll<HTMLElement>('a, button, input, select, meter, [tabindex], [role=img]'),
@@ -66,7 +69,7 @@ export function namelessControls(): string[] {
     .map((control) => control.outerHTML.slice(0, 100));
 }
 
-/** Runs in the page: its width, and the contrast of its text (WCAG asks for 4.5). */
+/** Runs in the page: its width, and the contrast of its text (WCAG requires 4.5). */
 export function readability(): { readonly wide: number; readonly contrast: number } {
   const luminance = (colour: string): number => {
     const [r, g, b] = (colour.match(/[\d.]+/g) ?? []).map((part) => {

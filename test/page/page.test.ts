@@ -1,5 +1,6 @@
 /**
- * The page in a real Chromium, on one cluster of eight cores: every action and every view, by what a person would see and do.
+ * The page in a real Chromium, on one cluster of eight cores: every action and every view, by what a person would see
+ * and do.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -20,7 +21,7 @@ import {
 const why = whyNoChromium();
 if (why !== null) process.stderr.write(`the page is not tested: ${why}\n`);
 const describeHere = why === null ? describe : describe.skip;
-/** Against a page that hangs; how long it takes to draw is the host's affair. */
+/** Guards against a page that hangs; how long drawing takes depends on the host. */
 const PATIENCE_MS = 600_000;
 
 describeHere('the page', () => {
@@ -66,24 +67,24 @@ describeHere('the page', () => {
       .click();
   }
 
-  /** Exactly these cores are chosen. */
+  /** Exactly these cores are selected. */
   async function choose(...cores: readonly number[]): Promise<void> {
     await open('Machine');
     await button('None').click();
     for (const number of cores) await core(number).click();
   }
 
-  /** The faults in force, by mkctl's word. */
+  /** The faults in force, according to mkctl. */
   const faults = () => place.ask<{ rule: { id: string; kind: string } }[]>('faults');
 
-  /** Presses a button of the act panel, whose command reads so, and waits until it is done. */
+  /** Presses a button of the act panel that shows this command, and waits until it is done. */
   async function act(name: string, command: string): Promise<void> {
     await expectText(command);
     expect(await done(name)).toEqual({ line: command, ok: true, text: expect.any(String) });
     await page.locator('.deeds li:first-child:not(.failed)', { hasText: command }).waitFor();
   }
 
-  /** Presses a button and waits for the answer; what stands in the list of deeds before is no answer to it. */
+  /** Presses a button and waits for its result; results already in the list do not count. */
   async function done(name: string): Promise<Omit<Deed, 'id'>> {
     const last = await page.evaluate(() => (globalThis as unknown as PageGlobals).mkSession.deeds[0]?.id ?? null);
     await button(name).click();
@@ -117,7 +118,7 @@ describeHere('the page', () => {
       .getByText(/partition 0.* \| rest/)
       .first()
       .waitFor();
-    // It acts: what core 0 sends into the other half is lost, and the page counts it.
+    // It works: what core 0 sends to the other half is lost, and the page counts it.
     const across = place.mkctl('ping', '0', '4', '--count', '1');
     await page.getByText(/[1-9]\d* dropped/).waitFor();
     await button('Heal partition:0-3_rest').click();
@@ -207,7 +208,7 @@ describeHere('the page', () => {
     await row.getByRole('button').click();
     const diagram = page.getByRole('region', { name: 'space-time diagram' });
     await diagram.waitFor();
-    // Each core's log comes in its own time.
+    // Each core's log arrives at its own time.
     for (const [arrow, least] of [
       ['.arrow:not(.lost)', 8],
       ['.cap_revoke_mark', 7],
@@ -265,7 +266,7 @@ describeHere('the page', () => {
     await page.getByText(`View ${view}: 8 members, leader core ${leader}, lease`).waitFor();
     const cores = page.getByRole('region', { name: 'what each core says' });
     await until('all cores say so', async () => (await cores.getByRole('row').count()) === 9);
-    // Core 6 was crashed and restarted before: it left one view and came with the next.
+    // Core 6 has crashed and restarted: it left one view and came with the next.
     const before = page.getByRole('region', { name: 'views before' });
     await before
       .getByRole('row', { name: /core \d+ .*6$/ })

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-/** The programs of packages/programs/src/tests with the arguments that the tests run them with, on five cores from core 0. */
+/** The programs of packages/programs/src/tests with the arguments that tests use, on five cores from core 0. */
 export const CASES: readonly {
   readonly name: string;
   readonly file: string;

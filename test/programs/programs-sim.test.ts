@@ -12,7 +12,7 @@ function textOf(file: string): Promise<string> {
   return known;
 }
 
-/** Runs a program of the list to its end in the simulator: how it ended, what it printed, what it left behind, and the trace. */
+/** Runs a program of the list to its end in the simulator: how it ended, its output, its leftovers, and the trace. */
 async function run(file: string, args: readonly string[], seed: number) {
   const s = new ProgramSimulation({ seed, cores: 5 });
   s.load(0, file, await textOf(file));

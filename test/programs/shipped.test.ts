@@ -13,7 +13,7 @@ import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { unbounded } from '../../packages/sim/test/programs/unbounded.ts';
 import { contextText, startedProgramText } from '../../scripts/bundle-program.mjs';
 
-/** Programs that ship, on virtual time: each seed twice, with faults where the program is to outlive them. */
+/** Shipped programs on virtual time: each seed twice, with faults where the program should survive them. */
 
 const context = await contextText();
 const sources = join(process.cwd(), 'packages', 'programs', 'src');
@@ -57,7 +57,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bank: ['--rounds', '16'],
   kv: ['--rounds', '3'],
   'map-reduce': ['--count', '6'],
-  // What it finds is the business of test/memory.
+  // test/memory checks its findings.
   litmus: ['--runs', '16'],
   'queue-bench': ['--milliseconds', '20'],
   'disruption-bench': ['--rounds', '3', '--pairs', '1'],
@@ -84,7 +84,7 @@ test('queue-bench: past saturation a queue that waits grows with the time, one t
   const rows = output.map(({ text }) => JSON.parse(text) as QueueRow);
   const capacity = 200;
   for (const row of rows.filter(({ loop }) => loop === 'closed')) {
-    // Little: as many as there are clients wait, each for so many times the work.
+    // Little's law: as many wait as there are clients, each for that many times the work.
     expect(row.queue_most).toBe(row.clients);
     expect(Math.abs(row.p50_ns / (row.clients * 5_000_000) - 1)).toBeLessThan(0.1);
   }

@@ -7,7 +7,7 @@ import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 
-/** What `mkctl audit` says of a cluster in which something is wrong: the command's own code over simulated cores. */
+/** What `mkctl audit` says about a cluster with something wrong: the command's own code over simulated cores. */
 const CORES = 3;
 const PAGE = 4096;
 let simulation: Simulation;
@@ -137,8 +137,8 @@ describe('an audit of all cores', () => {
     simulation.crash(0);
     simulation.startNode(0);
     simulation.run(simulation.now + 5e9, () => simulation.node(0).kernel!.monitor.context.members.length === CORES - 1);
-    simulation.run(simulation.now + 1e9, () => false); // its reclaims end
-    // What the view that left it out has not set right: core 1 has a copy of which the new core 0 knows nothing.
+    simulation.run(simulation.now + 1e9, () => false); // until its reclaims end
+    // Left over by the view that dropped it: core 1 has a copy of which the new core 0 knows nothing.
     const stale = makeCapability('RAM', ram.address + 32 * PAGE, 4 * PAGE);
     place(stateOf(1), stateOf(1).kernelSlots.freeSlot()!, stale, { owner: 0, relations: 0 });
     const range = stateOf(2).ram.allocate(4 * PAGE)!;

@@ -8,17 +8,17 @@ import type { Kernel } from '@mk/node-kernel/kernel';
 import { type Act, PHASES, ROUND_ACTIONS, type RoundActionName } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { AnyMachine } from '@mk/sim/engine/sim-node';
 
-/** A bug, planted in each kernel as it boots. */
+/** A bug planted in each kernel as it boots. */
 export interface Mutant {
   readonly name: string;
-  /** The race or hazard that the code which it breaks is there for. */
+  /** The race or hazard that the broken code guards against. */
   readonly about: string;
-  /** The script under test/datadriven that shows it; without one, churn does. */
+  /** The script under test/datadriven that shows it; absent: churn shows it. */
   readonly script?: string;
   plant(kernel: Kernel): void;
 }
 
-/** What the mutants reach into. */
+/** The internals that mutants access. */
 interface Inside {
   run(kind: string, ...rest: unknown[]): unknown;
   askOwner(slot: Slot, ...rest: unknown[]): unknown;
@@ -59,7 +59,7 @@ function whenBooted(kernel: Kernel, then: (state: LocalCapabilities) => void): v
   });
 }
 
-/** While an operation of the kind starts, nothing seems to be in flight. */
+/** When an operation of these kinds starts, nothing seems to be in flight. */
 function blindToTransits(kernel: Kernel, kinds: readonly string[]): void {
   const { transits } = capopsOf(kernel).shared;
   const has = transits.has.bind(transits);

@@ -1,7 +1,7 @@
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { End, Parcel } from '@mk/node-kernel/monitor/channels/end';
 
-/** A bug, planted in the channels of each kernel as it boots. */
+/** A bug planted in the channels of each kernel as it boots. */
 export interface ChannelMutant {
   readonly name: string;
   readonly about: string;
@@ -27,7 +27,7 @@ interface InsideCircuits {
 const endsOf = (kernel: Kernel): InsideEnds => kernel.services.channels.ends as unknown as InsideEnds;
 const circuitsOf = (kernel: Kernel): InsideCircuits => kernel.services.channels.circuits as unknown as InsideCircuits;
 
-/** Replaces a method by one that is given the right one. */
+/** Replaces a method by one that receives the original. */
 function replace<O extends object, K extends keyof O>(target: O, name: K, make: (original: O[K]) => O[K]): void {
   const original = (target[name] as unknown as (...args: unknown[]) => unknown).bind(target) as unknown as O[K];
   Object.defineProperty(target, name, { value: make(original), writable: true, configurable: true });

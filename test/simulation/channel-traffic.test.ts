@@ -4,7 +4,7 @@ import type { Kernel } from '@mk/node-kernel/kernel';
 import { runChannelTraffic } from '@mk/sim/workloads/channel-traffic';
 import { CHANNEL_MUTANTS, type ChannelMutant } from './channel-mutants.ts';
 
-/** The gate runs a few seeds; `MK_CHANNEL_SEEDS` asks for more. */
+/** The gate runs a few seeds; `MK_CHANNEL_SEEDS` sets more. */
 const SEEDS = Number(process.env['MK_CHANNEL_SEEDS'] ?? 8);
 const FIRST = Number(process.env['MK_CHANNEL_FIRST'] ?? 1);
 const ACTS = Number(process.env['MK_CHANNEL_ACTS'] ?? 600);

@@ -7,7 +7,7 @@ import { runChurn } from '@mk/sim/workloads/churn';
 import { CapabilityScript } from '../support/capability-script.ts';
 import { type Mutant, MUTANTS, planted } from './capability-mutants.ts';
 
-/** The gate runs a few seeds, each step of which is checked; docs/TESTING.md says how to run thousands. */
+/** The gate runs a few seeds and checks each step; docs/TESTING.md says how to run thousands. */
 const SEEDS = Number(process.env['MK_CHURN_SEEDS'] ?? 8);
 const OPERATIONS = Number(process.env['MK_CHURN_OPERATIONS'] ?? 600);
 const MUTANT_SEEDS = 60;
@@ -52,7 +52,7 @@ describe('a bug planted in the capability protocol is caught', () => {
   });
 });
 
-/** What a run with the bug violates first: an invariant, or an assertion of the kernel itself. */
+/** What a run with the bug violates first: an invariant, or one of the kernel's own assertions. */
 function caughtByChurn(mutant: Mutant): string | null {
   for (let seed = 1; seed <= MUTANT_SEEDS; seed += 1) {
     const found = failureOf(
@@ -65,7 +65,7 @@ function caughtByChurn(mutant: Mutant): string | null {
   return null;
 }
 
-/** The trace with the bug, when it is not the one that is right. */
+/** The trace with the bug, if it differs from the correct one. */
 function caughtByScript(mutant: Mutant, file: string): string | null {
   const [commands = '', expected = ''] = readFileSync(join(process.cwd(), 'test', 'datadriven', file), 'utf8').split(
     '----\n',

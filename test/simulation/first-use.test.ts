@@ -5,10 +5,13 @@ import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 
-/* Links on first use, on a machine that is large against a core's observers: what boot opens, what use opens, and what faults do. */
+/*
+ * Links on first use, on a machine with many more cores than a core has observers: what boot opens, what use opens, and
+ * what faults do.
+ */
 
 const CORES = 32;
-/** Each core has a link to four observers on either side; the leader has one to everybody. */
+/** Each core has a link to four observers on either side; the leader has one to every core. */
 const NEEDED = CORES * 4 + (CORES - 9);
 
 let simulation: Simulation;
@@ -67,7 +70,7 @@ test('boot opens the links of observers and of the leader, and an idle machine o
   frames = 0;
   simulation.run(simulation.now + 10 * SECOND);
   expect(openLinks()).toBe(before);
-  // Beacons, probes, the SKB's heartbeats, and their acknowledgements: a few a core and second, not one a pair.
+  // Beacons, probes, the SKB's heartbeats, and their acknowledgements: a few per core and second, not one per pair.
   expect(frames / 10).toBeLessThan(CORES * 40);
 });
 

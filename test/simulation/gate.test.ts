@@ -5,7 +5,7 @@ import { builtProgram } from '../integration/built-programs.ts';
 const SEEDS = Number(process.env.MK_GATE_SEEDS ?? 500);
 const PATIENCE_MS = 900_000;
 
-// In a process of its own: inside jest's sandbox every global is looked up through an interceptor, ten times as slow.
+// In a separate process: in jest's sandbox an interceptor handles every access to a global, ten times as slowly.
 test(
   `${SEEDS} seeds hold every invariant, and each leaves the same trace twice`,
   () => {

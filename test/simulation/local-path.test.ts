@@ -6,7 +6,7 @@ import { Simulation } from '@mk/sim/engine/simulation';
 const PAGE = 4096;
 
 /**
- * What is not shared costs no message: the CPU driver does it, or a monitor that finds nobody to ask (Baumann et
+ * What is not shared costs no message: the CPU driver handles it, or a monitor that finds nobody to ask (Baumann et
  * al., SOSP 2009, §4.3).
  */
 test('operations on what no other core has send no message; on what another has, they do', () => {
@@ -68,7 +68,7 @@ test('operations on what no other core has send no message; on what another has,
     invoke({ operation: 'revoke', target: at(ram) }),
     invoke({ operation: 'delete', target: at(ram) }),
   ];
-  expect(answers.map((answer) => typeof answer)).not.toContain('string'); // no error's name
+  expect(answers.map((answer) => typeof answer)).not.toContain('string'); // not an error's name
   expect(simulation.node(0).kernel!.cpuDriver.state.ram.freeBytes).toBe(freeBefore);
   expect(sent).toEqual([]);
 

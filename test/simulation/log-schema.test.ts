@@ -9,8 +9,8 @@ import { TraceRecorder } from '@mk/sim/trace/recorder';
 import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
 
 /*
- * The log is a public contract in both worlds: what a simulated cluster writes passes the very check that a real one's log
- * passes (test/docs/logs.test.ts), line by line, and faults are told there too.
+ * The log is a public contract in both worlds: a simulated cluster's log passes, line by line, the same check as a real
+ * one's (test/docs/logs.test.ts), and records faults too.
  */
 
 const partition: FaultRule = {
@@ -49,7 +49,7 @@ function record(): TraceRecorder {
   return recorder;
 }
 
-/** The lines of each process: a life of a core begins with `seq` 1. */
+/** The lines of each process: a core's life begins with `seq` 1. */
 function processes({ lines }: TraceRecorder): readonly (readonly CheckedLine[])[] {
   const lives = new Map<string, string[][]>();
   for (const line of lines) {

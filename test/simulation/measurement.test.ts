@@ -8,7 +8,7 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
 
-/** A cluster that has measured itself: messages and volleys sent, by type, and when the frames left that carried none. */
+/** A cluster that has measured itself: messages and volleys sent, by type, and when frames without any were sent. */
 function measuredCluster(cores: number): {
   readonly simulation: Simulation;
   readonly counts: Map<string, number>;
@@ -101,7 +101,7 @@ describe('online measurement', () => {
     const calm = trips.get(0, 1)!.min;
     const pings = counts.get('ping_request') ?? 0;
     const look = (): void => {
-      // Both ends at the same moment, as they do when a rule concerns both directions.
+      // Both ends at the same moment, as with a rule for both directions.
       for (const [core, other] of [
         [0, 1],
         [1, 0],

@@ -95,7 +95,7 @@ describe('memory servers', () => {
       }
       held.push(address);
     }
-    // What is left is smaller than a piece, on each core; the refusal says so.
+    // The rest is smaller than a piece, on each core; the refusal says so.
     const text = machine.refusal(0, 'allocate', [{ bytes: 16 * PAGE }]);
     expect(text).toContain(`no core has ${16 * PAGE} bytes free in one piece; of ${machine.free} free bytes`);
     expect(text.match(/\d+ on core \d/g)).toHaveLength(4);

@@ -4,7 +4,7 @@ import { runScenario } from '@mk/sim/engine/run-scenario';
 import { MUTANTS, type Mutant, withMutant } from './mutants.ts';
 import { RUN } from './support.ts';
 
-/** Every deliberate bug has to be seen within so many seeds. */
+/** Every deliberate bug must be detected within this many seeds. */
 const SEEDS = 2000;
 
 describe('the checkers see a deliberate bug', () => {

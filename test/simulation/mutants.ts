@@ -10,11 +10,13 @@ import { Lease } from '@mk/node-kernel/monitor/views/lease';
 import { ViewAgreement } from '@mk/node-kernel/monitor/views/view-agreement';
 import { Registry } from '@mk/skb/registry/registry';
 
-/** A deliberate bug, wrapped around one handler of the product, and the invariants whose checker has to see it. */
+/**
+ * A deliberate bug, wrapped around one of the product's handlers, and the invariants whose checker has to detect it.
+ */
 export interface Mutant {
   readonly name: string;
   readonly caughtBy: readonly string[];
-  /** Seen only where leases run out while a core hangs or is cut off. */
+  /** Visible only where leases expire while a core hangs or is cut off. */
   readonly leases?: boolean;
   /** The class whose method is replaced. */
   readonly target: { readonly prototype: object };
@@ -186,7 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'inner nodes do not wait: an aggregating core answers for itself alone',
-    // H1 since an answer for fewer cores than were asked is an offence.
+    // Also H1, since an answer for fewer cores than asked is an offence.
     caughtBy: ['A2', 'C0', 'H1'],
     target: Rounds,
     method: 'onRequest',

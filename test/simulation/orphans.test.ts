@@ -7,7 +7,8 @@ import type { Operation } from '@mk/node-kernel/monitor/operations';
 import { Estate, type Plant } from './estate.ts';
 
 /*
- * Owners die, and what they owned and others hold is owned anew (recover.ts): RO1 is asked after every step of every core, RO2 of the end.
+ * Owners die, and what they owned and others hold gets new owners (recover.ts): RO1 is checked after every step of
+ * every core, RO2 at the end.
  */
 
 /** Who has a copy of each capability of core 0: the lowest of them is to own it. */
@@ -17,7 +18,10 @@ const SWEEP = 60;
 /** Ownership settles within some 25 µs of this machine. */
 const TICK: Nanos = 500;
 
-/** The next owner dies so long after the first core looks for one: before it asks itself, while it takes over, or after. */
+/**
+ * The next owner dies this long after the first core looks for one: before it asks itself, while it takes over, or
+ * after.
+ */
 function twoDeaths(seed: number, pause: Nanos, plant?: Plant): Estate {
   const estate = new Estate(seed, HOLDERS, plant);
   const { simulation } = estate;
@@ -29,7 +33,7 @@ function twoDeaths(seed: number, pause: Nanos, plant?: Plant): Estate {
   try {
     estate.settle(2);
   } catch (error) {
-    // Two owners contradict one another for ever, and what was seen of it counts.
+    // Two owners contradict one another for ever; what was found so far counts.
     if (plant === undefined || estate.broken.length === 0) throw error;
   }
   return estate;
@@ -52,7 +56,7 @@ describe('an owner dies', () => {
   });
 });
 
-/** Another vote of each core that is asked about an orphan. */
+/** Changes the vote of each core that is asked about an orphan. */
 function votes(change: (refusal: ErrorName | null) => ErrorName | null): Plant {
   return ({ table }) => {
     const acts = table.acts as (Act | undefined)[];
@@ -63,7 +67,7 @@ function votes(change: (refusal: ErrorName | null) => ErrorName | null): Plant {
   };
 }
 
-/** It is satisfied with whatever it is told first. */
+/** It accepts the first answer. */
 const asksOnce: Plant = ({ services: { capops } }) => {
   const inside = capops.recovery as unknown as { settle: (group: CopyGroup) => Operation<boolean> };
   const settle = inside.settle.bind(inside);

@@ -1,4 +1,4 @@
-/** A simulated run as the page is told of it: looking on changes nothing, and what is shown is what was. */
+/** A simulated run as reported to the page: observing changes nothing, and the page shows what happened. */
 import { expect, test } from '@jest/globals';
 import { runScenario } from '@mk/sim/engine/run-scenario';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
@@ -31,7 +31,7 @@ test('a run is recorded without a change to it, the same each time, and plays', 
   }
   player.seek(recording.end);
   const { model } = player;
-  // Cores crash in this run, and all is well at its end.
+  // Cores crash in this run, and at its end all is well.
   expect([...states].sort()).toEqual(expect.arrayContaining(['ended', 'running']));
   expect(faults).toBeGreaterThan(0);
   expect(model.cores.map(({ state }) => state)).toEqual(['running', 'running', 'running', 'running']);
@@ -40,7 +40,7 @@ test('a run is recorded without a change to it, the same each time, and plays', 
   expect(model.faults).toEqual([]);
   expect(model.trips).toHaveLength(12);
   expect(model.trees.get('multicast 0')?.core).toBe(0);
-  // A round of a core that is left alone in its view has nobody to ask.
+  // A round of a core that is alone in its view has nobody to ask.
   const rounds = model.operations
     .list()
     .filter(({ kind, result }) => kind === 'round' && result === 'ok')

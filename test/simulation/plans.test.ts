@@ -11,7 +11,7 @@ import { RUN } from './support.ts';
 const FOLDER = join(import.meta.dirname, '../../plans');
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml'));
 
-/** What breaks when a plan runs on virtual time. */
+/** The violations when a plan runs on virtual time. */
 function run(text: string, seed: number | null): readonly unknown[] {
   const plan = parseFaultPlan(text);
   if (!plan.ok) throw new Error(plan.error);

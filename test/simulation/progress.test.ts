@@ -8,7 +8,7 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 
 const MESSAGES = 400;
-/** Far more than the slowest of the faults below needs; a link that starves would take for ever. */
+/** Far longer than the slowest of the faults below needs; a starving link would take for ever. */
 const PATIENCE: Nanos = 3600 * SECOND;
 
 function booted(seed: number): Simulation {
@@ -25,7 +25,7 @@ function begin(simulation: Simulation, verb: string, args: Record<string, unknow
   return () => answer;
 }
 
-/** Floods core 1 from core 0 under the rule; what came of it. */
+/** Floods core 1 from core 0 under the rule; the result. */
 function flooded(settings: LinkOverrides, both: boolean, slowdown: number, seed: number): ControlReply | null {
   const simulation = booted(seed);
   simulation.faults.add({ kind: 'link', id: 'f', for_ns: null, from: [0], to: [1], both, settings }, simulation.now);

@@ -3,7 +3,7 @@ import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { runScenario } from '@mk/sim/engine/run-scenario';
 import { RUN } from './support.ts';
 
-/** Seeds of the nemesis that showed a bug once, and what it was. */
+/** Nemesis seeds that once showed a bug, and which. */
 test.each([
   [10044, 'a proof that came after its maker was declared gone took the place of the newer incarnation'],
   [11676, 'the same: a round asked the newer incarnation before it was ready'],

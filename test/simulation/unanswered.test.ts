@@ -8,7 +8,7 @@ import { logLineError } from '../support/log-schema.ts';
 
 /*
  * An operation that somebody does not answer ends in an error that names the operation and the silent cores, and in a
- * warning that has the real numbers: of one query over the logs, that is what went wrong.
+ * warning with the actual numbers: one query over the logs shows what went wrong.
  */
 const CORES = 5;
 const HUNG = 3;
@@ -47,7 +47,7 @@ function value<T>(reply: ControlReply): T {
   return reply.value as T;
 }
 
-/** RAM of core 0 that every core has a copy of. */
+/** RAM of core 0 of which every core has a copy. */
 function shared(): { readonly domain: number; readonly address: number } {
   const domains = [...Array(CORES).keys()].map(
     (core) => value<{ domain: number }>(ask(core, 'domain_create', { cnodes: 1, memory: 64 * PAGE })).domain,
@@ -73,7 +73,7 @@ test('a revoke that a hung core holds up names itself and that core, to its call
   const [, op] = /^revoke (0\.1\.\d+): no answer from core 3$/.exec(text) ?? [];
   expect(op).toBeDefined();
   const [warning] = warnings();
-  // Mark went to four cores, three of them answered.
+  // Mark went to four cores, three of which answered.
   expect(warning).toMatchObject({ core: 0, op, kind: 'revoke', cores: CORES, messages: 7, silent: [HUNG] });
   expect(warning).toMatchObject({ result: 'OPERATION_TIMEOUT' });
   expect(logLineError(JSON.stringify(warning))).toBeNull();

@@ -5,13 +5,13 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { livingCores, Simulation } from '@mk/sim/engine/simulation';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 
-/* Membership by agreement on whole kernels: what a view that loses or gains cores means for everybody else. */
+/* Membership by agreement on whole kernels: what a view that loses or gains cores means for all others. */
 
 const LEASE: Nanos = 1500 * MILLISECOND;
 const CORES = 5;
 
 let simulation: Simulation;
-/** Views by number, as each core that installed it had it. */
+/** Views by number, in the versions that cores installed. */
 let views: Map<number, Set<string>>;
 
 function boot(cores: number, options: { readonly reapNs?: Nanos; readonly expected?: number } = {}): void {
@@ -47,7 +47,7 @@ function until(condition: () => boolean, limit: Nanos = 30 * SECOND): Nanos {
   return simulation.now - begin;
 }
 
-/** Who takes part as that core sees it, itself included if it is in a view. */
+/** The members of that core's view, including itself if it is one. */
 function membersOf(core: number): readonly number[] {
   const { kernel } = simulation.node(core);
   const view = kernel?.services.views.agreement?.view ?? null;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-/** The style check is a script in plain JavaScript: its types are said here. */
+/** The style check is plain JavaScript, so its types are declared here. */
 interface StyleCheck {
   readonly MAX_FILE_LINES: number;
   readonly MAX_FUNCTION_LINES: number;

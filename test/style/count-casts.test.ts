@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 
-/** The counter is a script in plain JavaScript: its types are said here. */
+/** The counter is plain JavaScript, so its types are declared here. */
 interface Counter {
   countIn(text: string): { casts: number; assertions: number };
   compare(counts: object, allowed: object): { lines: string[]; isWorse: boolean };

@@ -139,7 +139,7 @@ export class CapabilityScript {
     this.simulation.control(core, verb, args, then);
   }
 
-  /** Answers every revoke that a core's domain is asked about; prints how many. */
+  /** Answers every revoke about which a core's domain is asked; prints how many. */
   answerRevokes(core: number, consents: boolean): void {
     const domain = this.domainOf(core);
     this.ask(core, 'cap_call', { domain, call: { name: 'revokes_asked', args: [] } }, (reply) => {
@@ -151,7 +151,7 @@ export class CapabilityScript {
     this.advance(1e4);
   }
 
-  /** Takes all places of operations in flight on a core; the answer gives them back. */
+  /** Takes all of a core's places for operations in flight; the result gives them back. */
   fill(core: number): void {
     const { operations } = this.simulation.node(core).kernel!.monitor.context;
     const forEver = function* (this: CapabilityScript): Operation<void> {

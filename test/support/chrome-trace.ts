@@ -1,6 +1,6 @@
 /*
- * A parser of Chrome's trace event format (JSON object form), as strict as its readers: fields by phase, numbers that are
- * numbers, spans in pairs, arrows from a slice to a slice, slices of a track that nest.
+ * A parser of Chrome's trace event format (JSON object form), as strict as its readers: required fields by phase,
+ * numbers that are numbers, spans in pairs, arrows from slice to slice, properly nested slices in a track.
  */
 
 interface Event {
@@ -34,7 +34,7 @@ export interface ParsedTrace {
   readonly spans: readonly { readonly begin: Event; readonly end: Event }[];
   readonly flows: readonly { readonly start: Event; readonly finish: Event }[];
   readonly marks: readonly Event[];
-  /** What a reader would stumble over. */
+  /** What a reader would reject. */
   readonly faults: readonly string[];
 }
 
@@ -78,7 +78,7 @@ function checkNesting(slices: readonly Event[], faults: string[]): void {
   const ends = new Map<number, number[]>();
   for (const { tid, ts, dur, name } of slices.toSorted((a, b) => a.ts - b.ts || b.dur - a.dur)) {
     const open = (ends.get(tid) ?? []).filter((end) => end > ts + 1e-3);
-    // The least duration is a nanosecond, which rounding may push over the next slice's start.
+    // The least duration is a nanosecond, which rounding may push past the next slice's start.
     if (open.some((end) => end + 2e-3 < ts + dur)) faults.push(`slice ${name} at ${ts} crosses another’s end`);
     ends.set(tid, [...open, ts + dur]);
   }
@@ -96,7 +96,7 @@ function pairs(begins: Event[], ends: Event[], what: string, faults: string[]): 
   });
 }
 
-/** The slice of a track that contains a moment; undefined: none. */
+/** The slice of a track that contains a moment; undefined if there is none. */
 export function sliceAt(slices: readonly Event[], { tid, ts }: Event): Event | undefined {
   return slices.find((slice) => slice.tid === tid && slice.ts - 2e-3 <= ts && ts <= slice.ts + slice.dur + 2e-3);
 }

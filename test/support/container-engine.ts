@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 
-/** Why the container tests cannot run here, or null when they can. CI sets MK_REQUIRE_DOCKER: then they must. */
+/** Why the container tests cannot run here; null if they can. CI sets MK_REQUIRE_DOCKER to require them. */
 export function engineMissing(): string | null {
   if (process.env['MK_REQUIRE_DOCKER'] === '1') return null;
   const engine = spawnSync('docker', ['info'], { stdio: 'ignore' });
@@ -14,8 +14,8 @@ export function engineMissing(): string | null {
 const WITHIN_MS = 600_000;
 
 /**
- * Resolves to what `look` gives, once it gives something other than null; throws with `what` when it has not in ten minutes. While
- * `look` throws it has nothing to give: a process that is asked starts, or is on its way out.
+ * Resolves to the first result of `look` that is not null; throws with `what` if there is none within ten minutes. A
+ * `look` that throws counts as null: the process it asks may be starting or ending.
  */
 export async function eventually<T>(what: string, look: () => T | null): Promise<T> {
   for (const end = Date.now() + WITHIN_MS; ;) {

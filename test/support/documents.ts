@@ -9,7 +9,7 @@ export interface TestedBlock {
   readonly expected: RegExp | null;
 }
 
-/** The blocks of a Markdown text that are marked ```sh test; a comment <!-- expect: REGEX --> may follow each. */
+/** The blocks of a Markdown text marked ```sh test; a comment <!-- expect: REGEX --> may follow each. */
 export function testedBlocks(markdown: string): readonly TestedBlock[] {
   const blocks = markdown.matchAll(/^```sh test\n([\s\S]*?)^```\n(?:<!-- expect: (.*) -->)?/gm);
   return [...blocks].map(({ index, 1: script = '', 2: expected }) => ({
@@ -24,7 +24,10 @@ export interface Shell {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** A folder of its own, where `npx mk-launch` and `npx mkctl` are this checkout's programs and no cluster of yours is seen. */
+/**
+ * A separate folder, in which `npx mk-launch` and `npx mkctl` are this checkout's programs and none of your clusters
+ * are visible.
+ */
 export function documentShell(directory: string, root: string): Shell {
   const programs = join(directory, 'bin');
   mkdirSync(programs, { recursive: true });
@@ -43,7 +46,7 @@ export function documentShell(directory: string, root: string): Shell {
   return { directory, environment };
 }
 
-/** A text as one word of a shell, whatever is in it. */
+/** Any text as one shell word. */
 function shellWord(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

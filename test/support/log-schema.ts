@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import type { JsonSchema } from '@mk/monitor-proto/log-schema';
 
 /*
- * Checks log lines against the published schema, docs/reference/log-events.schema.json: what a reader of logs is promised,
- * not what the source happens to say.
+ * Checks log lines against the published schema, docs/reference/log-events.schema.json: what readers of logs are
+ * promised, not what the source happens to write.
  */
 
 const published = JSON.parse(
@@ -19,7 +19,7 @@ export interface CheckedLine {
   readonly [field: string]: unknown;
 }
 
-/** What is wrong with one line of a log; null when nothing is. */
+/** What is wrong with one line of a log; null if nothing. */
 export function logLineError(text: string): string | null {
   let line: unknown;
   try {
@@ -33,8 +33,8 @@ export function logLineError(text: string): string | null {
 }
 
 /**
- * The lines that one process wrote, in order; throws an error that shows the first line that breaks the schema or the
- * gap-free count. `from`: the first line's `seq`, when the text does not begin with the process.
+ * The lines that one process wrote, in order; throws an error showing the first line that breaks the schema or the
+ * gap-free count. `from`: the first line's `seq`, if the text does not start with the process.
  */
 export function checkProcessLog(text: string, from = 1): readonly CheckedLine[] {
   const lines = text.split('\n').filter((line) => line !== '');

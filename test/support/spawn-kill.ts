@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AskCores, killDomain, loadProgram, spawnDomain, waitForDomain } from '@mk/libmk/io/domains';
 
-/** What a core's process holds, and what its kernel says that it holds. */
+/** What a core's process holds, and what its kernel believes to hold. */
 export interface Holdings {
-  /** RAM by state, as the verb `memory` tells. */
+  /** RAM by state, as reported by the verb `memory`. */
   readonly memory: unknown;
   readonly capabilities: number;
   readonly dispatchers: number;
@@ -15,7 +15,10 @@ export interface Holdings {
 
 const KINDS = ['exit', 'wait', 'loop', 'at once'] as const;
 
-/** Spawns and ends so many domains, one after the other, on these cores in turn: some exit, some are killed, also in an endless turn and before they run. */
+/**
+ * Spawns and ends this many domains, one after another, on these cores in turn: some exit, some are killed, also in an
+ * endless turn or before they run.
+ */
 export async function spawnAndEnd(
   cluster: AskCores,
   cores: readonly number[],
@@ -44,7 +47,7 @@ async function hasRun(cluster: AskCores, core: number, domain: string): Promise<
   }
 }
 
-/** What a core holds now. */
+/** What a core currently holds. */
 export async function holdingsOf(cluster: AskCores, core: number, pid: number): Promise<Holdings> {
   const count = async (verb: string): Promise<number> =>
     ((await cluster.core(core, verb)) as readonly unknown[]).length;
@@ -61,10 +64,13 @@ export async function holdingsOf(cluster: AskCores, core: number, pid: number): 
   };
 }
 
-/** A spare worker for the next dispatcher is kept warm, or about to be made. */
+/** A spare worker for the next dispatcher is kept, or about to be made. */
 const SPARE = { threads: 1, files: 4 } as const;
 
-/** Looks again until what is held is as before, but for resident memory; what differs at the end of the patience. */
+/**
+ * Polls until holdings are as before, except for resident memory; returns the remaining differences when patience runs
+ * out.
+ */
 export async function heldAsBefore(
   look: () => Promise<Holdings>,
   before: Holdings,

@@ -7,7 +7,7 @@ import { builtProgram } from '../integration/built-programs.ts';
 import { ClusterPlace, freePort, type Running, until, withoutWaiting } from '../integration/running-cluster.ts';
 import { WebSocket } from 'ws';
 
-/** What a program finds around it: environment, user, addresses, limits. */
+/** A program's surroundings: environment, user, addresses, limits. */
 
 const SECRET = '00112233445566778899aabbccddeeff';
 const place = new ClusterPlace();
@@ -16,7 +16,7 @@ const STRANGER = ['--reuid', '12345', '--regid', '12345', '--clear-groups'];
 const canBeAnother = spawnSync('setpriv', [...STRANGER, 'true']).status === 0;
 const asAnother = canBeAnother ? test : test.skip;
 
-// Somebody else must be able to read the programs.
+// Another user must be able to read the programs.
 beforeAll(() => void builtProgram('mkctl.cjs'));
 afterAll(async () => {
   await place.cleanUp();
@@ -60,7 +60,7 @@ describe('the state directory', () => {
       `mkctl: no cluster runs here (looked in ${folder}/mk-12345); boot one with mk-launch, or name one elsewhere with --skb host:port\n`,
     );
     expect(as('mk-launch', '--cores', '1', '--for', '100ms')).toMatch(/\nstopped\n$/);
-    // A folder that somebody else has put there first is not trusted with the secret.
+    // A folder that another user created first is not trusted with the secret.
     rmSync(join(folder, 'mk-12345'), { recursive: true });
     mkdirSync(join(folder, 'mk-12345'), { mode: 0o777 });
     expect(as('mkctl', 'ps')).toMatch(
@@ -117,7 +117,7 @@ describe('a process that its environment tells what it is', () => {
     return running;
   }
 
-  /** Resolves once the process there says that it is well. */
+  /** Resolves once the process there reports that it is well. */
   const well = (host: string, port: string): Promise<boolean> =>
     until(`${host}:${port} is well`, () =>
       fetch(`http://${host}:${port}/healthz`, { method: 'HEAD' }).then(
@@ -127,7 +127,7 @@ describe('a process that its environment tells what it is', () => {
     );
 
   test('Kubernetes’ variables for Services named mk and mk-skb, and mk’s own MK_STATE_DIR, break no start', async () => {
-    const own = `127.9.${(process.pid >> 8) & 255}.${process.pid & 255}`; // its port 7000 is nobody else's
+    const own = `127.9.${(process.pid >> 8) & 255}.${process.pid & 255}`; // nobody else uses its port 7000
     const skb = node('skb', {
       MK_PORT: 'tcp://10.96.0.11:7000',
       MK_SERVICE_HOST: '10.96.0.11',
@@ -211,7 +211,7 @@ describe('limits of the host', () => {
     const { status, stderr } = limited('-n 27', '--cores', '16', '--detach', '--name', 'few');
     expect(stderr).toMatch(/^mk-launch: .* could not be started: .*open no more files \(ulimit -n\).*\(EMFILE\)\n$/);
     expect(status).toBe(2);
-    // It ends when it has told its starter why, who may be gone before it.
+    // It ends once it has told its starter why, and the starter may end first.
     await until('the supervisor has ended', () => place.processes().length === 0);
   });
 });

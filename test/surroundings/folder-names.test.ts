@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../integration/built-programs.ts';
 import { withoutWaiting } from '../integration/running-cluster.ts';
 
-/** A checkout works wherever it lies: its path is a path, not an address, not a pattern and not a word of a shell. */
+/** A checkout works in any folder: its path is a path, not an address, a pattern or a shell word. */
 
 const NAMES = ['a space', 'é', 'h#sh', '100%25', 'wh?t', 'st*r', "br[a]ck(e)t{s}'"];
 const folder = mkdtempSync(join(tmpdir(), 'mk-folders-'));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { builtProgram } from '../integration/built-programs.ts';
 import { ClusterPlace, withoutWaiting } from '../integration/running-cluster.ts';
 
-/** Standard output that goes away: a reader that has enough is no error, a disk that is full is one. */
+/** Standard output that fails: a reader that has seen enough is no error, a full disk is. */
 
 const place = new ClusterPlace();
 beforeAll(async () => {
@@ -18,7 +18,7 @@ interface Said {
   readonly stderr: string;
 }
 
-/** Runs a program with its output in a file that takes nothing. */
+/** Runs a program with its output to a file that accepts nothing. */
 function ontoFullDisk(program: string, ...args: readonly string[]): Said {
   const full = openSync('/dev/full', 'w');
   try {

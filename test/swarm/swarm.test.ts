@@ -11,7 +11,7 @@ import { engineMissing, eventually } from '../support/container-engine.ts';
  * tests are steps of one story, in order: four cores over both hosts, over mutual TLS, five, one host is gone, and it comes back.
  */
 
-/** Of this run alone: another one may be under way, or have been cut short. */
+/** Unique to this run: others may be under way, or have been interrupted. */
 const NAME = `mkt${process.pid}`;
 const IMAGE = `mk-swarm-test:${process.pid}`;
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -27,7 +27,7 @@ function swarmMissing(): string | null {
 const missing = swarmMissing();
 if (missing !== null) process.stderr.write(`swarm test skipped: ${missing}\n`);
 
-/** On a disk, as engines need it, and with a short name, for their sockets. */
+/** On a disk, as engines need it, and short, because of their sockets. */
 const folder = missing === null ? mkdtempSync('/var/tmp/mk-swarm-') : '';
 const environment = {
   ...process.env,
@@ -55,7 +55,7 @@ interface CoreRow {
 let skb = '';
 const mkctl = (...args: readonly string[]): string => docker('exec', skb, 'mkctl', ...args);
 
-/** Waits until exactly so many cores take part in a view, so many of them on each host; their rows. */
+/** Waits until exactly this many cores are in a view, with the given number on each host; their rows. */
 function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return eventually(`${JSON.stringify(counts)} cores`, () => {
@@ -147,7 +147,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
     await eventually('the manager sees it', () =>
       docker('node', 'ls', '--format', '{{.Hostname}} {{.Status}}').includes(`${NAME}-b Ready`) ? true : null,
     );
-    // Refused as out of sequence while the manager notes that the node is back.
+    // Refused as out of sequence until the manager notices that the node is back.
     await eventually('the host takes work', () => docker('node', 'update', '--availability', 'active', `${NAME}-b`));
     docker('service', 'scale', '--detach', 'mk_core=6');
     expect(await spread({ [`${NAME}-a`]: 5, [`${NAME}-b`]: 1 })).toHaveLength(6);

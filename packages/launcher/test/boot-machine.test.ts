@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type BootEvent, BootMachine } from '../src/boot/boot-machine.ts';
 
-/** Runs events through a boot of so many cores; the actions that are not progress. */
+/** Runs events through a boot of this many cores; the actions other than progress. */
 function boot(
   cores: number,
   ...events: readonly BootEvent[]

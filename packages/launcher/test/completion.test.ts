@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { expect, test } from '@jest/globals';
 import { builtProgram } from '../../../test/integration/built-programs.ts';
 
-/** Completion scripts and manual pages, as the built programs print them, in the shells themselves. */
+/** Completion scripts and manual pages printed by the built programs, in the shells themselves. */
 const printed = (program: string, ...args: string[]): string => {
   const { stdout, status } = spawnSync(process.execPath, [builtProgram(`${program}.cjs`), ...args], {
     encoding: 'utf8',
@@ -12,7 +12,7 @@ const printed = (program: string, ...args: string[]): string => {
 };
 const here = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
 
-/** What bash offers when Tab is pressed behind these words. */
+/** What bash offers when Tab is pressed after these words. */
 function offered(words: readonly string[]): readonly string[] {
   const [program = ''] = words;
   const script = `${printed(program, 'completion', 'bash')}

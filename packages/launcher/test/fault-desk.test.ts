@@ -6,12 +6,12 @@ import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { FaultDesk, type FaultedProcess } from '../src/supervisor/fault-desk.ts';
 
-/** A process whose faults are the real ones, and that may hang, or say nothing. */
+/** A process with real faults, which may hang or say nothing. */
 class Process implements FaultedProcess {
   state: FaultedProcess['state'] = 'running';
-  /** Stopped behind the supervisor's back: what it was asked waits until it runs on. */
+  /** Stopped behind the supervisor's back: requests wait until it continues. */
   stopped = false;
-  /** Of a stopped process, oldest first. */
+  /** Requests to a stopped process, oldest first. */
   readonly backlog: (() => void)[] = [];
   readonly faults = new LinkFaults({ log: () => undefined, touched: () => undefined, retimed: () => undefined });
 

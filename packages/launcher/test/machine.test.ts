@@ -13,7 +13,7 @@ const OPTIONS = { 'log-level': 'info', port: '0' };
 let folder = '';
 const program = process.argv[1]!;
 beforeAll(() => {
-  // The shipped machines are looked for beside the program that runs.
+  // The shipped machines are looked up beside the running program.
   process.argv[1] = fileURLToPath(new URL('../../../dist/mk-launch.cjs', import.meta.url));
   folder = mkdtempSync(join(tmpdir(), 'mk-machine-'));
 });

@@ -22,7 +22,7 @@ const HELLO: PageEvent = {
   supervised: true,
 };
 
-/** A source that keeps what it is asked. */
+/** A source that records its requests. */
 class Asked implements PageSource {
   readonly token = TOKEN;
   readonly acts: unknown[] = [];
@@ -42,7 +42,7 @@ class Asked implements PageSource {
   };
 }
 
-/** A page as a program: what it was told, and what it says. */
+/** A page as a program: what it receives, and what it sends. */
 class Page {
   readonly told: Readonly<Record<string, unknown>>[] = [];
   private constructor(readonly socket: WebSocket) {
@@ -60,7 +60,7 @@ class Page {
     this.socket.send(JSON.stringify(request));
   }
 
-  /** The first message that passes, of those that were told and those to come. */
+  /** The first matching message, received already or yet to come. */
   async hears(type: string, passes: (message: Readonly<Record<string, unknown>>) => boolean = () => true) {
     for (;;) {
       const found = this.told.find((message) => message['type'] === type && passes(message));

@@ -3,7 +3,7 @@ import { Rogues } from '../src/supervisor/rogues.ts';
 
 const PROCESS = { ended: false };
 
-/** Processes of which those named do not answer. */
+/** Processes, of which the named ones do not answer. */
 function cluster() {
   const silent = new Set<object>();
   const heard: string[] = [];

@@ -16,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(join(path, '..', '..'), { recursive: true, force: true }));
 
-/** Beyond what Linux gives out. */
+/** Beyond the pids of Linux. */
 const NOBODY = 2 ** 22 + 1;
 
 function record(name: string, pid: number): ClusterRecord {

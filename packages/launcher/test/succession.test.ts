@@ -24,7 +24,7 @@ afterEach(() => {
   rmSync(path, { recursive: true, force: true });
 });
 
-/** Numbers beyond what Linux gives out. */
+/** Pids beyond those of Linux. */
 const GONE: ProcessIdentity = { pid: 2 ** 22 + 1, startedTicks: '1' };
 const ALSO_GONE = 2 ** 22 + 2;
 
@@ -49,7 +49,7 @@ const heirs = (): string[] => readdirSync(path).filter((name) => name.includes('
 test('SU1: one heir; who comes second is refused; an heir that died is followed in its turn', () => {
   const old = record(GONE);
   state.update(old);
-  succeed(path, old, ALSO_GONE); // and died before it had written anything down
+  succeed(path, old, ALSO_GONE); // and died before writing anything
   succeed(path, old);
   expect(() => succeed(path, old)).toThrow(`is being taken over by process ${process.pid} just now`);
   // The record names the heir: its files go, and nothing else does.
@@ -66,7 +66,7 @@ test('SU2: nobody follows a supervisor that runs, or one that was followed while
   state.update(record(identityOf(process.pid)));
   expect(() => succeed(path, old)).toThrow('there is nothing to take over');
   state.update(record({ pid: ALSO_GONE, startedTicks: '1' }));
-  expect(() => succeed(path, old)).toThrow('is being taken over'); // by what this process left above
+  expect(() => succeed(path, old)).toThrow('is being taken over'); // because of what this process left above
   state.remove('a');
   expect(() => succeed(path, old)).toThrow('taken over, or ended, by somebody else');
 });
@@ -88,7 +88,7 @@ test('a record of which nothing runs, and a cluster that was not detached, are r
   const running = { name: 'skb', ...identityOf(sleeper.pid!), address: '' };
   state.update({ ...record(GONE, [running]), detached: false });
   await expect(takeOver('a', {}, state)).rejects.toThrow('was not started with --detach');
-  // A number that somebody else has been given since is nobody's process.
+  // A pid that was reassigned since is not that process.
   state.update(record(GONE, [{ ...running, startedTicks: '1' }]));
   await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
   expect(isRunning(running)).toBe(true);

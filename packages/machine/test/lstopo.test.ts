@@ -1,6 +1,6 @@
 /**
- * The loader and hwloc's own tools read the same files; what they say must agree. Debian's hwloc-nox has the tools; CI
- * installs it and sets MK_REQUIRE_LSTOPO, elsewhere the suite is skipped with a message when they are missing.
+ * The loader and hwloc's own tools read the same files; their results must agree. Debian's hwloc-nox has the tools; CI
+ * installs it and sets MK_REQUIRE_LSTOPO; elsewhere the suite is skipped with a message when they are missing.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { Machine } from '../src/machine.ts';
 const DATA = fileURLToPath(new URL('data/', import.meta.url));
 const LSTOPO = 'lstopo-no-graphics';
 
-/** Synthetic machines, by hwloc's own notation. */
+/** Synthetic machines, in hwloc's notation. */
 const SYNTHETIC = [
   'pack:2 [numa] core:4 pu:1',
   'pack:2 core:4 pu:2',
@@ -44,7 +44,7 @@ function hasTools(): boolean {
   }
 }
 
-/** What both must say of a file. OS indexes throughout: the two may number objects in different orders. */
+/** What both must say about a file. OS indexes throughout, since the two may number objects differently. */
 interface Said {
   readonly pus: readonly number[];
   readonly packages: number;
@@ -110,7 +110,7 @@ function loaderSays(file: string): Said {
   const os = (core: number): number => description.processors[core]!.osIndex;
   const caches: Record<string, number> = {};
   for (const { level, bytes, groups } of description.caches) {
-    // Threads of a core share what no file calls a cache.
+    // Threads of a core share something that no file calls a cache.
     if (bytes > 0) caches[`L${level} ${Math.floor(bytes / KIB)}`] = groups.length;
   }
   return {
@@ -165,7 +165,7 @@ if (!present) {
   const expectAgreement = (file: string): void => expect(loaderSays(file)).toEqual(lstopoSays(file));
 
   test.each(readdirSync(join(DATA, 'hwloc')).filter((name) => name.endsWith('.xml')))('the public file %s', (name) => {
-    // hwloc 2 refuses the version number of hwloc 3, whose elements it reads.
+    // hwloc 2 rejects the version number of hwloc 3, but reads its elements.
     const text = readFileSync(join(DATA, 'hwloc', name), 'utf8').replace(
       '<topology version="3.0">',
       '<topology version="2.0">',

@@ -10,18 +10,18 @@ import { Machine } from '../src/machine.ts';
 
 const CASES = fileURLToPath(new URL('data/cases/', import.meta.url));
 
-/** What a case must come to: the line that it is refused with, or what the description says. */
+/** The expected outcome of a case: the line that refuses it, or facts of its description. */
 type Expected = RegExp | Partial<Summary>;
 
 interface Summary {
   readonly cores: number;
   readonly packages: readonly (readonly number[])[];
-  /** Of each node: its bytes, its cores, what the OS calls it, its subtype. */
+  /** Of each node: its bytes, cores, OS name and subtype. */
   readonly nodes: readonly (readonly unknown[])[];
   /** OS index, core in package, thread. */
   readonly threads: readonly (readonly number[])[];
   readonly distances: readonly (readonly number[])[];
-  /** What core 0 is to each core. */
+  /** The relation of core 0 to each core. */
   readonly relations: readonly string[];
   readonly kinds: readonly (readonly unknown[])[];
   readonly ghz: number;
@@ -58,7 +58,7 @@ const SMT_THREADS = [
 const SMT = { packages: [[0, 1, 2, 3]], threads: SMT_THREADS, nodes: [[10, [0, 1, 2, 3], 0]] };
 
 const XML: Readonly<Record<string, Expected>> = {
-  // Nodes and the cores that are theirs.
+  // Nodes and their cores.
   'memory-node-at-root-first.xml': {
     nodes: [
       [100, [0, 1, 2, 3], 4, 'CXL'],
@@ -229,7 +229,7 @@ const XML: Readonly<Record<string, Expected>> = {
   'cache-size-word.xml': /L2Cache has cache_size="big", which is no whole number$/,
   'clock-tiny.xml': { ...TWO_PLAIN, ghz: 2 },
   'clock-huge.xml': { ...TWO_PLAIN, ghz: 2 },
-  // What is no topology, or more than one.
+  // No topology, or more than one.
   'empty.xml': /the file is empty$/,
   'binary.xml': /is no text: there is a zero byte at 0/,
   'gz.xml': /is compressed \(gzip\); unpack it first$/,
@@ -310,7 +310,7 @@ const YAML: Readonly<Record<string, Expected>> = {
   'y-string-number.yaml': /packages.count: expected number, received string$/,
 };
 
-/** One line that begins with the file, without control characters, of a length that a terminal shows. */
+/** One line that begins with the file's name, without control characters, short enough for a terminal. */
 function expectOneLine(error: string, path: string): void {
   expect(error.startsWith(`${path}: `)).toBe(true);
   expect(error).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
@@ -390,7 +390,7 @@ describe('large inputs', () => {
         return user + system;
       };
       spent(5000);
-      // Quadratic work takes 64 times as long for 8 times the keys.
+      // Quadratic work would take 64 times as long for 8 times the keys.
       expect(spent(40_000)).toBeLessThan(32 * spent(5000));
     } finally {
       rmSync(folder, { recursive: true });

@@ -15,8 +15,9 @@ import { End } from '@mk/node-kernel/monitor/channels/end';
 import { Registry } from '@mk/skb/registry/registry';
 
 /*
- * What every process asserts of itself, not the simulator alone. Each object is brought into a state that it cannot come to by itself;
- * what follows must end in the failure of that number. test/integration/assertion.test.ts shows what a process does then.
+ * What every process asserts about itself, not only the simulator. Each object is brought into a state that it cannot
+ * reach by itself; what follows must fail with that number. test/integration/assertion.test.ts shows what a process
+ * does then.
  */
 
 /** A private part of an object, or a method bound to it. */
@@ -27,7 +28,7 @@ function inside<T>(of: object, name: string): T {
 
 const BREACHES: Readonly<Partial<Record<InvariantName, () => void>>> = {
   A1: () => {
-    // A vote that is noted and not acted upon.
+    // A vote that is recorded but not acted upon.
     const rounds = roundsOf((node) => (node.ownVote = true));
     rounds.onRequest(1, request(), 0);
   },
@@ -39,7 +40,7 @@ const BREACHES: Readonly<Partial<Record<InvariantName, () => void>>> = {
     timers.expire(Infinity);
   },
   CS1: () => {
-    // Somebody beside the kernel takes changes, and tells nobody.
+    // Somebody other than the kernel takes changes, and tells nobody.
     const { changes, assertTold } = kernelOfChanges();
     assertTold();
     changes.note({ kind: 'freed', address: 0, size: 4096 });
@@ -115,7 +116,7 @@ const RUN = {
   capabilities: [],
 } as const;
 
-/** As much of a kernel as looks, at the end of a step, whether changes were told; no further step is due. */
+/** The part of a kernel that checks, at the end of a step, whether changes were told; no further step is due. */
 function kernelOfChanges(): { readonly changes: ChangeSink; readonly assertTold: () => void } {
   const changes = new ChangeSink();
   const kernel: object = Object.create(Kernel.prototype);
@@ -141,7 +142,7 @@ function request() {
   } as const;
 }
 
-/** A core in a round whose act does this to its own part. */
+/** A core in a round whose action does this to its own part. */
 function roundsOf(act: (node: { ownVote: boolean }) => void, timers = new TimerQueue(), takesPart = true): Rounds {
   const host = {
     self: 5,

@@ -13,7 +13,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Runs the command; its status and what it wrote. */
+/** Runs the command; its status and output. */
 function sim(args: Readonly<Record<string, unknown>>): { status: number; out: string; error: string } {
   const lines = { out: [] as string[], error: [] as string[] };
   const terminal: SimTerminal = {

@@ -6,7 +6,7 @@ import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 
-/** Two domains of one core, their system calls, and what upcalls they get. */
+/** Two domains of one core, their system calls, and the upcalls they receive. */
 class OneCore {
   readonly upcalls = new Map<number, Upcall[]>();
   private readonly simulation = new Simulation({
@@ -39,7 +39,7 @@ class OneCore {
     this.kernel.systemCall(domain, { name, args }, this.simulation.now, (result) => {
       answer = result.ok ? result.value : result.error;
     });
-    if (answer === 'no answer') this.ask('status', {}); // an event, after which what was begun goes on
+    if (answer === 'no answer') this.ask('status', {}); // an event, after which what was begun continues
     if (answer === 'no answer') this.simulation.run(this.simulation.now + SECOND, () => answer !== 'no answer');
     return answer;
   }

@@ -17,7 +17,7 @@ const CORES = 8;
 const GHZ = 2;
 const MACHINES = join(process.cwd(), 'packages', 'launcher', 'machines');
 
-/** What `mk-launch sim` says with --json. */
+/** The output of `mk-launch sim --json`. */
 async function simulated(scenario: string, name: string, machine: string, cores: number): Promise<unknown> {
   const lines: string[] = [];
   const out = (line: string): void => void lines.push(line);

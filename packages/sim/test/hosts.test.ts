@@ -10,8 +10,8 @@ import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 
 /*
- * Cores on several hosts: twelve over three, core 0 on a, 1 on b, 2 on c and so on, as a scheduler spreads them. A message within a
- * host takes 50 µs, one between hosts 1 ms.
+ * Cores on several hosts: twelve over three, core 0 on a, 1 on b, 2 on c and so on, as a scheduler spreads them. A
+ * message within a host takes 50 µs, one between hosts 1 ms.
  */
 const CORES = 12;
 const HOSTS = ['a', 'b', 'c'] as const;
@@ -68,12 +68,12 @@ function edges(tree: TreeNode): readonly (readonly [from: number, to: number])[]
   return tree.children.flatMap((child) => [[tree.core, child.core] as const, ...edges(child)]);
 }
 
-/** The edges over which a tree goes from one host to another. */
+/** The edges of a tree that cross hosts. */
 function crossings(tree: TreeNode, hostOf = spread): readonly (readonly [from: number, to: number])[] {
   return edges(tree).filter(([from, to]) => hostOf(from) !== hostOf(to));
 }
 
-/** What a round of a root sends between hosts, requests and replies. */
+/** What a root's round sends between hosts, requests and replies. */
 function framesBetweenHosts(simulation: Simulation, root: number, plan: string, hostOf = spread): number {
   let frames = 0;
   simulation.frameFate = (from, to) => {

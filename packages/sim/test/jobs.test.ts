@@ -25,7 +25,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Runs the built command; times and memory are taken out of what it printed. */
+/** Runs the built command; times and memory are removed from its output. */
 function sim(...args: readonly string[]): { status: number | null; out: string; error: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [LAUNCHER, 'sim', ...args], {
     cwd: folder,
@@ -109,7 +109,7 @@ describe('progress', () => {
   });
 });
 
-/** The processes that it started, once there are so many. */
+/** The processes it started, once there are this many. */
 async function childrenOf(pid: number | undefined, count: number): Promise<readonly number[]> {
   for (;;) {
     const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
@@ -120,7 +120,7 @@ async function childrenOf(pid: number | undefined, count: number): Promise<reado
   }
 }
 
-/** Waits until none of them runs; a zombie that nobody has reaped is over. */
+/** Waits until none of them runs; an unreaped zombie counts as ended. */
 async function gone(pids: readonly number[]): Promise<void> {
   for (;;) {
     const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,stat='], { encoding: 'utf8' });

@@ -10,8 +10,8 @@ import { applyFault } from '@mk/sim/engine/apply-fault';
 import { Simulation } from '@mk/sim/engine/simulation';
 
 /*
- * Cores that nobody reaps leave the view before they end (containers that are scaled down): each votes until it is out, so any number
- * may leave at once, the leader and more than half among them.
+ * Cores that nobody reaps leave the view before they end (containers that are scaled down): each votes until it is out,
+ * so any number may leave at once, including the leader and more than half.
  */
 
 const CORES = 8;
@@ -19,13 +19,13 @@ const CORES = 8;
 interface Booted {
   readonly simulation: Simulation;
   readonly leader: number;
-  /** V1 and V3 are asked at each view that anybody installs. */
+  /** V1 and V3 are checked at each installed view. */
   readonly checks: Checks;
 }
 
 function booted(seed: number, leaseMs = 15_000): Booted {
   const options = { seed, cores: CORES, machine: flatMachine(), hmac: hmacSha256, logLevel: 'info' } as const;
-  // As in containers: a lease of 15 s, and no launcher that tells of deaths.
+  // As in containers: a lease of 15 s, and no launcher that reports deaths.
   const simulation = new Simulation({ ...options, leaseMs, reapNs: Infinity });
   const checks = new Checks(simulation, [viewsChecker]);
   simulation.start();
@@ -127,7 +127,7 @@ function troubled(seed: number): { readonly booted: Booted; readonly going: read
 }
 
 describe('leaving while links break and cores crash', () => {
-  // 274: of a view of four, one is lost while another leaves. Two go on, by the votes of three.
+  // 274: one core of a view of four is lost while another leaves. The other two continue, by the votes of three.
   test('V1 and V3 hold, and who leaves has ended: 61 seeds', () => {
     for (const seed of [...Array.from({ length: 60 }, (_, i) => i + 1), 274]) {
       const { booted: one, going } = troubled(seed);

@@ -23,7 +23,7 @@ beforeAll(() => {
   );
 });
 
-/** Cycles of a plan at so many cores. */
+/** Cycles of a plan with this many cores. */
 function cycles(cores: number, plan: keyof ShootdownRow['ns']): number {
   return rows.find((row) => row.cores === cores)!.ns[plan] * GHZ;
 }

@@ -40,7 +40,7 @@ function ask(
 }
 
 describe('the cost model', () => {
-  /** 10 µs to send, 5 µs to receive, 100 µs under way. */
+  /** 10 µs to send, 5 µs to receive, 100 µs in flight. */
   const COSTS: CostModel = { latencyNs: () => 100_000, sendNs: () => 10_000, receiveNs: () => 5_000, eventNs: 0 };
 
   test('a round trip is twice send, latency and receive', () => {
@@ -116,7 +116,7 @@ describe('log lines', () => {
 });
 
 describe('events handled in a row', () => {
-  /** No two frames arrive at one core in the same instant: the order of such is nobody's to promise. */
+  /** No two frames reach one core at the same instant, since their order is not promised. */
   const COSTS: CostModel = {
     latencyNs: (from, to) => 1_000 + ((from * 7_919 + to * 104_729) % 997) * Math.SQRT2,
     sendNs: () => 201.7,
@@ -132,7 +132,9 @@ describe('events handled in a row', () => {
     for_ns: 8_000,
   };
 
-  /** Each node's own lines of a machine whose cores all boot at once, are asked for rounds, are hung, slowed and killed. */
+  /**
+   * Each node's own lines, from a machine whose cores all boot at once, are asked for rounds, hung, slowed and killed.
+   */
   function linesOf(row: number): ReadonlyMap<unknown, readonly SimLogLine[]> {
     const lines = new Map<unknown, SimLogLine[]>();
     const simulation = new Simulation({

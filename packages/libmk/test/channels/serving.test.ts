@@ -10,7 +10,7 @@ import { TestHost } from '../runtime/test-host.ts';
 
 const Work = defineInterface('work', { quick: message({ n: u32 }), slow: rpc({ in: { n: u32 } }), stop: message({}) });
 
-/** A service, and a client on another dispatcher whose batches the test carries over. */
+/** A service, and a client on another dispatcher; the test carries the client's batches over. */
 function service(concurrency: number) {
   const [here, there] = [new TestHost(), new TestHost()];
   const facts = { id: 7, transport: 'lmp', core: 0, windowBytes: 4096 } as const;
@@ -68,7 +68,8 @@ test.each([1, 2, 3])(
     }
     await carry();
     await here.run();
-    // An async handler begins as a thread, in its turn: what runs at once may pass it, unless one at a time was asked for.
+    // An async handler starts as a thread, in its turn: a handler that runs at once may overtake it unless they run one
+    // at a time.
     const kinds = concurrency === 1 ? [''] : ['quick', 'slow'];
     for (const kind of kinds)
       expect(log.filter((entry) => entry.startsWith(kind))).toEqual(sent.filter((entry) => entry.startsWith(kind)));

@@ -10,7 +10,7 @@ import { GuardedServer } from '@mk/monitor-proto/io/guarded-server';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { accessOf, callControl } from '@mk/libmk/io/control-call';
 
-/** A control port with TLS, one without, and what arrives at them. */
+/** A control port with TLS, one without, and what reaches them. */
 const SECRET = '00'.repeat(32);
 const folder = mkdtempSync(join(tmpdir(), 'mk-kept-'));
 const revoked = join(folder, 'revoked.txt');
@@ -69,7 +69,7 @@ test('a kept connection is not used once the certificate at its other end is rev
   const access = accessOf(SECRET, credentials.client);
   await callControl(address, access, 'status');
   appendFileSync(revoked, `${new X509Certificate(credentials.skb.cert).serialNumber}\n`);
-  // The list is looked at twice a second at most.
+  // The list is checked at most twice a second.
   const refusal = async (): Promise<string> => {
     for (;;) {
       const answer = await callControl(address, access, 'status').then(() => 'let in', String);

@@ -13,7 +13,7 @@ import { Memory, MemoryError, type MemoryPort } from '@mk/libmk/memory/memory';
 const PAGES = 8;
 const BASE = 1 << 20;
 
-/** A CPU driver that maps one frame at BASE, hands pages out when they are asked for, and can move the frame away. */
+/** A CPU driver that maps one frame at BASE, hands out pages on request, and can move the frame away. */
 class Driver implements MemoryPort {
   frame: FrameView = makeFrameView(PAGES);
   rights: number = ACCESS.read | ACCESS.write;

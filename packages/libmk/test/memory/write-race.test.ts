@@ -45,7 +45,7 @@ test('a write that counted is in the copy that the kernel takes after it has clo
     while (Atomics.load(counted, 0) < before + 20) await new Promise((resolve) => setImmediate(resolve));
     Atomics.store(state, 0, PAGE_STATES.invalid);
     const taken = bytes.getInt32(0, true);
-    // What the writer says from now on is what it had counted before the page was closed.
+    // From now on the writer reports what it counted before the page was closed.
     await new Promise((resolve) => setImmediate(resolve));
     expect(taken).toBeGreaterThanOrEqual(Atomics.load(counted, 0));
   }

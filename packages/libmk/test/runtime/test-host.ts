@@ -4,7 +4,7 @@ import type { PlainValue } from '../../src/dispatcher/plain-value.ts';
 import type { Call, CallResult, Upcall } from '../../src/dispatcher/protocol.ts';
 import { Runtime } from '../../src/runtime/runtime.ts';
 
-/** A host for a runtime in a test: resumes it, lets its microtasks drain, and collects what it asks. Time is what the test says. */
+/** A runtime's host in a test: resumes it, drains its microtasks, and collects its calls. The test sets the time. */
 export class TestHost implements Border {
   readonly runtime: Runtime;
   time: Nanos = 0;
@@ -22,7 +22,7 @@ export class TestHost implements Border {
     this.runtime.seed('test');
   }
 
-  /** One turn: what it asked by its end. */
+  /** One turn: the calls made by its end. */
   async turn(upcalls: readonly Upcall[] = []): Promise<readonly Call[]> {
     this.more = false;
     this.runtime.resume(upcalls);
@@ -30,7 +30,7 @@ export class TestHost implements Border {
     return this.runtime.outgoing.splice(0);
   }
 
-  /** Turns until nothing is ready and no timer is set, or for so many turns. */
+  /** Runs turns until nothing is ready and no timer is set, or this many. */
   async run(turns = 10_000): Promise<readonly Call[]> {
     const calls: Call[] = [];
     for (let left = turns; left > 0; left -= 1) {

@@ -1,6 +1,6 @@
 /**
- * The silly model beside the run queue: threads are lists of operations, a step is a loop that looks who is first. No
- * promises, no timers, no sharing of code.
+ * The simple model beside the run queue: threads are lists of operations, a step is a loop that finds whose turn it is.
+ * No promises, no timers, no shared code.
  */
 export type Op =
   | { readonly op: 'yield' }
@@ -38,7 +38,7 @@ export function runNaively(bodies: readonly (readonly Op[])[]): readonly string[
   const list = (of: Map<number, Model[]>, key: number): Model[] => of.get(key) ?? of.set(key, []).get(key)!;
   const wake = (thread: Model): void => void ready.push(thread);
 
-  /** True: goes on at once. */
+  /** True: continues at once. */
   const perform = (thread: Model, op: Op): boolean => {
     switch (op.op) {
       case 'yield':

@@ -9,7 +9,7 @@ describe('threads', () => {
     const log: string[] = [];
     const nested = async (name: string): Promise<void> => {
       log.push(`${name}1`);
-      await Promise.resolve(); // no wait of the queue: it goes on before the others
+      await Promise.resolve(); // not a wait of the queue: it continues before the others
       log.push(`${name}2`);
     };
     for (const name of ['a', 'b']) {

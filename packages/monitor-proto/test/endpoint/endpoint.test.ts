@@ -23,7 +23,7 @@ describe('a peer that is dialled by address alone', () => {
   });
 });
 
-/** The frames that were sent, with the one that goes with an opening. */
+/** The sent frames, including one that accompanies an opening. */
 function framesIn(effects: readonly Effect[]): readonly Uint8Array[] {
   return effects.flatMap((effect) =>
     effect.type === 'send_frame' ? [effect.frame] : effect.type === 'open_link' ? [effect.first] : [],
@@ -49,7 +49,7 @@ test('a proof that comes when its maker has been declared gone opens nothing, an
 });
 
 describe('a channel has one timer', () => {
-  /** A core whose messages have been lost for so long that it next repeats them in seconds. */
+  /** A core whose messages were lost for so long that it next repeats them after seconds. */
   function backedOff(): { readonly core: End; readonly other: End; readonly now: Nanos } {
     const [core, other] = pair();
     let now: Nanos = 0;

@@ -7,14 +7,14 @@ import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 
-/** An endpoint, what it was handed, and whether what it sends is lost. */
+/** An endpoint, what it was handed, and whether its frames are lost. */
 export class End implements EndpointOwner {
   readonly outbox = new Outbox('off');
   readonly endpoint: Endpoint;
   readonly got: Message[] = [];
   other!: End;
   lossy = false;
-  /** Why nobody is let in; null: everybody is. */
+  /** Why nobody is admitted; null: everybody is. */
   admits: ErrorName | null = null;
   /** Instances whose links came up. */
   readonly up: string[] = [];
@@ -71,7 +71,9 @@ export function pair(instance = 'the other'): readonly [End, End] {
   return [core, other];
 }
 
-/** Lets both ends act until neither has anything to do at `now`. The dialling end's link n is the other one's link n + 1. */
+/**
+ * Lets both ends act until neither has anything to do at `now`. The dialling end's link n is the other's link n + 1.
+ */
 export function settle(ends: readonly End[], now: Nanos): void {
   for (let quiet = false; !quiet;) {
     quiet = true;

@@ -5,13 +5,13 @@ import { End, ping } from './ends.ts';
 
 type Act = (now: Nanos) => void;
 
-/** A link as a network has it: its id at each end, and what is under way to each end, in order. */
+/** A link as the network sees it: its id at each end, and what is in flight to each end, in order. */
 interface Wire {
   readonly ids: readonly [number, number];
   readonly underWay: readonly [Act[], Act[]];
 }
 
-/** Two ends that know each other's address: each link is FIFO each way, and links overtake one another. */
+/** Two ends that know each other's address: each link is FIFO in each direction, but links overtake one another. */
 class Pair {
   readonly ends: readonly [End, End] = [new End(3, 'lower'), new End(7, 'higher')];
   private readonly wires: Wire[] = [];
@@ -30,7 +30,7 @@ class Pair {
     return this.wires.length;
   }
 
-  /** Acts in a random order until nothing is under way and nothing is owed. */
+  /** Acts in a random order until nothing is in flight and nothing is owed. */
   settle(): void {
     for (let steps = 0; steps < 20_000; steps += 1) {
       if (this.deliver()) continue;
@@ -77,7 +77,7 @@ class Pair {
     }
   }
 
-  /** The link that both ends use; undefined when they use different ones or none. */
+  /** The link that both ends use; undefined if they use different ones or none. */
   get common(): Wire | undefined {
     const [low, high] = this.ends;
     return this.wires.find(({ ids }) => ids[0] === low.peer.link && ids[1] === high.peer.link);

@@ -27,7 +27,7 @@ function dataFrame(batches: readonly Batch[], change: Partial<DataFrame> = {}): 
   return { kind: FRAME.data, lamport: 1, acks: [0, 0, 0], missing: [0, 0, 0], batches, ...change };
 }
 
-/** All that a frame may move at the end that gets it. */
+/** All state that a frame may change at the receiving end. */
 function stateOf({ endpoint, outbox, peer, got }: End): unknown {
   const { framesReceived, doubled } = endpoint.counters;
   const { lastHeardAt, channel } = peer;
@@ -42,7 +42,7 @@ function stateOf({ endpoint, outbox, peer, got }: End): unknown {
   };
 }
 
-/** One thing that is wrong with a message, whatever its place. */
+/** One fault of a message, wherever it stands. */
 const BAD_MESSAGES: Readonly<Record<string, unknown>> = {
   'of no ordinal': [9999, 1],
   'that is no array': 17,

@@ -13,7 +13,7 @@ function nowNs(): number {
   return performance.now() * 1e6;
 }
 
-/** A shaper whose verdicts are given frame by frame, on a clock that the test moves, and what it delivered. */
+/** A shaper with a given verdict for each frame, on a clock that the test moves, and what it delivered. */
 function shaperFor(verdicts: Verdict[]) {
   const delivered: number[] = [];
   const resets: string[] = [];
@@ -218,7 +218,8 @@ describe('createPreciseTimer', () => {
     timer.close();
     late.sort((a, b) => a - b);
     expect(late[0]).toBeGreaterThanOrEqual(0);
-    // How late is printed, not judged (benchmarks/shaping.ts does that): Node's own timer would be about 0.8 ms late here.
+    // Lateness is printed, not judged (benchmarks/shaping.ts does that): Node's own timer would be about 0.8 ms late
+    // here.
     process.stdout.write(`precise timer: median ${Math.round(late[50]! / 1000)} µs late\n`);
   });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PipeLogger } from '@mk/monitor-proto/io/logger';
 import { limit } from '@mk/monitor-proto/limits';
 
-/** A pipe with so much room, and what was read out of it. */
+/** A pipe with this much room, and what was read from it. */
 class Pipe {
   text = '';
   failure: string | null = null;
@@ -50,7 +50,7 @@ function droppedTotal(logger: PipeLogger, sink: string): number {
   return logger.metrics()[0]!.samples.find(({ labels }) => labels?.['sink'] === sink)!.value;
 }
 
-/** Every gap in `seq` is followed at once by the line that says how long it is. */
+/** Every gap in `seq` is followed at once by the line that states its length. */
 function expectGapsTold(pipe: Pipe): number {
   let lost = 0;
   let last = 0;

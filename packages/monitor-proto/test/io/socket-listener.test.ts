@@ -10,7 +10,7 @@ import { listenAtSocket } from '../../src/io/unix-socket.ts';
 const place = mkdtempSync(join(tmpdir(), 'mk-listener-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
 
-/** What whoever listens at a socket says; null: nobody does. */
+/** What the listener at a socket says; null: there is none. */
 function greeting(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({ path }).setEncoding('utf8');
@@ -50,7 +50,7 @@ test('a socket that another process has put there is left to it, also when this 
   const other = createServer((socket) => socket.end('theirs')).unref();
   await listenAtSocket(other, `${path}.new`);
   renameSync(`${path}.new`, path);
-  await new Promise((resolve) => setTimeout(resolve, 1200)); // it has looked once more
+  await new Promise((resolve) => setTimeout(resolve, 1200)); // it has checked once more
   expect(await greeting(path)).toBe('theirs');
   listener.close();
   expect(await greeting(path)).toBe('theirs');

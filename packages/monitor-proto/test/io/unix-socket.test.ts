@@ -23,11 +23,11 @@ function server(): Server {
   return made;
 }
 
-/** A socket whose process was killed: a file that nobody listens at. */
+/** The socket of a killed process: a file on which nobody listens. */
 async function staleSocket(path: string): Promise<void> {
   const dead = server();
   await listenAtSocket(dead, `${path}.old`);
-  renameSync(`${path}.old`, path); // closing removes the file under its old name alone
+  renameSync(`${path}.old`, path); // closing removes the file only under its old name
   await new Promise((resolve) => dead.close(resolve));
   expect(existsSync(path)).toBe(true);
 }

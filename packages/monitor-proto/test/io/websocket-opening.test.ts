@@ -7,7 +7,7 @@ import { dialWebSocket, linkRequest } from '../../src/io/websocket-opening.ts';
 const ends: (() => void)[] = [];
 afterEach(() => ends.splice(0).forEach((end) => end()));
 
-/** What a dialler makes of a server that answers everything with this. */
+/** How a dialler fares with a server that answers everything with this. */
 async function dialInto(answer: (socket: Socket) => void): Promise<string> {
   const server: Server = createServer(
     (socket) => void socket.on('error', () => undefined).once('data', () => answer(socket)),

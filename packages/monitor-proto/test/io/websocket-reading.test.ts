@@ -61,10 +61,12 @@ afterEach(() => {
   for (const end of opened.splice(0)) end();
 });
 
-/** How bytes come: as chunks of their own, as to a stranger's WebSocket, or in a buffer that is overwritten afterwards. */
+/**
+ * How bytes arrive: in separate chunks, as from a stranger's WebSocket, or in a buffer that is overwritten afterwards.
+ */
 const WAYS = ['own chunks', 'a lent buffer'] as const;
 
-/** A WebSocket whose bytes the test brings itself. */
+/** A WebSocket to which the test feeds the bytes. */
 async function accepted(
   way: (typeof WAYS)[number],
   heard: string[],
@@ -131,7 +133,7 @@ describe.each(WAYS)('from %s', (way) => {
   });
 
   it.each([
-    // The zeros could be a mask, and there are enough bytes for a message behind one.
+    // The zeros could be a mask, and enough bytes for a message follow.
     ['a message without a mask from a client', [[0x82, 5, 0, 0, 0, 0, 0, 0x82, 5, 0, 0, 0, 0, 0]], 'MASK must be set'],
     [
       'a message inside of a fragmented one',
@@ -151,7 +153,8 @@ describe.each(WAYS)('from %s', (way) => {
   });
 
   it.each([
-    // Two bytes under the key 82 00 00 00: from the header's second byte on it looks like a message under a mask of zeros.
+    // Two bytes under the key 82 00 00 00: from the header's second byte on it looks like a message with a mask of
+    // zeros.
     ['half a header', [0x82], [0x82, 0x82, 0, 0, 0, 0, 0x41, 0x82, 0x80, 0, 0, 0, 0], [[0x82, 0x41], []]],
     ['a header', [0x82, 0x86, 0, 0, 0, 0], [0x82, 0x80, 0, 0, 0, 0], [[0x82, 0x80, 0, 0, 0, 0]]],
   ])('does not take what follows %s for a message of its own', async (_what, first, rest, payloads) => {

@@ -28,7 +28,7 @@ test('a text that grows past the bound is refused and forgotten', () => {
   expect(assembler.add('k', { text: 'x', more: false })).toBe('x');
 });
 
-/** As UTF-8, where half a character becomes a question mark. */
+/** As UTF-8, in which half a surrogate pair becomes a replacement character. */
 function overTheWire(text: string): string {
   return Buffer.from(text).toString();
 }

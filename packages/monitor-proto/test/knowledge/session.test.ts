@@ -1,4 +1,4 @@
-/** N1 and N2 over a network that delays, loses for a while, and a service that sleeps, restarts and forgets. */
+/** N1 and N2 over a network that delays and sometimes loses, and a service that sleeps, restarts and forgets. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Session } from '../../src/knowledge/session.ts';
@@ -49,7 +49,7 @@ describe('a session', () => {
         for (const [there, back] of trips) {
           const asked = bench.sent.at(-1)!;
           heardAt = Math.max(heardAt, asked.at + there * MS);
-          if (heardAt - asked.at >= TIMEOUT_MS * MS) break; // the service has given it up before
+          if (heardAt - asked.at >= TIMEOUT_MS * MS) break; // the service has given it up already
           const backAt = Math.max(bench.now, heardAt + back * MS);
           bench.run(backAt / MS);
           if (bench.lostAt.length > 0) break;

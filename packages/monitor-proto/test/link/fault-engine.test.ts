@@ -128,7 +128,7 @@ describe('FaultEngine', () => {
   describe('F4: heal is now', () => {
     const MINUTE = 60_000 * MS;
 
-    /** An engine under a rule that has delayed three frames, and what their due times were made. */
+    /** An engine with a rule that has delayed three frames, and their resulting due times. */
     function delayed(settings: LinkRule['settings'], forNs: number | null = null) {
       const moved: [pair: string, from: number, to: number][] = [];
       const dues: number[] = [];

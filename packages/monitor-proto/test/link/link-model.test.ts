@@ -226,7 +226,9 @@ describe('rate, limit and reset', () => {
     expect(link.verdict(10 * MS, 64)).toEqual({ kind: 'drop', reason: 'limit' });
   });
 
-  /** The kinds of the verdicts on frames that are sent every millisecond over links of which each opens so long after the last was reset. */
+  /**
+   * The kinds of verdicts on frames sent every millisecond over links that each open this long after the last reset.
+   */
   function lives(settings: Partial<LinkSettings>, frames: number, openingMs: number): string[] {
     const link = model(settings);
     let openedAt = 0;

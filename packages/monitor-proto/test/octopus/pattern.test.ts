@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Meter } from '../../src/octopus/meter.ts';
 import { Pattern, PatternError } from '../../src/octopus/pattern.ts';
 
-/** Patterns that both engines read alike, over a small alphabet so that matches happen. */
+/** Patterns that both engines interpret alike, over a small alphabet so that matches occur. */
 const pattern = fc.letrec<{ node: string }>((tie) => ({
   node: fc.oneof(
     { maxDepth: 4 },

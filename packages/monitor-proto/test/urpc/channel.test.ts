@@ -8,7 +8,9 @@ import { createPrng } from '@mk/monitor-proto/prng';
 import { Channel } from '@mk/monitor-proto/urpc/channel';
 import type { DataFrame } from '@mk/monitor-proto/urpc/frames';
 
-/** Two channels and the link between them, which loses, doubles, delays and reorders frames, and is reset now and then. */
+/**
+ * Two channels and the link between them, which loses, duplicates, delays and reorders frames, and is sometimes reset.
+ */
 class Pair {
   readonly ends = [new Channel(), new Channel()] as const;
   readonly delivered: [Message[], Message[]] = [[], []];
@@ -26,7 +28,7 @@ class Pair {
     private readonly random: () => number,
   ) {}
 
-  /** What the channels want to send goes on its way. */
+  /** Sends what the channels want to send. */
   pump(): void {
     for (const from of [0, 1] as const) {
       for (
@@ -38,7 +40,7 @@ class Pair {
     }
   }
 
-  /** Lets the next thing happen: a frame arrives or a timer is due. False: nothing is left to happen. */
+  /** Lets the next thing happen: a frame arrives or a timer is due. False: nothing is left. */
   step(): boolean {
     this.pump();
     this.way.sort((a, b) => a.at - b.at);
@@ -57,7 +59,7 @@ class Pair {
     return true;
   }
 
-  /** The socket breaks: what is on the way is lost, and a new one resumes. */
+  /** The socket breaks: frames in flight are lost, and a new one resumes. */
   reset(): void {
     this.epoch += 1;
     this.way.length = 0;

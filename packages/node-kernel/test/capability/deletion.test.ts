@@ -28,7 +28,7 @@ function marked(result: MarkResult): RevokeMark {
   return result.mark;
 }
 
-/** Steps until there is nothing more to do; the states passed through, and the most changes made in one step. */
+/** Steps until nothing is left to do; the states passed through, and the most changes made in one step. */
 function drain(world: World, budget?: number): { states: string[]; most: number } {
   const states: string[] = [];
   let most = 0;

@@ -1,6 +1,6 @@
 /**
- * Several cores whose messages take no time and never fail: each distributed operation as one atomic sequence of the
- * local primitives. The silly model of the monitor's protocols, to show that the primitives suffice for them.
+ * Several cores whose messages take no time and never fail: each distributed operation is one atomic sequence of local
+ * primitives. The simple model of the monitor's protocols, which shows that the primitives suffice for them.
  */
 import type { LocalCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
 import type { Capability, Range } from '@mk/node-kernel/capability/model/capability';
@@ -50,7 +50,7 @@ export class InstantMachine {
     return made.ok ? succeed(undefined) : made;
   }
 
-  /** copy/send: by way of the owner when the holder is not it; a give-away of the last copy takes ownership along. */
+  /** copy/send: through the owner if the holder is another core; giving away the last copy transfers ownership. */
   send(core: number, slot: Slot, to: number, giveAway = false): Result<void> {
     const capability = slot.capability!;
     if (!isSendable(capability)) return refuse('NOT_SENDABLE');

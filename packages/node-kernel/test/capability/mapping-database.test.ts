@@ -12,7 +12,7 @@ const OPERATIONS = Number(process.env['MK_PROPERTY_OPERATIONS'] ?? 60_000);
 const SLOTS = 40;
 const PAGE = 4096;
 
-/** A small world, so that copies, nesting, partial overlap and equal ranges of different types all happen. */
+/** A small world, so that copies, nesting, partial overlap and equal ranges of different types all occur. */
 const capability: fc.Arbitrary<Capability> = fc.oneof(
   {
     weight: 8,
@@ -62,7 +62,7 @@ class Pair {
   readonly model = new NaiveDatabase();
   readonly container = new SlotContainer('kernel', 0, SLOTS);
 
-  /** Full slot: move it or empty it; empty slot: fill it. */
+  /** Full slot: move or empty it; empty slot: fill it. */
   apply(slotIndex: number, targetIndex: number, probe: Capability): void {
     const slot = this.container.slot(slotIndex);
     const target = this.container.slot(targetIndex);
@@ -95,7 +95,7 @@ class Pair {
   }
 }
 
-/** In the order of the database; much cheaper than expect, which matters for millions of operations. */
+/** In database order; much cheaper than expect, which matters for millions of operations. */
 function slotsOf(groups: CopyGroup[]): number[] {
   return groups.flatMap((group) => sortedSlots(group).map((slot) => slot.address));
 }

@@ -1,4 +1,4 @@
-/** The silly model of the mapping database: an array, sorted and searched in full each time. */
+/** The simple model of the mapping database: an array, sorted and searched in full each time. */
 import { compareCapabilities, isAncestor, isCopy, overlaps } from '@mk/node-kernel/capability/model/capability';
 import type { Capability, Range } from '@mk/node-kernel/capability/model/capability';
 import type { RangeRelation } from '@mk/node-kernel/capability/store/mapping-database';

@@ -59,7 +59,7 @@ export class World {
     return invoke(this.state, this.root, invocation);
   }
 
-  /** What has become of capabilities since this was last asked, by kind. */
+  /** Changes of capabilities since the last call, by kind. */
   changes(): readonly Change['kind'][] {
     return this.takeChanges().map(({ kind }) => kind);
   }
@@ -68,7 +68,7 @@ export class World {
     return this.state.changes.takeChanges();
   }
 
-  /** The error that an invocation is refused with, or `none`. */
+  /** The error that refuses an invocation, or `none`. */
   refusal(invocation: Invocation): CapabilityError | 'none' {
     return errorOf(this.invoke(invocation));
   }

@@ -19,16 +19,16 @@ export interface Node {
   alive: boolean;
 }
 
-/** Some cores, each with a directory and a cache, and a network that is FIFO between two cores and slow at random. */
+/** Some cores, each with a directory and a cache, and a network that is FIFO between two cores and randomly slow. */
 export class CoherenceWorld {
   readonly nodes: Node[] = [];
-  /** What is under way, per ordered pair. */
+  /** Messages in flight, per ordered pair. */
   readonly links = new Map<string, InFlight[]>();
   readonly quiescing: (() => void)[] = [];
-  /** The value that the last write left, by page: every access is 8 bytes at offset 0. */
+  /** The last value written, by page: every access is 8 bytes at offset 0. */
   readonly model = new Map<number, bigint>();
   readonly broken: string[] = [];
-  /** Whether dispatchers quiesce at once, when `quiescing` is called, or as chance has it. */
+  /** Whether dispatchers quiesce at once, when `quiescing` is called, or by chance. */
   quiet: 'at once' | 'later' | 'by chance' = 'by chance';
   /** Cores that no other one has met. */
   readonly unmet = new Set<number>();
@@ -83,7 +83,7 @@ export class CoherenceWorld {
     this.links.get(key)!.push({ from, to, message });
   }
 
-  /** Delivers the first message of one link, or ends one quiesce. False when nothing is under way. */
+  /** Delivers the first message of one link, or ends one quiesce. False if nothing is in flight. */
   step(): boolean {
     const busy = [...this.links.values()].filter((queue) => queue.length > 0);
     const choices = busy.length + this.quiescing.length;
@@ -141,7 +141,7 @@ export class CoherenceWorld {
     for (const [key, queue] of this.links) if (key.endsWith(`>${core}`)) queue.length = 0;
   }
 
-  /** Everybody is told, in any order; what the dead had sent came before. */
+  /** All are told, in any order, after everything the dead core had sent. */
   declareGone(core: number): void {
     for (const node of this.nodes) {
       if (!node.alive) continue;
@@ -156,7 +156,7 @@ export class CoherenceWorld {
     this.check();
   }
 
-  /** M1 over all cores, grants in flight counted; M3; what each part says of itself. */
+  /** Checks M1 over all cores, including grants in flight; M3; and each part's own assertions. */
   check(): void {
     for (let page = 0; page < this.pages; page += 1) this.checkPage(page);
     for (const { alive, directory, cache } of this.nodes)

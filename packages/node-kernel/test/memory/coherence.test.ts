@@ -2,7 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { CoherenceWorld } from './coherence-world.ts';
 
-/** A run of random accesses, evictions and, if wished, one crash: everything ends, every invariant holds at every step. */
+/**
+ * A run of random accesses, evictions and optionally one crash: everything ends, every invariant holds at every step.
+ */
 function run(seed: number, crash: boolean): CoherenceWorld {
   const prng = createPrng(seed);
   const cores = 2 + prng.nextInt(4);

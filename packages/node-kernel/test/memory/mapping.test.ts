@@ -7,7 +7,7 @@ import { at, MIB, must, PAGE, World } from '../capability/world.ts';
 const READ_WRITE = RIGHTS.read | RIGHTS.write;
 const SLOTS = { frame: 10, l0: 20, l1: 21, l2: 22, l3: 23, readOnly: 30, big: 31 } as const;
 
-/** A world with a frame of 64 pages, one table of each level linked to one another at entry 0, and a large frame. */
+/** A world with a frame of 64 pages, one table of each level, linked at entry 0, and a large frame. */
 function mapped(): World {
   const world = new World(0, 16 * MIB);
   must(world.retype(0, SLOTS.frame, 'Frame', { objectSize: 64 * PAGE }));

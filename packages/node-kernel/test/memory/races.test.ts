@@ -5,8 +5,8 @@ import type { PageMessage } from '@mk/node-kernel/memory/coherence/messages';
 import { CoherenceWorld } from './coherence-world.ts';
 
 /*
- * The races of coherence, each by its name: what is under way is delivered one by one, in the order that the race wants. Core 0 is the
- * home of page 0; M1 to M5 are checked after every delivery.
+ * The races of coherence, each by name: messages are delivered one by one, in the order that the race needs. Core 0 is
+ * the home of page 0; M1 to M5 are checked after every delivery.
  */
 const [HOME, A, B, C] = [0, 1, 2, 3] as const;
 const PAGE = 0;
@@ -17,7 +17,7 @@ class Scene extends CoherenceWorld {
     this.quiet = 'at once';
   }
 
-  /** Delivers the next message between two cores, which has to be of this type. */
+  /** Delivers the next message between two cores, which must have this type. */
   deliver(from: number, to: number, type: PageMessage['type']): void {
     const next = this.links.get(`${from}>${to}`)?.shift();
     expect([from, to, next?.message.type]).toEqual([from, to, type]);
@@ -27,7 +27,7 @@ class Scene extends CoherenceWorld {
     this.check();
   }
 
-  /** Everything that is under way, in any order. */
+  /** Delivers everything in flight, in any order. */
   settle(): void {
     while (this.step());
     this.expectWhole();
@@ -39,7 +39,7 @@ class Scene extends CoherenceWorld {
     expect(this.broken).toEqual([]);
   }
 
-  /** A core has the page so, and nothing is under way. */
+  /** A core has the page in this state, and nothing is in flight. */
   has(core: number, need: 'read' | 'write', value = 1n): void {
     if (need === 'write') this.write(core, PAGE, value);
     else this.read(core, PAGE);
@@ -56,7 +56,7 @@ class Scene extends CoherenceWorld {
   }
 }
 
-/** What became of an access. */
+/** The outcome of an access. */
 function outcome(scene: Scene, core: number, need: 'read' | 'write'): { error: string | null | undefined } {
   const told: { error: string | null | undefined } = { error: undefined };
   scene.nodes[core]!.cache.access(PAGE, need, (error) => (told.error = error));
@@ -71,7 +71,7 @@ describe('races of coherence', () => {
     scene.has(B, 'read');
     scene.write(A, PAGE, 10n);
     scene.write(B, PAGE, 20n);
-    scene.deliver(B, HOME, 'page_request'); // the other one comes first and takes A's copy, which A has told of
+    scene.deliver(B, HOME, 'page_request'); // the other arrives first and takes A's copy, which A has reported
     scene.deliver(HOME, A, 'page_invalidate');
     scene.deliver(A, HOME, 'page_request');
     expect(scene.states()[A]).toBe('invalid');
@@ -86,7 +86,7 @@ describe('races of coherence', () => {
     expect(scene.nodes[A]!.cache.evict(PAGE)).toBe(true);
     scene.read(B, PAGE);
     scene.deliver(B, HOME, 'page_request');
-    scene.deliver(HOME, A, 'page_fetch'); // to who has just sent the page home
+    scene.deliver(HOME, A, 'page_fetch'); // to the core that has just sent the page home
     scene.deliver(A, HOME, 'page_writeback');
     scene.settle();
     expect(scene.nodes[HOME]!.directory.report(PAGE)).toMatchObject({ lost: false, sharers: [B], owner: null });
@@ -100,7 +100,7 @@ describe('races of coherence', () => {
     for (const version of [1, 2, 3])
       scene.nodes[HOME]!.directory.receive(A, { type: 'page_writeback', page: PAGE, version, data: bytes });
     expect(scene.nodes[HOME]!.directory.report(PAGE)).toMatchObject({ owner: B, statistics: { writebacks: 0 } });
-    scene.nodes[HOME]!.directory.receive(B, { type: 'page_writeback', page: PAGE, version: 1, data: bytes }); // of an earlier time
+    scene.nodes[HOME]!.directory.receive(B, { type: 'page_writeback', page: PAGE, version: 1, data: bytes }); // from an earlier version
     expect(scene.nodes[HOME]!.directory.report(PAGE)).toMatchObject({ owner: B });
     scene.has(C, 'read');
   });
@@ -182,12 +182,12 @@ describe('races of coherence', () => {
     scene.has(A, 'write', 7n);
     const { directory } = scene.nodes[HOME]!;
     const asked: (string | null)[] = [];
-    directory.forget([PAGE]); // the recall of A's copy is under way
+    directory.forget([PAGE]); // the recall of A's copy is in flight
     for (const core of [B, C]) scene.nodes[core]!.cache.access(PAGE, 'read', (error) => asked.push(error));
     scene.deliver(B, HOME, 'page_request');
     scene.deliver(C, HOME, 'page_request');
     let again = false;
-    directory.reset(PAGE, () => (again = true)); // what it becomes next waits for it
+    directory.reset(PAGE, () => (again = true)); // its next use waits for it
     scene.model.delete(PAGE);
     scene.settle();
     expect({ asked, again }).toEqual({ asked: ['PAGE_GONE', 'PAGE_GONE'], again: true });
@@ -245,7 +245,7 @@ describe('races of coherence', () => {
     scene.write(B, PAGE, 9n);
     scene.deliver(A, HOME, 'page_request');
     scene.deliver(B, HOME, 'page_request');
-    scene.deliver(HOME, A, 'page_grant'); // no invalidation leaves before A has said that it has installed
+    scene.deliver(HOME, A, 'page_grant'); // no invalidation leaves before A has reported the installation
     expect(scene.links.get(`${HOME}>${A}`)).toEqual([]);
     scene.deliver(A, HOME, 'page_granted');
     scene.deliver(HOME, A, 'page_invalidate');

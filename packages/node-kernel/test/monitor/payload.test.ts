@@ -16,7 +16,7 @@ const payload = {
 
 type Payload = typeof payload;
 
-/** A payload about a capability in its envelope, as it travels. */
+/** A payload about a capability in its envelope, as it is sent. */
 function encodePayload({ members, round, oldest, capability, rest }: Payload): Uint8Array {
   return encodeEnvelope({ members, round, oldest, seals: [], body: CAPABILITY_PAYLOAD.encode({ capability, rest }) });
 }

@@ -15,7 +15,7 @@ const ROUND_TRIP = TO_RECEIVER + TO_SERVER;
 const DEADLINE = limit('operationDeadlineNs');
 const EVEN: Spread = { average: ROUND_TRIP, variance: 0, min: ROUND_TRIP, max: ROUND_TRIP };
 
-/** How much later than the link's latency a volley arrives, once for each copy; empty: it is lost. */
+/** How much later than the link's latency a volley arrives, once per copy; empty: it is lost. */
 type Fate = readonly Nanos[];
 
 /** A server, a receiver and the link between them on one queue of timers. */
@@ -24,7 +24,7 @@ class Match {
   readonly sent: VolleyFrame[] = [];
   readonly measured: [CoreId, Spread][] = [];
   readonly ends: (Rallied | null)[] = [];
-  /** Of the volleys in the order in which they leave; after the last one nothing goes wrong. */
+  /** Fates of the volleys in sending order; after the last one nothing goes wrong. */
   fates: Fate[] = [];
   readonly atReceiver = new Peer(SERVER, 1, 'the server');
   readonly atServer = new Peer(RECEIVER, 1, 'the receiver');

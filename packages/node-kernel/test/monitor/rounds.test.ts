@@ -21,7 +21,7 @@ describe('a member of a round', () => {
 
   const NOOP = ROUND_ACTIONS.noop.ordinal;
   const LATER = ROUND_ACTIONS.revoke.ordinal;
-  /** What does nothing consents at once; the other votes when the test says so. */
+  /** An action without work consents at once; the other votes when the test says so. */
   const ACTS: readonly Act[] = [
     (_op, _phase, _payload, now, vote) => vote(null, now),
     (_op, _phase, _payload, _now, vote) => votes.push(vote),

@@ -1,8 +1,8 @@
-/** Directed graphs up to renaming of their nodes: each as the list of its edges. */
+/** Directed graphs up to renaming of nodes: each as its list of edges. */
 
 export type Edge = readonly [number, number];
 
-/** One of each class of directed graphs on `nodes` nodes, without loops: 16 for three, 218 for four, 9,608 for five. */
+/** One of each class of directed graphs on `nodes` nodes without loops: 16 for three, 218 for four, 9,608 for five. */
 export function digraphs(nodes: number): Edge[][] {
   const edges: Edge[] = [];
   for (let a = 0; a < nodes; a += 1) for (let b = 0; b < nodes; b += 1) if (a !== b) edges.push([a, b]);

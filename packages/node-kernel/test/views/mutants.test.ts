@@ -7,7 +7,7 @@ import { VIEW_MUTANTS, type ViewMutant } from './mutants.ts';
 import type { leaderOfTwoDies, settled, troubledChanges } from './random-faults.ts';
 import type { ViewWorld } from './view-world.ts';
 
-/** Every deliberate bug has to be seen within so many seeds. */
+/** Every deliberate bug must be detected within this many seeds. */
 const SEEDS = 40;
 const HERE = import.meta.dirname;
 const VIEWS = join(HERE, '../../src/monitor/views');
@@ -20,7 +20,7 @@ interface World {
   readonly leaderOfTwoDies: typeof leaderOfTwoDies;
 }
 
-/** View agreement and its test world with the bug in place; without one, as they are. */
+/** View agreement and its test world, with the bug in place or unchanged. */
 async function worldWith(mutant: ViewMutant | null): Promise<World> {
   const { outputFiles } = await build({
     stdin: {
@@ -80,13 +80,13 @@ function flapping({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nu
   return world.agreed.size > 1 ? 'leaders' : null;
 }
 
-/** The leader has its view accepted, learns that alone, and dies: whoever follows proposes the same. */
+/** The leader has its view accepted, alone learns of it, and dies: its successor proposes the same view. */
 function proposerDies({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   for (let number = 0; number < 40; number += 1) {
     const world = new Worlds(5, prngOf(number));
     world.proofAfter = 0;
     world.run(2000);
-    // In every other case who follows has not even heard of it: others have to say so.
+    // In every other case the successor has not even heard of it: others have to tell it.
     if (number % 2 === 1) world.cut(0, 1);
     world.crash(4);
     world.run(40 + 20 * (number % 3));
@@ -100,7 +100,7 @@ function proposerDies({ ViewWorld: Worlds, createPrng: prngOf }: World): string 
   return null;
 }
 
-/** The same of two, where who follows is a quorum by itself. */
+/** The same for two members, where the successor alone is a quorum. */
 function twoAreOne({ ViewWorld: Worlds, createPrng: prngOf, leaderOfTwoDies: play }: World): string | null {
   for (let ticks = 0; ticks < 40; ticks += 1) {
     const world = new Worlds(3, prngOf(0));
@@ -122,7 +122,7 @@ function leap({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   return world.violations[0]?.slice(0, 2) ?? null;
 }
 
-/** Member 1 has promised a ballot; then comes one that is older: to keep the promise is to say nothing. */
+/** Member 1 has promised a ballot; then an older one arrives: keeping the promise means silence. */
 function promises({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   const older = { round: 1, core: 0 };
   const view = { number: 2, members: [0, 1].map((core) => ({ core, incarnation: 1 })), leader: 0 };
@@ -145,7 +145,7 @@ function promises({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nu
   return null;
 }
 
-/** A leader that a majority no longer hears, and one member that does: neither has a lease for long. */
+/** A leader that a majority no longer hears but one member does: neither has a lease for long. */
 function deposed({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   const world = new Worlds(5, prngOf(1));
   world.run(2000);

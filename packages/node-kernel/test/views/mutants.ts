@@ -1,11 +1,11 @@
-/** A deliberate bug in view agreement: another text in the place of one of a file, and what has to see it. */
+/** A deliberate bug in view agreement: a replacement for some text of a file, and what has to detect it. */
 export interface ViewMutant {
   readonly name: string;
-  /** Below src/monitor/views. */
+  /** Relative to src/monitor/views. */
   readonly file: string;
   readonly good: string;
   readonly bad: string;
-  /** Invariants; V4: the machine does not heal. `leaders`: leaders come and go without need. */
+  /** Invariants; V4: the machine does not heal. `leaders`: leaders change without need. */
   readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'leaders')[];
 }
 

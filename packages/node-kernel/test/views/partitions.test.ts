@@ -4,7 +4,7 @@ import { digraphs, type Edge } from './digraphs.ts';
 import { type Enough, Unmaps } from './unmaps.ts';
 import { ViewWorld } from './view-world.ts';
 
-/** Which share of the graphs of five cores runs here; `MK_ALL_GRAPHS=1` runs them all. */
+/** The share of the graphs of five cores that runs here; `MK_ALL_GRAPHS=1` runs them all. */
 const STRIDE = process.env['MK_ALL_GRAPHS'] === '1' ? 1 : 24;
 
 /** Broken links, held for a while and healed, while all cores unmap: V1, V2 and V3 at every step, V4 in the end. */

@@ -1,7 +1,7 @@
 import type { Prng } from '@mk/monitor-proto/prng';
 import type { ViewWorld } from './view-world.ts';
 
-/** Cuts, hangs, crashes and restarts, drawn from the seed; at the end everything is sound again and everybody is started. */
+/** Cuts, hangs, crashes and restarts, drawn from the seed; at the end everything is healed and started. */
 export function randomFaults(world: ViewWorld, prng: Prng): void {
   const { count } = world;
   for (let i = 0; i < 12 && world.violations.length === 0; i += 1) {
@@ -26,8 +26,8 @@ export function settled(world: ViewWorld, ms: number): boolean {
 }
 
 /**
- * Trouble at the very moment of a view change: proposers that hang or die between their proposal and its success, cuts within a round
- * trip. Pauses are of the length of messages, not of leases.
+ * Trouble at the very moment of a view change: proposers that hang or die between their proposal and its success, cuts
+ * within a round trip. Pauses are as long as messages, not leases.
  */
 export function troubledChanges(world: ViewWorld, prng: Prng): void {
   const { count } = world;
@@ -51,8 +51,9 @@ export function troubledChanges(world: ViewWorld, prng: Prng): void {
 }
 
 /**
- * Of two members the leader has a view with a third core accepted, learns that alone with the third, and dies: who is left has a quorum by
- * itself. It happens only if the link to it breaks at the right moment, so many ticks after the third has asked.
+ * The leader of two members has a view with a third core accepted, learns of it only together with the third, and dies:
+ * the other member alone is a quorum. This needs the link to it to break at the right moment, this many ticks after the
+ * third has asked.
  */
 export function leaderOfTwoDies(world: ViewWorld, ticks: number): void {
   world.proofAfter = 0;

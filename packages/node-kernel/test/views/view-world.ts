@@ -25,16 +25,16 @@ interface Core {
   excludedAt: number | null;
 }
 
-/** Cores with clocks of their own, and links that can be broken in one direction: what cannot be sent is held for a while. */
+/** Cores with their own clocks, and links that can break in one direction and then hold what is sent for a while. */
 export class ViewWorld {
   readonly cores: Core[] = [];
   readonly broken = new Set<string>();
   readonly violations: string[] = [];
-  /** Every view by number, as the first that installed it had it. */
+  /** Every view by number, as first installed. */
   readonly agreed = new Map<number, View>();
   now = 0;
   messages = 0;
-  /** The launcher tells everybody alive of every crash, so late. Infinity: never. */
+  /** The delay after which the launcher tells all living cores of a crash. Infinity: never. */
   proofAfter = Infinity;
   /** What else goes on in this world; it may add violations. */
   afterTick: () => void = () => undefined;
@@ -57,7 +57,7 @@ export class ViewWorld {
     this.broken.add(`${from}>${to}`);
   }
 
-  /** What waits for a broken link to be whole again. */
+  /** Messages that wait for a broken link to heal. */
   heldTypes(from: number, to: number): readonly ViewMessage['type'][] {
     return (this.held.get(`${from}>${to}`) ?? []).map(({ message }) => message.type);
   }
@@ -75,7 +75,7 @@ export class ViewWorld {
     if (this.proofAfter < Infinity) this.proofs.push({ due: this.now + this.proofAfter, member: self });
   }
 
-  /** Whether the machine has a majority of its view, also without `core`: else only an operator can help. */
+  /** Whether the machine has a majority of its view, also without `core`: otherwise only an operator can help. */
   canSpare(core = -1): boolean {
     const { members } = this.agreed.get(Math.max(...this.agreed.keys()))!;
     const left = members.filter((m) => {
@@ -110,7 +110,7 @@ export class ViewWorld {
     }
   }
 
-  /** The view that every core that is alive has installed last, if they agree and are all in it. */
+  /** The view that every living core has installed last, if they agree and are all in it. */
   get converged(): boolean {
     const alive = this.cores.filter((core) => core.alive);
     const newest = Math.max(...this.agreed.keys());
@@ -176,7 +176,7 @@ export class ViewWorld {
     else if (JSON.stringify(known) !== JSON.stringify(view))
       this.violations.push(`V3: core ${by.core} installs another view ${view.number}`);
     if (known !== undefined) return;
-    // V1 at its sharpest: whoever is not in the view has no valid lease from the moment that anybody is in it.
+    // V1 in its strictest form: a core outside the view has no valid lease from the moment that anybody is in it.
     for (const core of this.cores) {
       if (core.alive && !isMember(view, core.self) && core.agreement.mayAct(this.clockOf(core)))
         this.violations.push(
@@ -227,7 +227,7 @@ export class ViewWorld {
     }
   }
 
-  /** Takes out what is due, in order. */
+  /** Removes and returns what is due, in order. */
   private take<T extends { readonly due: number }>(list: T[]): T[] {
     const due = list.filter((item) => item.due <= this.now).sort((a, b) => a.due - b.due);
     const rest = list.filter((item) => item.due > this.now);

@@ -110,7 +110,7 @@ describe('views', () => {
       try {
         settle(world, 60_000);
       } catch (error) {
-        // A crash in the moment in which a smaller view was chosen can take its majority: nobody may act then.
+        // A crash at the moment when a smaller view was chosen can take its majority: then nobody may act.
         if (world.violations.length > 0 || world.canSpare())
           throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
         lost += 1;

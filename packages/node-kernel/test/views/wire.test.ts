@@ -36,9 +36,9 @@ test('what a peer says that is cut off anywhere, or is no view, says nothing and
   }
   for (const bad of [
     [0, 2, 2, 1, 1, 2, 4], // number 0
-    [5, 9, 2, 1, 1, 2, 4], // led by nobody in it
-    [5, 2, 2, 2, 4, 1, 1], // members in no order
-    [5, 2, 4294967295, 1, 1], // more members than there are
+    [5, 9, 2, 1, 1, 2, 4], // led by a non-member
+    [5, 2, 2, 2, 4, 1, 1], // members out of order
+    [5, 2, 4294967295, 1, 1], // more members than possible
     [5, 2, 0], // none
   ])
     expect(fromWire({ type: 'view_install', views: bad })).toBeNull();

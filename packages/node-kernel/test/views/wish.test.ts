@@ -14,6 +14,6 @@ test('an answer that comes while more cores are being announced, and nobody is a
   for (let i = 0; i < 5; i += 1) wish.say(i);
   expect(new Set(asked)).toEqual(new Set([1, 2, 3]));
   contacts = [];
-  // From a core whose view has no leader at the moment.
+  // From a core whose view currently has no leader.
   expect(wish.heardBy(1, null, 6)).toBe(true);
 });

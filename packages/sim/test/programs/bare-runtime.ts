@@ -3,8 +3,8 @@ import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import type { Call, Upcall, UpcallOf } from '@mk/libmk/dispatcher/protocol';
 
 /*
- * The least that a program of these tests needs, straight on the border: calls with answers, and upcalls as they come. What
- * programs use is libmk's runtime; here nothing stands between the test and what it tests.
+ * The least that a program of these tests needs, directly on the border: calls with answers, and upcalls as they
+ * arrive. Programs normally use libmk's runtime; here nothing stands between the test and its subject.
  */
 
 export interface Bare {
@@ -20,7 +20,7 @@ export interface Bare {
   readonly outgoing: Call[];
 }
 
-/** Runs `main` in a dispatcher, first or spanned; an error that it does not catch fails the domain. */
+/** Runs `main` in a dispatcher, first or spanned; an uncaught error fails the domain. */
 export function start(main: (mk: Bare) => Promise<void>): void {
   const b = border();
   const outgoing: Call[] = [];

@@ -1,8 +1,8 @@
 import { start } from './bare-runtime.ts';
 
 /**
- * A program that does by chance what programs can do to their domains: spawn, span, send, allocate, wait, kill, exit, fail, go
- * on for ever. Every choice comes from its own Math.random. Errors are part of it: cores die under it.
+ * A program that does at random what programs can do to their domains: spawn, span, send, allocate, wait, kill, exit,
+ * fail, run for ever. Every choice comes from its own Math.random. Errors are expected: cores die under it.
  */
 start(async (mk) => {
   const [cores = '1', depth = '0'] = mk.run.args;

@@ -28,7 +28,7 @@ describe('domains under faults of links and processes', () => {
     }
   });
 
-  /** Bugs that are planted in every kernel, and the invariants that show them. */
+  /** Bugs planted in every kernel, and the invariants that show them. */
   const mutants: Readonly<Record<string, (kernel: Kernel) => void>> = {
     'parts are not told that their home is gone': ({ services: { programs } }) => {
       programs.peerGone = () => undefined;

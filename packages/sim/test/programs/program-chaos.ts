@@ -23,7 +23,10 @@ export interface Chaos {
   readonly ends: Readonly<Record<string, number>>;
 }
 
-/** Random programs on all cores under the faults of a seed; then everything is healed and killed, and nothing may be left. */
+/**
+ * Random programs on all cores under the faults of a seed; then everything is healed and killed, and nothing may be
+ * left.
+ */
 export function runChaos(
   seed: number,
   text: string,
@@ -37,7 +40,7 @@ export function runChaos(
   );
   const { simulation } = s;
   const checkers = [programChecker, honestPeersChecker, leakChecker];
-  // A crash loses what was under way, and with it what the models of capabilities count on.
+  // A crash loses what was in flight, on which the models of capabilities rely.
   const checks = new Checks(simulation, options.crashes ? checkers : [...checkers, capabilityChecker]);
   const encoded = Buffer.from(text).toString('base64');
   const load = (core: number): void =>

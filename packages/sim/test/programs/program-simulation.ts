@@ -8,14 +8,14 @@ import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { contextText, programTextOf } from '../../../../scripts/bundle-program.mjs';
 
-/** A program of a test: the body of `main`, which sees `mk` (bare-runtime.ts). */
+/** A test's program: the body of `main`, which sees `mk` (bare-runtime.ts). */
 export function bareProgram(body: string): Promise<string> {
   return programTextOf(`import { start } from './test/programs/bare-runtime.ts';\nstart(async (mk) => {\n${body}\n});`);
 }
 
 export const context = await contextText();
 
-/** A simulation that runs programs, and what is asked of it. */
+/** A simulation that runs programs, and requests to it. */
 export class ProgramSimulation {
   readonly simulation: Simulation;
   readonly lines: SimLogLine[] = [];
@@ -57,7 +57,7 @@ export class ProgramSimulation {
     this.value(core, 'program_load', { name, text: Buffer.from(text).toString('base64') });
   }
 
-  /** Spawns a program that was loaded; its domain's name. */
+  /** Spawns a loaded program; its domain's name. */
   spawn(
     core: number,
     program: string,

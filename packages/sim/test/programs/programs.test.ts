@@ -16,13 +16,13 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   throws: `await mk.sleep(1e6); throw new Error('as it happens');`,
   hog: `mkBorder.work(3600e9);`,
   worker: `for (;;) { mkBorder.work(Number(mk.run.args[0])); await mk.call('nop'); }`,
-  /** Spans every core it is given, hears from each, and exits. */
+  /** Spans every core given, hears from each, and exits. */
   span: `if (mk.run.part === 'span') { mk.tell('span_send', mk.run.cores[0], { from: mk.run.core, others: mk.run.cores }); await mk.sleep(3600e9); }
     for (const core of mk.run.args) await mk.call('span', Number(core));
     for (const _ of mk.run.args) { const { core, data } = await mk.next('span_message'); mk.print(core + ' said ' + JSON.stringify(data)); }
     if (mk.run.environment.STAY) { const left = await mk.next('span_left'); mk.print('lost ' + left.core + ' ' + left.error); }
     mk.exit(3);`,
-  /** Spawns a child with memory of its own, and waits for it. */
+  /** Spawns a child with its own memory, and waits for it. */
   parent: `const address = await mk.call('allocate', { bytes: 65536 });
     const child = await mk.call('spawn', { program: 'child', core: Number(mk.run.args[0]), args: ['x'], capabilities: [address] });
     mk.print('child ' + child.domain);
@@ -43,7 +43,7 @@ const TEXTS = new Map(
   await Promise.all(Object.entries(PROGRAMS).map(async ([n, body]) => [n, await bareProgram(body)] as const)),
 );
 
-/** A simulation with every program of this file on core 0, watched by the checkers that know of programs. */
+/** A simulation with every program of this file on core 0, watched by the checkers for programs. */
 class Watched extends ProgramSimulation {
   readonly checks: Checks;
 

@@ -175,13 +175,13 @@ describe('what a program may not do to the simulator', () => {
   });
 });
 
-/** How long the program's three threads sleep: in each run they wake in another order than in the run before. */
+/** How long the program's three threads sleep: in each run they wake in a different order from the previous run. */
 function unlikeTheRunBefore(): () => number {
   let calls = 0;
   return () => calls++ % 4;
 }
 
-/** …: in each fifth run they wake in the opposite order. */
+/** The same, but only each fifth run differs, with the opposite order. */
 function unlikeInEachFifthRun(): () => number {
   let calls = 0;
   return () => {

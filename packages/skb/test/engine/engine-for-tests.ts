@@ -1,4 +1,4 @@
-/** Starts an engine as the SKB does: the built thread, and the state that the build has saved. */
+/** Starts an engine as the SKB does: the built thread, and the state saved by the build. */
 import { readFileSync } from 'node:fs';
 import { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
 import { builtProgram } from '../../../../test/integration/built-programs.ts';

@@ -8,7 +8,7 @@ import { startEngine } from './engine-for-tests.ts';
 
 let engine: WorkerEngine;
 let readyMs = 0;
-/** A query's limit is a time by the clock, and a busy host makes little of it. */
+/** A query's limit is wall-clock time, of which a busy host may give it little. */
 const PATIENT = { timeLimitMs: ENGINE_LIMITS.maxTimeLimitMs };
 
 beforeAll(async () => {
@@ -132,7 +132,7 @@ describe('errors have names', () => {
     const error = await refusal('X = 1,\n  Y = foo(');
     expect(error).toMatchObject({ name: 'QuerySyntaxError', line: 2 });
     expect(await refusal('cpu_thread(1, A B)')).toMatchObject({ name: 'QuerySyntaxError', line: 1, column: 16 });
-    // What follows the goal is not left out without a word.
+    // Text after the goal is not silently ignored.
     expect(await refusal('X = 1.5.\nY = 2.')).toMatchObject({ name: 'QuerySyntaxError', line: 1, column: 9 });
     expect(await refusal('X = 1. )')).toMatchObject({ name: 'QuerySyntaxError' });
   });

@@ -1,4 +1,4 @@
-/** Goals that try to leave, to reach out, to fill the memory or never to end; N makes each of them another one. */
+/** Goals that try to escape, to reach out, to fill the memory or never to end; N makes each of them unique. */
 export const HOSTILE: readonly ((n: number) => string)[] = [
   () => 'halt',
   (n) => `halt(${n})`,

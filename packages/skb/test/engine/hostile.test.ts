@@ -1,4 +1,4 @@
-/** 1,000 hostile queries: each ends with a named error, and the engine answers as before. */
+/** 1,000 hostile queries: each ends with a named error, and the engine still answers as before. */
 import { expect, test } from '@jest/globals';
 import type { QueryError } from '@mk/monitor-proto/knowledge/query';
 import { fact } from '../../src/facts/fact.ts';
@@ -24,7 +24,7 @@ test('1,000 hostile queries each end with a named error and the engine stays up'
       ),
     );
     for (const outcome of outcomes) {
-      // A goal that was answered stands here as text, and fails the match.
+      // An answered goal appears here as text, and fails the match.
       const name = typeof outcome === 'string' ? `answered: ${outcome}` : outcome.name;
       expect(name).toMatch(NAMED);
       names.set(name, (names.get(name) ?? 0) + 1);

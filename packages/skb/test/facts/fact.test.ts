@@ -1,4 +1,4 @@
-/** Facts survive the way through Prolog's text: what is asserted is what is answered; the store is a set. */
+/** Facts survive the way through Prolog's text: the answer equals what was asserted; the store is a set. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { WorkerEngine } from '../../src/engine/io/worker-engine.ts';
@@ -16,7 +16,7 @@ beforeAll(() => {
 
 afterAll(() => engine.close());
 
-/** Without NUL, which Prolog's atoms may hold and JavaScript's conversion cuts at. */
+/** Without NUL, which Prolog's atoms may contain but JavaScript's conversion truncates at. */
 const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((value) => !value.includes('\0'));
 const term = fc.letrec<{ term: FactTerm }>((tie) => ({
   term: fc.oneof(

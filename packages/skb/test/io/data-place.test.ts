@@ -18,7 +18,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A keeper on that place; what it says. */
+/** A keeper of that place; what it logs. */
 function keep(place: DataPlace, dataDir = folder): string[] {
   const said: string[] = [];
   keeper = new JournalKeeper({
@@ -35,7 +35,7 @@ function keep(place: DataPlace, dataDir = folder): string[] {
 }
 
 test('a life that cannot be written down keeps its lock: the journal opens when the cause has gone', async () => {
-  mkdirSync(join(folder, 'life')); // as a full disk: the lock can be had, the number cannot be kept
+  mkdirSync(join(folder, 'life')); // like a full disk: the lock can be taken, the number cannot be written
   const place = await claimDataDir(folder);
   expect(place.failure).toContain('life');
   const said = keep(place);
@@ -46,7 +46,10 @@ test('a life that cannot be written down keeps its lock: the journal opens when 
   expect(said.slice(1)).toEqual(['opened']);
 });
 
-/** What is no file may be a pipe, and whoever opens one waits; a device stands for it here, which a fault would only read from. */
+/**
+ * Something other than a file may be a pipe, on which opening blocks; a device stands for it here, which a bug would
+ * only read.
+ */
 test.each(['journal.sqlite', 'journal.sqlite-wal', 'journal.sqlite.owner'])('%s is no file: said', async (name) => {
   symlinkSync('/dev/null', join(folder, name));
   const said = keep(await claimDataDir(folder));
@@ -61,7 +64,7 @@ test('a damaged database is told of in one line that says what to do', async () 
   const said = keep(await claimDataDir(folder));
   await keeper?.append([{ type: 'put', name: 'r', text: `r { v: 1 }` }]);
   keeper?.close();
-  // Every page but the first: SQLite's check has a line for each.
+  // Every page but the first: SQLite's check prints a line for each.
   writeFileSync(join(folder, 'journal.sqlite'), Buffer.alloc(24_576, 'garbage!'), {
     flag: 'r+',
     flush: true,
@@ -74,7 +77,7 @@ test('a damaged database is told of in one line that says what to do', async () 
 });
 
 test('numbers and requests of earlier lives are not read from what is no file', () => {
-  symlinkSync('/dev/zero', join(folder, 'poisoned.json')); // without end: reading it would not come back
+  symlinkSync('/dev/zero', join(folder, 'poisoned.json')); // endless: reading it would never return
   expect(poisonedRequests(folder)).toEqual([]);
   symlinkSync('/dev/zero', join(folder, 'life'));
   expect(beginLife(folder)).toBeGreaterThan(1);

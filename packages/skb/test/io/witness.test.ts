@@ -1,4 +1,4 @@
-/** A request that ends the process without a word is known to the next life; one that does not is forgotten. */
+/** A request that ends the process without a message is known to its next life; one that does not is forgotten. */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,13 +18,13 @@ function start(): string {
   return place;
 }
 
-/** A process that does this while it is busy with a request, and with a heap of 64 MiB. */
+/** A process that does this while busy with a request, with a heap of 64 MiB. */
 async function dieOver(
   request: string,
   does: string,
 ): Promise<{ readonly signal: string | null; readonly place: string }> {
   const place = newPlace();
-  // What `Witness` does, in a process whose own program is as small as can be.
+  // The work of `Witness`, in a process whose own program is as small as possible.
   const script = `
     const { Worker } = require('node:worker_threads');
     const shared = new SharedArrayBuffer(16 + 65536);
@@ -101,7 +101,7 @@ describe('the witness', () => {
       const startedAt = performance.now();
       for (let i = 0; i < 1000; i++) witness!.busyWith(`octopus ${i}`);
       witness!.busyWith(null);
-      // A pause of the host in the middle makes one of them long, and what was written of it is gone a look later.
+      // A pause of the host may make one of them long; its record is gone one look later.
       const areShort = performance.now() - startedAt < WITNESS.lookMs;
       const written = readdirSync(place);
       if (areShort && looked > 0) expect(written).toEqual([]);

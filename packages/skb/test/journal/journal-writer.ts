@@ -1,6 +1,4 @@
-/**
- * A process of its own that appends until it is killed, and prints the number of each write once it is acknowledged.
- */
+/** A separate process that appends until it is killed, and prints the number of each write once it is acknowledged. */
 import { writeSync } from 'node:fs';
 import { SqliteJournal } from '../../src/journal/io/sqlite-journal.ts';
 

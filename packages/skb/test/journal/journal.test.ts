@@ -51,7 +51,7 @@ const put = (name: string, value: number): JournalChange => ({
   text: `${name} { value: ${value} }`,
 });
 
-/** Runs the writer until it has acknowledged so many writes, then kills it; returns what it acknowledged. */
+/** Runs the writer until it has acknowledged this many writes, then kills it; returns what it acknowledged. */
 async function writeUntilKilled(
   count: number,
   from: number,
@@ -60,7 +60,7 @@ async function writeUntilKilled(
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
-    // The first line is the events; a line that is whole is an acknowledged write.
+    // The first line is the events; each complete line is an acknowledged write.
     if (output.split('\n').length - 2 >= count) child.kill('SIGKILL');
   });
   await new Promise((resolve) => child.on('close', resolve));
@@ -122,7 +122,7 @@ describe('SqliteJournal', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(10_000);
     expect(lost).toEqual([]);
     journal.close();
-    // Ten thousand commits, each waits for a disk that others use as well.
+    // Ten thousand commits, each of which waits for a shared disk.
   });
 
   test('a torn last write is repaired, and said', async () => {
@@ -133,7 +133,7 @@ describe('SqliteJournal', () => {
     const wal = readFileSync(`${path}-wal`);
     killed.close();
     expect(summarizeWal(wal)).toMatchObject({ committedFrames: expect.any(Number), tornBytes: 0 });
-    // As a kill in the middle of a write would leave it: half a frame of the same generation at the end.
+    // As after a kill in the middle of a write: half a frame of the same generation at the end.
     writeFileSync(`${copy}-wal`, Buffer.concat([wal, wal.subarray(32, 32 + 2_000)]));
     const journal = new SqliteJournal(copy);
     expect(journal.events).toContainEqual({ type: 'torn_write_repaired', tornBytes: 2_000 });

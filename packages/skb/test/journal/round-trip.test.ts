@@ -1,4 +1,4 @@
-/** JN2 and JN3: whatever a client can send is read back as it was, and a row that cannot be read costs no other. */
+/** JN2 and JN3: whatever a client can send is read back unchanged, and an unreadable row costs no other. */
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { OctopusStore } from '../../src/octopus/store.ts';
 
 const newPath = (): string => join(mkdtempSync(join(tmpdir(), 'mk-round-trip-')), 'journal.sqlite');
 
-/** Any text of JavaScript, halves of pairs and control characters more often than by chance. */
+/** Any JavaScript text, with unpaired surrogates and control characters more often than by chance. */
 const anyText = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc
@@ -180,7 +180,7 @@ test.each(["'many'", 'NULL', '-7', '1.5', '9007199254740991', '9e18', "x'07'"])(
   },
 );
 
-/** As the journal does: this build of SQLite has no shared memory for a log's index. */
+/** As the journal does: this build of SQLite has no shared memory for a WAL index. */
 function opened(path: string): sqlite.Database {
   const db = new sqlite.Database(path);
   db.exec('PRAGMA locking_mode = EXCLUSIVE');

@@ -11,7 +11,7 @@ import { OctopusDesk } from '../../src/knowledge/octopus-desk.ts';
 const NOTHING = { octopus: [], answers: [], facts: [], rules: [] };
 const SET: OctopusRequest = { type: 'set', record: 'queue', sequential: true };
 
-/** A desk, what it has sent to clients, and the journal entries that it has asked for. */
+/** A desk, what it has sent to clients, and the journal entries it has requested. */
 function newDesk(journalled = true): {
   readonly desk: OctopusDesk;
   readonly sent: (readonly [client: string, id: number, reply: OctopusReply])[];

@@ -7,7 +7,7 @@ import { OrderedNames } from '../../src/octopus/ordered-names.ts';
 import { OctopusStore } from '../../src/octopus/store.ts';
 import type { OctopusChange } from '../../src/octopus/change.ts';
 
-/** A store, what a journal of it holds, and what clients heard. */
+/** A store, what its journal holds, and what clients heard. */
 class Bench {
   store = new OctopusStore();
   readonly changes: OctopusChange[] = [];

@@ -1,4 +1,4 @@
-/** The intents of Barrelfish's d2getset, and the store's own promises. */
+/** The intents of Barrelfish's d2getset, and the store's own guarantees. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
@@ -156,7 +156,7 @@ test('a journal of the changes, or a snapshot, gives the same store', () => {
   );
 });
 
-/** What lies at the bounds of a record: as long as may be, with what grows when it is written out. */
+/** Records at the limits: as long as allowed, with characters that grow when written out. */
 const BORDERLINE = fc
   .record({
     name: fc.oneof(
@@ -201,7 +201,7 @@ test('whatever is accepted is read back, and told as what its reader accepts', (
   );
 });
 
-/** Its name, as a client reads it. */
+/** A record's name, as a client reads it. */
 function recordOf(text: string): string {
   const { name } = parseRecord(text);
   return name.kind === 'is' ? name.name : name.kind;
@@ -233,7 +233,7 @@ test('all records together have a bound, as a restart reads them all; what makes
   expect(set('f1002', 1).ok).toBe(true);
   expect(set('one_more', chars - 100).ok).toBe(true);
 
-  // A journal of an SKB that had no such bound is read whole, and shrinks.
+  // The journal of an SKB without this bound is read completely, and shrinks.
   const again = new OctopusStore();
   again.load([...store.snapshot(), { type: 'put', name: 'old', text: `old { t: '${'x'.repeat(chars)}' }` }]);
   expect(again.size).toBe(store.size + 1);

@@ -5,7 +5,7 @@ import { answer, Bench } from './store-bench.ts';
 
 const { ON_SET, ON_DEL, PERSIST, ALWAYS, REMOVED, PUBLISH } = TRIGGER;
 
-/** Tells once when a record comes that is not there now. */
+/** Reports once when a record appears that is absent now. */
 function waitingAs(id: number) {
   return { id, inCase: 'NO_RECORD', mode: ON_SET } as const;
 }
@@ -78,7 +78,7 @@ describe('triggers (d2trigger)', () => {
     const bench = new Bench();
     let waits = 0;
     for (let round = 0; round < 100_000; round++) {
-      // Which of the two comes first changes from round to round.
+      // Which of the two comes first varies from round to round.
       const first = (Math.imul(round, 2_654_435_761) >>> 16) & 1;
       const steps: (() => void)[] = [
         () => void (bench.ask({ type: 'get', query: 'flag', trigger: waitingAs(round) }).ok || waits++),

@@ -1,4 +1,4 @@
-/** Work of one turn is bounded, and what pauses answers as if it had not. */
+/** The work of one turn is bounded, and a paused request answers as if it had not paused. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Meter } from '@mk/monitor-proto/octopus/meter';
@@ -117,7 +117,7 @@ describe('telling of a change', () => {
     for (; store.telling; turns++) {
       meter.steps = 0;
       told.push(...store.tell(meter).map(({ notification }) => notification.id));
-      // What goes or comes in the middle is not told of this change.
+      // Triggers removed or added in the middle are not told of this change.
       if (turns === 1) answerWithout(store, { type: 'remove_trigger', id: 299 });
       if (turns === 1) answerWithout(store, { type: 'get', query: '_', trigger: { id: 999, inCase: 'OK', mode } });
     }
@@ -142,7 +142,7 @@ describe('telling of a change', () => {
   });
 });
 
-/** A request in the middle of a telling, which stays as it is. */
+/** A request in the middle of a notification, which does not change it. */
 function answerWithout(store: OctopusStore, request: OctopusRequest): void {
   store.perform(request, CALLER, new Meter()).next();
 }

@@ -111,7 +111,7 @@ describe('introductions', () => {
   test('leave out who was replaced meanwhile', () => {
     const { members, told, timers, join, introductions, initialise } = bench(4);
     for (const core of [0, 1]) initialise(core);
-    introductions.proxyBind(members.get(2)!, [3], [7], 0); // an incarnation of core 3 that is over
+    introductions.proxyBind(members.get(2)!, [3], [7], 0); // a past incarnation of core 3
     introductions.proxyBind(members.get(2)!, [3], [1], 0);
     join(1, 2);
     join(2, 2);

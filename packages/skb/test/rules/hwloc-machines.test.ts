@@ -1,4 +1,6 @@
-/** What the rules say of a machine file is what the links and the simulator charge: both ask the same description. */
+/**
+ * What the rules say about a machine file is what the links and the simulator charge: both use the same description.
+ */
 import { expect, test } from '@jest/globals';
 import { fileURLToPath } from 'node:url';
 import { loadMachine } from '@mk/machine/io/load';

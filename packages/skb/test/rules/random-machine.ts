@@ -1,6 +1,4 @@
-/**
- * Small random machines, as a planner's input and as facts; and the best that any dissemination tree could do on one.
- */
+/** Small random machines, as a planner's input and as facts; and the best possible dissemination tree on each. */
 import type { Fact } from '../../src/facts/fact.ts';
 import { fact } from '../../src/facts/fact.ts';
 import type { PlanInput } from '../../src/topology/multicast-tree.ts';
@@ -10,7 +8,7 @@ export interface RandomMachine {
   readonly facts: readonly Fact[];
 }
 
-/** Whole nanoseconds throughout, so that CLP(FD) counts in the same units. */
+/** Whole nanoseconds throughout, so that CLP(FD) uses the same units. */
 export function randomMachine(seed: number): RandomMachine {
   let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;
   const below = (bound: number): number => {
@@ -61,8 +59,9 @@ export function randomMachine(seed: number): RandomMachine {
 }
 
 /**
- * When the last core hears in the best of all trees, leaders or not: exact, by dynamic programming over sets of cores.
- * A core that is to inform a set sends first to one of them and hands it a part; the rest it goes on informing itself.
+ * When the last core hears in the best of all trees, with or without leaders: exact, by dynamic programming over sets
+ * of cores. A core that has to inform a set sends first to one of them and hands it a part; it goes on to inform the
+ * rest itself.
  */
 export function optimumOfAllTrees(input: PlanInput): number {
   const { cores, root } = input;

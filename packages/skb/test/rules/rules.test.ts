@@ -24,7 +24,7 @@ async function all(goal: string): Promise<readonly { readonly [name: string]: Js
   return solutions.map((solution) => solution.bindings);
 }
 
-/** The one value of the one variable of a goal's one answer. */
+/** The value of a goal's only variable in its only answer. */
 async function one(goal: string): Promise<JsonTerm | undefined> {
   const answers = await all(goal);
   expect(answers).toHaveLength(1);
@@ -161,7 +161,7 @@ describe('placement', () => {
         cores
           .filter((to) => to !== from)
           .map((to) => {
-            // 0.2 ms for everybody, as links without a modelled delay have it; now and then a ping met a busy CPU.
+            // 0.2 ms for all, as on links without a modelled delay; now and then a ping met a busy CPU.
             const min = Math.round(
               200_000 +
                 100_000 * prng.nextFloat() +

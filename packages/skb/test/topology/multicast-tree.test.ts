@@ -27,7 +27,7 @@ const machine = fc
   .record({ size: fc.integer({ min: 1, max: 9 }), packages: fc.integer({ min: 1, max: 4 }), seed: fc.nat() })
   .map(({ size, packages, seed }) => randomMachine(size, packages, seed));
 
-/** Costs by a small multiplicative hash, so that a failing example is its three numbers. */
+/** Costs from a small multiplicative hash, so that its three numbers describe a failing example. */
 function randomMachine(size: number, packages: number, seed: number): PlanInput {
   const cost = (salt: number, from: number, to: number): number =>
     1 + ((Math.imul(seed + salt * 7919 + from * 104_729 + to * 1_299_709, 2_654_435_761) >>> 7) % 400);
@@ -149,7 +149,7 @@ test('64 cores with every root, and 1,024 cores with one, plan in milliseconds',
   const once = Math.min(timed(allRoots), timed(allRoots), timed(allRoots));
   const big = Math.min(...[1, 2, 3].map(() => timed(() => planTree('numa', lineOfPackages(128, 8)))));
   console.log(`planTree numa: 64 roots of 64 cores ${once.toFixed(1)} ms; 1,024 cores, one root ${big.toFixed(1)} ms`);
-  // The figures are for an idle machine (benchmarks/ has them); here a search that has become exponential is found.
+  // The figures are for an idle machine (see benchmarks/); this detects a search that has become exponential.
   expect(once).toBeLessThan(40 * 50);
   expect(big).toBeLessThan(40 * 50);
 });

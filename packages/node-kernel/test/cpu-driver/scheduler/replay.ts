@@ -19,11 +19,11 @@ export interface Vector {
   readonly horizon: number;
   readonly timeslice: number;
   readonly events: readonly VectorEvent[];
-  /** For each task the runs that it has: [start, length]. */
+  /** The runs of each task: [start, length]. */
   readonly dispatched: readonly (readonly (readonly [number, number])[])[];
 }
 
-/** The runs that a scheduler gives each task of a vector, tick by tick. `look` sees every tick. */
+/** The runs that a scheduler gives each task of a vector, tick by tick. `look` is called at every tick. */
 export function replay(
   vector: Pick<Vector, 'horizon' | 'events'>,
   scheduler: Scheduler,
