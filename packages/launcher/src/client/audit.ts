@@ -3,7 +3,7 @@ import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import { type Gone, type Loss, partLosses } from '@mk/node-kernel/capability/audit/losses';
 import { describeLosses } from './audit-losses.ts';
-import { type AbsentCore, askEach, type Cores, rebornCores } from './cores.ts';
+import { type AbsentCore, askCores, type Cores, rebornCores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };
 

@@ -3,7 +3,7 @@ import type { Workload } from '@mk/machine/fault-plan';
 import { CommandError } from '../cli/usage-error.ts';
 import { audit, describeAudit } from '../client/audit.ts';
 import { churn, type ChurnReport, type ChurnRequest, describeChurn } from '../client/churn.ts';
-import { askEach, type Cores, coresUp } from '../client/cores.ts';
+import { askCores, type Cores, coresUp } from '../client/cores.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { sessionCores } from '../supervisor/session-cores.ts';
 
@@ -69,7 +69,7 @@ export class ChurnWorkload implements PlanWorkload {
 
   async abandon(): Promise<void> {
     const cores = await coresUp(this.cores).catch(() => []);
-    await askEach(cores, (core) => this.cores.core(core, 'churn_stop', {}, { timeoutMs: STOP_MS }));
+    await askCores(cores, (core) => this.cores.core(core, 'churn_stop', {}, { timeoutMs: STOP_MS }));
   }
 }
 
