@@ -168,8 +168,7 @@ class ChurnRun {
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
     for (let n = 0; n < slowLinks * this.cores; n += 1)
       slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
-    // A misbehaving core speaks only for itself: nobody sees what a tree's inner node keeps from the others
-    // (CAVEATS.md).
+    // A rogue speaks only for itself: nobody sees what a tree's inner node withholds (CAVEATS.md).
     if (options.rogue === undefined && prng.nextInt(2) === 0)
       for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
