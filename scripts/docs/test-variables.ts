@@ -23,6 +23,7 @@ export const TEST_VARIABLES = {
   },
   MK_GATE_SEEDS: { otherwise: '500', doc: 'Seeds that the gate’s simulation runs.' },
   MK_SEEDS: { otherwise: '0', doc: 'More seeds for the chaos of programs.' },
+  MK_FIRST_SEED: { otherwise: '10000', doc: 'The first of those seeds in the chaos of memory.' },
   MK_SEED: { otherwise: '20261123', doc: 'The seed of the hostile frames.' },
   MK_PROPERTY_SEED: { otherwise: '20261129', doc: 'The seed of all property tests.' },
   MK_PROPERTY_RUNS: { otherwise: '300', doc: 'Cases that the channel’s property test tries.' },

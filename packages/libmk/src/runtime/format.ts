@@ -44,7 +44,7 @@ class Line {
     if (depth === 0) return this.write(Array.isArray(value) ? '[…]' : '{…}');
     const inside = [...above, value];
     const inner = (item: unknown): void => this.value(item, depth - 1, inside);
-    if (ArrayBuffer.isView(value) && 'length' in value) return this.view(value as unknown as ArrayLike<unknown>, inner);
+    if (isTypedArray(value)) return this.view(value, inner);
     if (Array.isArray(value)) return this.list('[', ']', value, inner);
     if (value instanceof Map)
       return this.list('Map {', '}', value, ([key, item]) => {
@@ -93,4 +93,8 @@ function primitive(value: unknown): string {
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return `[function ${value.name}]`;
   return Object.is(value, -0) ? '-0' : String(value);
+}
+
+function isTypedArray(value: object): value is ArrayLike<unknown> {
+  return ArrayBuffer.isView(value) && 'length' in value;
 }

@@ -19,6 +19,16 @@ export const HOST_INVARIANTS = {
     'When `stop` has resolved no process that was started here runs.',
   ),
   SV2: row('launcher/src/supervisor/supervisor.ts', 'tests', 'A core’s number belongs to at most one running process.'),
+  SU1: row(
+    'launcher/src/state/succession.ts',
+    'tests',
+    'Of a supervisor that is gone at most one running process is the heir.',
+  ),
+  SU2: row(
+    'launcher/src/state/succession.ts',
+    'tests',
+    'Nobody becomes the heir of a supervisor that runs, or that somebody else has followed.',
+  ),
   S1: row('sim/src/engine/simulation.ts', 'tests (every seed twice)', 'The same options give the same trace.'),
   S2: row(
     'sim/src/engine/simulation.ts',

@@ -246,9 +246,7 @@ function compact(db: Database): readonly JournalEvent[] {
 }
 
 function readContents(db: Database, events: JournalEvent[]): JournalContents {
-  const { contents, bad, instead } = readRows(
-    (table) => db.all(`SELECT * FROM ${table} ORDER BY ${orderOf(table)}`) as Row[],
-  );
+  const { contents, bad, instead } = readRows((table) => rowsOf(db, table, '*'));
   if (bad.length === 0) return contents;
   db.exec('BEGIN');
   events.push(...setAside(db, bad));
@@ -257,8 +255,8 @@ function readContents(db: Database, events: JournalEvent[]): JournalContents {
   return contents;
 }
 
-function orderOf(table: TableName): string {
-  return TABLES[table].key.join(', ');
+function rowsOf(db: Database, table: TableName, columns: string): Row[] {
+  return db.all(`SELECT ${columns} FROM ${table} ORDER BY ${TABLES[table].key.join(', ')}`) as Row[];
 }
 
 /**
@@ -270,9 +268,7 @@ function setAside(db: Database, bad: readonly BadRow[]): readonly JournalEvent[]
   const tables = [...new Set(bad.map(({ table }) => table))];
   for (const table of tables) {
     const key = TABLES[table].key.map((column) => `CAST(${column} AS BLOB)`);
-    const rows = db.all(
-      `SELECT ${key.map((each, i) => `${each} AS key${i}`).join(', ')} FROM ${table} ORDER BY ${orderOf(table)}`,
-    ) as Row[];
+    const rows = rowsOf(db, table, key.map((each, i) => `${each} AS key${i}`).join(', '));
     const remove = `DELETE FROM ${table} WHERE ${key.map((each) => `${each} IS ?`).join(' AND ')}`;
     for (const { index } of bad.filter((row) => row.table === table))
       db.run(
