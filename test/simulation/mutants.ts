@@ -93,9 +93,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no retransmission: what a link dropped is never sent again',
     caughtBy: ['L1', 'C0', 'U1'],
-    target: Channel,
-    method: 'repeatUnacknowledged',
-    wrap: () => function () {},
+    target: SendLane,
+    method: 'repeat',
+    wrap: () => () => null,
   },
   {
     name: 'no acks: nobody is told what came on the urgent lane',
