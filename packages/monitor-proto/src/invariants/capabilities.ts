@@ -75,7 +75,7 @@ export const CAPABILITY_INVARIANTS = {
   ),
   RO3: row(
     'node-kernel/src/monitor/capops/handovers.ts',
-    'tests (mutants), checker survivors',
+    'step, tests (mutants), checker survivors',
     'When a core dies that was just taking ownership over, whoever has not heard of it still comes to an owner that holds a copy.',
   ),
   CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),

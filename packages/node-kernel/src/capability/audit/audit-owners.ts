@@ -5,6 +5,7 @@ import { decode } from './audit-snapshot.ts';
 import { compareWithinTree, describeCapability, identityOf, isAncestor } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import { REMOTE } from '../store/copy-group.ts';
+import { mappingTypeOf } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
 export function auditOwners(entries: readonly AuditEntry[], snapshots: readonly CoreSnapshot[]): Violation[] {
@@ -73,7 +74,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     for (const outer of above) {
       if (!isAncestor(outer.capability, holder.capability)) continue;
       // A mapping lives with the copy that it was made through: to know of that one is enough.
-      const bits = isMappingOf(outer.capability, holder.capability) ? ANY_BELOW : REMOTE.descendants;
+      const bits = mappingTypeOf(outer.capability.type) === holder.capability.type ? ANY_BELOW : REMOTE.descendants;
       demand(outer, bits, holder.cores, `descendant (${describeCapability(holder.capability)})`);
       demand(holder, REMOTE.ancestors, outer.cores, `ancestor (${describeCapability(outer.capability)})`);
     }
@@ -83,10 +84,6 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
 }
 
 const ANY_BELOW = REMOTE.descendants | REMOTE.copies;
-
-function isMappingOf({ type }: Capability, below: Capability): boolean {
-  return below.type === `${type}_Mapping`;
-}
 
 function aboutOf(capability: Capability): Pick<Violation, 'what' | 'range'> {
   const { address, size } = capability;

@@ -176,8 +176,9 @@ export class CapopsContext {
     throw new OperationError('CAPABILITY_BUSY', 'its owner is changing');
   }
 
-  /** CT1, CM1. Throws AssertionFailure. */
+  /** CT1, CM1, RO3. Throws AssertionFailure. */
   invariants(): void {
+    this.handovers.invariants();
     for (const op of this.guards.keys())
       assertInvariant('CT1', this.rounds.isPresent(op), () => `a range is guarded for ${op}, whose initiator is gone`);
     for (const capability of this.transits.capabilities())

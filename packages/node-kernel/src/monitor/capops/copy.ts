@@ -280,7 +280,7 @@ function* giveLastAway(
   const relations = relationsForTransfer(m.state, group, true);
   lockGroup(group);
   try {
-    const address = yield* orKeep(m, op, capability, transfer(m, op, capability, to, to.core, relations));
+    const address = yield* orKeep(m, op, group, transfer(m, op, capability, to, to.core, relations));
     noteNewOwner(m, group, to.core);
     return address;
   } finally {

@@ -1,5 +1,6 @@
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
-import { type Capability, identityOf } from '../../capability/model/capability.ts';
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import { type Capability, describeCapability, identityOf } from '../../capability/model/capability.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import type { Multicasts } from '../agreement/multicast.ts';
 import { PHASES } from '../agreement/round-actions.ts';
@@ -32,7 +33,7 @@ interface HandoverHost {
 export class Handovers {
   private readonly open = new Map<string, Handover>();
   /** About which capabilities this core is telling that their owner is gone. */
-  private readonly telling = new Set<string>();
+  private readonly telling = new Map<string, Capability>();
 
   constructor(private readonly m: HandoverHost) {}
 
@@ -46,10 +47,15 @@ export class Handovers {
     return !this.idle && this.telling.has(identityOf(capability));
   }
 
-  /** This core has let go. */
+  /** This core lets go. */
   note(capability: Capability, to: CoreId): void {
     this.forgetKnown();
     this.open.set(identityOf(capability), { capability, to, heard: null });
+  }
+
+  /** It has not let go after all. */
+  takeBack(capability: Capability): void {
+    this.open.delete(identityOf(capability));
   }
 
   /** A round of a new owner's has told this core. */
@@ -70,8 +76,22 @@ export class Handovers {
       this.open.delete(identity);
       const group = m.state.database.find(capability);
       if (group !== undefined && !m.state.isForeign(group)) continue; // it came back
-      this.telling.add(identity);
+      this.telling.set(identity, capability);
       m.carryOn('lose_owner', capability, (op) => this.tell(op, capability, core, incarnation), m.now);
+    }
+  }
+
+  /** RO3, as far as one core sees. Throws AssertionFailure. */
+  invariants(): void {
+    const { state } = this.m;
+    for (const capability of this.telling.values()) {
+      const group = state.database.find(capability);
+      const isOwner = group !== undefined && !state.isForeign(group);
+      assertInvariant(
+        'RO3',
+        !isOwner,
+        () => `this core owns ${describeCapability(capability)} and says that nobody does`,
+      );
     }
   }
 

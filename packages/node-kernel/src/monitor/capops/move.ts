@@ -78,22 +78,27 @@ export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, cor
     cap: encodeCapability(group.capability),
     relations,
   } as const;
-  const { capability } = group;
-  failOnError(yield* orKeep(m, op, capability, m.exchange.ask(core, request, 'cap_move_reply')), core);
-  m.handovers.note(capability, core);
+  // Before it is asked: over a tree its announcement may come here before its reply.
+  m.handovers.note(group.capability, core);
+  yield* orKeep(m, op, group, takeOver(m, request, core));
   noteNewOwner(m, group, core);
 }
 
-/** Runs what hands over ownership. When the new owner is gone this core tells whoever may have heard of it that it owns the capability still. */
-export function* orKeep<T>(
-  m: CapopsContext,
-  op: OperationId,
-  capability: Capability,
-  handing: Operation<T>,
-): Operation<T> {
+function* takeOver(m: CapopsContext, request: MessageOf<'cap_move_request'>, core: CoreId): Operation<void> {
+  failOnError(yield* m.exchange.ask(core, request, 'cap_move_reply'), core);
+}
+
+/**
+ * Runs what hands over ownership. When that fails this core is the owner still, unless it has heard that the new one has taken over; and
+ * when the new one is gone, whoever may have heard of it is told.
+ */
+export function* orKeep<T>(m: CapopsContext, op: OperationId, group: CopyGroup, handing: Operation<T>): Operation<T> {
+  const { capability } = group;
   try {
     return yield* handing;
   } catch (error) {
+    if (m.state.isForeign(group)) throw error;
+    m.handovers.takeBack(capability);
     if (error instanceof OperationError && error.error === 'PEER_GONE')
       yield* m.rounds.tell(`${op}.k`, 'update_owner', { capability, rest: [m.context.core] });
     throw error;
