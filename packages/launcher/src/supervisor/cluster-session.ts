@@ -111,6 +111,7 @@ export class ClusterSession {
       this.booted = true;
       // Before anybody hears that the cluster is ready, since they then read the addresses.
       this.writeNow();
+      if (this.config.detached) await this.leaveToSuccessor(0); // the SKB's port is known now
       return result;
     } catch (error) {
       await this.supervisor.killAll();
@@ -127,9 +128,7 @@ export class ClusterSession {
     this.createdAt = record.createdAt;
     await this.supervisor.prepare();
     this.address = await this.server.listen();
-    for (const row of record.processes) this.supervisor.adopt(row);
-    for (let core = 0; core < this.config.cores; core++)
-      if (this.supervisor.core(core) === undefined) this.supervisor.adoptEnded(core);
+    this.supervisor.adopt(record.processes);
     this.writeNow();
     forgetHeirs(this.state.path, this.config.name);
     this.booted = true;
@@ -141,7 +140,7 @@ export class ClusterSession {
   /** What whoever follows needs; who cannot be followed goes on all the same. */
   private async leaveToSuccessor(takeovers: number): Promise<void> {
     const tls = await this.supervisor.certificates?.planOfSuccessor();
-    const config = { ...this.config, ...(tls === undefined ? {} : { tls }) };
+    const config = { ...this.config, port: this.supervisor.skbPort, ...(tls === undefined ? {} : { tls }) };
     try {
       writeHandover(this.state.path, { config, takeovers });
     } catch (error) {

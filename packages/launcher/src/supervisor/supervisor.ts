@@ -64,6 +64,8 @@ export class Supervisor {
   /** Processes that ended unasked after boot. */
   readonly deaths: string[] = [];
   access: Access;
+  /** Where the cores look for the SKB, once it has listened: one that is started again has to listen there. */
+  skbPort: number;
   /** Null: this cluster speaks no TLS. */
   readonly certificates: CertificateDesk | null;
   private boot: { readonly machine: BootMachine; readonly perform: (actions: readonly BootAction[]) => void } | null =
@@ -77,6 +79,7 @@ export class Supervisor {
   ) {
     this.certificates = config.tls === undefined ? null : new CertificateDesk(config.tls, config.name);
     this.access = accessOf(config.secret, null);
+    this.skbPort = config.port;
   }
 
   get token(): string {
@@ -92,13 +95,13 @@ export class Supervisor {
   async prepare(): Promise<void> {
     const { certificates, config } = this;
     if (certificates === null) return;
-    await certificates.prepare([
-      'launcher',
-      'client',
-      SKB,
-      ...Array.from({ length: config.cores }, (_, core) => coreName(core)),
-    ]);
+    await certificates.prepare(['launcher', 'client', ...this.firstProcesses()]);
     this.access = accessOf(config.secret, certificates.of('launcher'));
+  }
+
+  /** The processes of the boot. */
+  private firstProcesses(): readonly string[] {
+    return [SKB, ...Array.from({ length: this.config.cores }, (_, core) => coreName(core))];
   }
 
   get ending(): boolean {
@@ -173,7 +176,7 @@ export class Supervisor {
 
   /** Restarts the SKB on the port that the cores know. */
   restartSkb(): ManagedProcess {
-    return this.startSkb(splitAddress(this.skbAddress).port);
+    return this.startSkb(this.skbPort);
   }
 
   /** Ends all processes cleanly, cores first; kills those that do not end in time. */
@@ -248,17 +251,21 @@ export class Supervisor {
     return process;
   }
 
-  /** Takes over a process that an earlier supervisor has started. One that has ended meanwhile is told of as one that ends now. */
-  adopt(row: ProcessRecord): ManagedProcess {
-    const process = new ManagedProcess(row.name, new AdoptedBody(row, this.errorFileOf(row.name)), this.events);
-    process.wasRecorded(row);
-    this.processes.set(row.name, process);
-    return process;
+  /**
+   * Takes over what an earlier supervisor has started. A process that has ended meanwhile is told of as one that ends now; one whose
+   * end that supervisor has seen can be started again.
+   */
+  adopt(rows: readonly ProcessRecord[]): void {
+    for (const row of rows) {
+      const process = new ManagedProcess(row.name, new AdoptedBody(row, this.errorFileOf(row.name)), this.events);
+      process.wasRecorded(row);
+      this.noteSkbPort(process);
+      this.processes.set(row.name, process);
+    }
+    for (const name of this.firstProcesses()) if (!this.processes.has(name)) this.adoptEnded(name);
   }
 
-  /** A core of which an earlier supervisor has seen the end: it can be started again. */
-  adoptEnded(core: CoreId): void {
-    const name = coreName(core);
+  private adoptEnded(name: string): void {
     const body = new AdoptedBody(NO_PROCESS, null, 'before its cluster was taken over');
     const process = new ManagedProcess(name, body, this.events);
     process.endWanted = true;
@@ -301,14 +308,20 @@ export class Supervisor {
 
   private heard(process: ManagedProcess, message: ParentMessage): void {
     const { name } = process;
-    if (message.type === 'listening') this.bootEvent({ type: 'listening', process: name, links: process.links });
-    else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
+    if (message.type === 'listening') {
+      this.noteSkbPort(process);
+      this.bootEvent({ type: 'listening', process: name, links: process.links });
+    } else if (message.type === 'registered') this.bootEvent({ type: 'registered', process: name });
     else if (message.type === 'failed') this.bootEvent({ type: 'failed', process: name, error: message.error });
     else if (message.type === 'warning') this.observer.warned?.(title(name), message.text);
     else if (message.type !== 'takes_part') this.bootEvent(message);
     if ((message.type === 'listening' || message.type === 'registered') && this.boot === null)
       this.observer.changed?.();
     for (const watcher of [...this.watchers]) watcher();
+  }
+
+  private noteSkbPort({ name, address }: ManagedProcess): void {
+    if (name === SKB && address !== '') this.skbPort = splitAddress(address).port;
   }
 
   private readonly watchers = new Set<() => void>();
