@@ -9,13 +9,22 @@ afterEach(() => place.cleanUp());
 
 const processOf = (name: string): number => place.record()!.processes.find((process) => process.name === name)!.pid;
 
+async function certificates(): Promise<string> {
+  const rows = await place.ask<{ name: string; serial: string }[]>('certs');
+  const ofProcesses = rows.filter(({ name }) => name === 'skb' || name.startsWith('core-'));
+  return ofProcesses
+    .map(({ name, serial }) => `${name} ${serial}`)
+    .toSorted()
+    .join();
+}
+
 async function killed(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
   await until('it is gone', () => !place.processes().includes(pid));
 }
 
 test('a supervisor is killed under load and followed by one of two; the cluster goes on, and is theirs to end', async () => {
-  const launcher = place.launch('--detach', '--cores', '3', ...PATIENT);
+  const launcher = place.launch('--detach', '--cores', '3', '--tls', 'auto', ...PATIENT);
   const { supervisor } = await launcher.message<ReadyMessage>('ready');
   await launcher.ended;
   expect(await place.start('mk-launch.cjs', ['takeover']).ended).toMatchObject({
@@ -23,6 +32,7 @@ test('a supervisor is killed under load and followed by one of two; the cluster 
     stderr: expect.stringContaining('nothing to take over'),
   });
   expect((await place.mkctl('link', '0', '1', '--delay', '1ms')).status).toBe(0);
+  const certified = await certificates();
 
   const churning = place.mkctl('churn', '--seconds', '5', '--json');
   await killed(supervisor.pid);
@@ -34,6 +44,8 @@ test('a supervisor is killed under load and followed by one of two; the cluster 
   const { wrong, ok } = JSON.parse((await churning).stdout) as { wrong: []; ok: number };
   expect(wrong).toEqual([]);
   expect(ok).toBeGreaterThan(0);
+  // By its serial a certificate is revoked: those that go on show what they were given.
+  await until('the certificates are told as before', async () => (await certificates()) === certified);
   expect((await place.mkctl('restart', '1')).status).toBe(0);
   expect(await place.ask('add', '--cores', '1')).toEqual({ added: [3] });
 

@@ -196,12 +196,16 @@ export class ClusterClient {
   }
 
   /**
-   * The certificates of the cluster's processes: as the supervisor gave them out, or where there is none as each process shows its own,
-   * with who shows it.
+   * The certificates of the cluster's processes: those that the supervisor gave out, and of the others, which an earlier supervisor or
+   * nobody here has started, what each shows, with who shows it.
    */
   async certificates(): Promise<ShownCertificates> {
-    if (this.record !== null) return { rows: await this.supervisor('certs'), silent: [] };
-    return shownCertificates(await this.endpoints(), this.access);
+    const given = this.record === null ? [] : await this.supervisor('certs');
+    const others = (await this.endpoints()).filter(
+      ({ process, address }) => address !== '' && !given.some(({ name }) => name === process),
+    );
+    const { rows, silent } = await shownCertificates(others, this.access);
+    return { rows: [...given, ...rows], silent };
   }
 
   /** Puts a fault in force; resolves with the processes that could not be told. */

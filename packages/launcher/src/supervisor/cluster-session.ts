@@ -126,7 +126,7 @@ export class ClusterSession {
    */
   async takeOver(record: ClusterRecord, takeovers: number): Promise<void> {
     this.createdAt = record.createdAt;
-    await this.supervisor.prepare();
+    await this.supervisor.prepare([]);
     this.address = await this.server.listen();
     this.supervisor.adopt(record.processes);
     this.writeNow();

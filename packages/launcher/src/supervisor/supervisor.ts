@@ -91,11 +91,11 @@ export class Supervisor {
     return this.certificates === null ? {} : { tls: this.certificates.of(name) };
   }
 
-  /** Prepares what the supervisor, its clients and the first processes need; once, before all else. */
-  async prepare(): Promise<void> {
+  /** Prepares what the supervisor, its clients and the processes that it starts first need; once, before all else. */
+  async prepare(processes = this.firstProcesses()): Promise<void> {
     const { certificates, config } = this;
     if (certificates === null) return;
-    await certificates.prepare(['launcher', 'client', ...this.firstProcesses()]);
+    await certificates.prepare(['launcher', 'client', ...processes]);
     this.access = accessOf(config.secret, certificates.of('launcher'));
   }
 
