@@ -107,6 +107,7 @@ describe('JN3: a row that cannot be read', () => {
     ['answers', "('bad', 7, 'garbage')", 'JSON'],
     ['facts', '(\'bad\', \'{"name":"x"}\')', ''],
     ['rules', "(char(1) || 'x', 'p(1).')", 'JSON'],
+    ['records', "(x'676f6f64', 'good {}', NULL)", 'no text'],
     ['records', "('bad', 'bad {}', x'01')", 'owner is no text'],
     ['records', "('bad', 'bad {}', char(1) || '7')", 'no text'],
     ['records', "(CAST(x'62ff' AS TEXT), 'bad {', NULL)", 'expected'],
@@ -141,6 +142,7 @@ describe('JN3: a row that cannot be read', () => {
     harmed.close();
     const again = new SqliteJournal(path);
     expect(again.events).toEqual([]);
+    expect(again.contents).toEqual(harmed.contents);
     again.close();
     const kept = opened(path);
     expect(kept.all('SELECT source, reason FROM set_aside')).toEqual([

@@ -260,14 +260,14 @@ function rowsOf(db: Database, table: TableName, columns: string): Row[] {
 }
 
 /**
- * Moves rows to where they are kept for people (JN3). By the bytes of their keys: a text with a NUL, or that is no UTF-8, is read
- * as another one, which may be that of a row which is as it should be.
+ * Moves rows to where they are kept for people (JN3). By the bytes and the types of their keys: a text with a NUL, or that is no
+ * UTF-8, is read as another one, and a blob has the bytes of one; either may be that of a row which is as it should be.
  */
 function setAside(db: Database, bad: readonly BadRow[]): readonly JournalEvent[] {
   const at = new Date().toISOString();
   const tables = [...new Set(bad.map(({ table }) => table))];
   for (const table of tables) {
-    const key = TABLES[table].key.map((column) => `CAST(${column} AS BLOB)`);
+    const key = TABLES[table].key.flatMap((column) => [`CAST(${column} AS BLOB)`, `typeof(${column})`]);
     const rows = rowsOf(db, table, key.map((each, i) => `${each} AS key${i}`).join(', '));
     const remove = `DELETE FROM ${table} WHERE ${key.map((each) => `${each} IS ?`).join(' AND ')}`;
     for (const { index } of bad.filter((row) => row.table === table))
