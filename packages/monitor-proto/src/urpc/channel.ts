@@ -341,7 +341,7 @@ export class Channel {
 
   private pushRepeat(batch: Batch | null): void {
     if (batch === null) return;
-    this.probeLane = -1;
+    if (batch.lane === this.probeLane) this.probeLane = -1; // whose ack comes then is not known
     (this.repeats ??= []).push(batch);
   }
 
