@@ -146,6 +146,16 @@ describe('a URPC channel', () => {
     expect(pair.ends[0].retransmitted).toBe(1);
   });
 
+  it('learns the round trip of a slow link from a busy lane, whatever another one sends again', () => {
+    const pair = new Pair({ loss: 0, duplicate: 0, jitterMs: 399 }, () => 1);
+    for (let floods = 0, clocks = 0; pair.now < 20_000 * MILLISECOND; pair.step()) {
+      if (pair.now >= floods * 100 * MILLISECOND) pair.ends[0].send(flood((floods += 1)));
+      if (pair.now >= clocks * 1_000 * MILLISECOND) pair.ends[0].send(clockRequest((clocks += 1)));
+    }
+    expect(pair.ends[0].roundTripNs).toBeGreaterThanOrEqual(800 * MILLISECOND);
+    expect(pair.ends[0].retransmitted).toBeLessThan(20);
+  });
+
   it('U3: never has more than a window on the way, and answers BUSY when the queue is full', () => {
     const channel = new Channel();
     let taken = 0;
