@@ -29,9 +29,9 @@ export function nextLife(dataDir: string): number {
   return lifeAfter(lastLife(join(dataDir, FILE)) + randomInt(SKIPPED));
 }
 
-/** Writes a life down where it is not: its file could not be written, or is gone. */
+/** Writes a life down where it is not: its file could not be written, or is gone. A higher one stays: its lives were, too. */
 export function keepLife(path: string, life: number): void {
-  if (lastLife(path) !== life) replacePlainFile(path, `${life}\n`);
+  if (lastLife(path) < life) replacePlainFile(path, `${life}\n`);
 }
 
 /** Only a first life may begin a machine without cores that are expected. */

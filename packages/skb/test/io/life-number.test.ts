@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { beginLife } from '@mk/skb/io/life-number';
+import { beginLife, keepLife } from '@mk/skb/io/life-number';
 import { ViewBook } from '../../src/registry/view-book.ts';
 
 let directory: string;
@@ -35,4 +35,14 @@ test('after the last whose views and incarnations have numbers of 32 bits it beg
   writeFileSync(join(directory, 'life'), '4293');
   expect([beginLife(directory), beginLife(directory), beginLife(directory)]).toEqual([4_294, 2, 3]);
   expect(new ViewBook(4_294).firstNumber + 999_999).toBeLessThan(2 ** 32);
+});
+
+test('a life that is kept late does not take back the number of later ones', () => {
+  const path = join(directory, 'life');
+  writeFileSync(path, '500');
+  keepLife(path, 20);
+  expect(beginLife(directory)).toBe(501);
+  rmSync(path);
+  keepLife(path, 20);
+  expect(beginLife(directory)).toBe(21);
 });
