@@ -1,5 +1,6 @@
 import { bareContext } from '@mk/node-kernel/io/dispatchers/bare-context';
 import { isRecord } from '@mk/monitor-proto/guards';
+import { programLimit } from '@mk/node-kernel/monitor/programs/limits';
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
@@ -149,14 +150,12 @@ class VmProgram implements ProgramContext {
 }
 
 const NOTHING = new Uint8Array(0);
-/** Of an error’s text, as in a running core. */
-const TEXT_CHARACTERS = 8192;
 
 /** Describes an error of the context, which may be anything. */
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
-    if (!isRecord(error)) return { name: 'Error', text: String(error).slice(0, TEXT_CHARACTERS) };
+    if (!isRecord(error)) return { name: 'Error', text: String(error).slice(0, programLimit('endingCharacters')) };
     const { name, message, stack } = error;
     // A compile error's trace is the host's.
     if (name === 'SyntaxError')
@@ -166,7 +165,7 @@ function described(error: unknown): { readonly name: string; readonly text: stri
           .replace(/^\s+at .*\n?/gm, '')
           .trimEnd(),
       };
-    return { name: String(name), text: String(stack ?? message ?? error).slice(0, TEXT_CHARACTERS) };
+    return { name: String(name), text: String(stack ?? message ?? error).slice(0, programLimit('endingCharacters')) };
   } catch {
     return { name: 'Error', text: 'an error that cannot be read' };
   }
