@@ -337,8 +337,7 @@ export const LIMITS = {
   idlePageBuffers: {
     value: 1024,
     unit: 'pages',
-    reason:
-      'Buffers of recalled pages that a core keeps for their return: 4 MiB; making and handing one over takes 100 µs.',
+    reason: 'Buffers of recalled pages that a core keeps for their return: 4 MiB.',
   },
 } as const satisfies Record<string, Limit>;
 
