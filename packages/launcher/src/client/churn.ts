@@ -38,12 +38,14 @@ export async function churn(
   cluster: Cores,
   cores: readonly number[],
   { workers, ...request }: ChurnRequest,
+  /** Asked before anything is churned. */
+  isAbandoned: () => boolean = () => false,
 ): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
   const made = await askCores(cores, async (core): Promise<readonly DomainRow[]> =>
     (await Promise.all(Array.from({ length: workers }, () => domainsOn(cluster, [core], size)))).flat(),
   );
-  const domains = made.answers.flatMap(({ value }) => value);
+  const domains = isAbandoned() ? [] : made.answers.flatMap(({ value }) => value);
   const peers = flatPeers(domains);
   const timeoutMs = (request.seconds + PATIENCE_S) * 1000;
   const runs = await Promise.all(

@@ -45,6 +45,7 @@ export interface PlanWorkload {
 /** Random capability operations on all cores while the plan's faults happen. */
 export class ChurnWorkload implements PlanWorkload {
   private running: Promise<ChurnReport> | null = null;
+  private abandoned = false;
   private readonly cores: Cores;
 
   constructor(
@@ -56,7 +57,7 @@ export class ChurnWorkload implements PlanWorkload {
   }
 
   start(): void {
-    this.running = coresUp(this.cores).then((cores) => churn(this.cores, cores, this.request));
+    this.running = coresUp(this.cores).then((cores) => churn(this.cores, cores, this.request, () => this.abandoned));
     this.running.catch(() => undefined); // reported by `end`
   }
 
@@ -68,6 +69,7 @@ export class ChurnWorkload implements PlanWorkload {
   }
 
   async abandon(): Promise<void> {
+    this.abandoned = true; // a core that does not churn yet would have nothing to stop
     const cores = await coresUp(this.cores).catch(() => []);
     await askCores(cores, (core) => this.cores.core(core, 'churn_stop', {}, { timeoutMs: STOP_MS }));
   }

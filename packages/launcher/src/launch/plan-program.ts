@@ -48,6 +48,7 @@ export class ProgramWorkload implements PlanWorkload {
   private readonly domains: string[] = [];
   private running: Promise<void> = Promise.resolve();
   private unfollow: () => void = () => undefined;
+  private abandoned = false;
 
   constructor(
     private readonly session: ClusterSession,
@@ -79,6 +80,7 @@ export class ProgramWorkload implements PlanWorkload {
   }
 
   async abandon(): Promise<void> {
+    this.abandoned = true;
     this.unfollow();
     for (const domain of this.domains) await killDomain(this.cores, domain).catch(() => undefined);
   }
@@ -88,6 +90,7 @@ export class ProgramWorkload implements PlanWorkload {
     const places = await placesOf(cores, program, workload.on);
     const ends = await beginDomains(cores, { program, ...places, args: workload.args }, (domain) => {
       this.domains.push(domain);
+      if (this.abandoned) void killDomain(cores, domain).catch(() => undefined);
       this.lines.begun(domain);
     });
     const whole = await Promise.all(ends.map((end) => this.judged(end, known(places.on[0]))));
