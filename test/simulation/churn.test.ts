@@ -11,13 +11,14 @@ import { type Mutant, MUTANTS, planted } from './capability-mutants.ts';
 const SEEDS = Number(process.env['MK_CHURN_SEEDS'] ?? 8);
 const OPERATIONS = Number(process.env['MK_CHURN_OPERATIONS'] ?? 600);
 const MUTANT_SEEDS = 60;
-/** Found something once: a stale owner, an owner that was gone when it was noted, a takeover that waited for a deletion that waited for it, a view that was lost on a busy link. */
+/** Found something once: a stale owner, an owner that was gone when it was noted, a takeover that waited for a deletion that waited for it, a view that was lost on a busy link, a new owner that was not noted. */
 const CRASHES = [
   { seed: 399, cores: 4 },
   { seed: 75, cores: 4 },
   { seed: 3282, cores: 4, restarts: true },
   { seed: 3373, cores: 5 },
   { seed: 7260, cores: 4, restarts: true },
+  { seed: 30889, cores: 5 },
 ] as const;
 
 describe('churn in the simulator', () => {

@@ -23,21 +23,24 @@ import { nextChange } from './waiting.ts';
 
 /** Every holder learns who the owner is. */
 export function updateOwnerAct(m: CapopsContext): Act {
+  /** By round: its last coming, while the previous owner is asked about it. */
+  const asking = new Map<OperationId, object>();
   return m.rounds.act({
     wrong: (initiator, given) => wrongNewOwner(m, initiator, given),
     commit(op, { capability, rest }, answer) {
       const owner = rest[0] ?? -1;
-      const ownerHere = (): CoreId => m.state.database.find(capability)?.owner ?? owner;
-      const before = ownerHere();
+      const before = m.state.database.find(capability)?.owner ?? owner;
       const { core, members } = m.context;
       const take = (): void => {
-        // It came twice, and the other one did not have to ask: by now the ownership may have gone on.
-        if (ownerHere() === before) noteOwner(m, op, capability, owner);
+        noteOwner(m, op, capability, owner);
         m.handovers.heard(op, capability, owner);
         answer(null);
       };
+      asking.delete(op);
       if (before === owner || before === core || !members.includes(before)) return take();
       const { askedBy } = m.agreement.rounds;
+      const coming = {};
+      asking.set(op, coming);
       // The previous owner knows whether it still is one: a new owner may claim so, but its word alone does not make it
       // one.
       m.carryOn(
@@ -46,6 +49,9 @@ export function updateOwnerAct(m: CapopsContext): Act {
         () => objectionOf(m, before, capability, owner),
         m.now,
         (outcome, at) => {
+          // It came again meanwhile: by now it may have been answered, and the ownership have gone on.
+          if (asking.get(op) !== coming) return answer('CAPABILITY_BUSY');
+          asking.delete(op);
           if (!outcome.ok) return answer(outcome.error);
           if (!m.rounds.isPresent(op)) return answer('MEMBERS_CHANGED'); // gone meanwhile: it owns nothing
           if (outcome.value === null) return take();
