@@ -30,8 +30,12 @@ interface HandoverHost {
   locksChanged(): void;
 }
 
+const FEW = 16;
+
 export class Handovers {
   private readonly open = new Map<string, Handover>();
+  /** When there are more, those that everybody knows are looked for: so a burst of them is not gone through for each. */
+  private most = FEW;
   /** About which capabilities this core is telling that their owner is gone. */
   private readonly telling = new Map<string, Capability>();
 
@@ -49,8 +53,10 @@ export class Handovers {
 
   /** This core lets go. */
   note(capability: Capability, to: CoreId): void {
-    this.forgetKnown();
     this.open.set(identityOf(capability), { capability, to, heard: null });
+    if (this.open.size <= this.most) return;
+    this.forgetKnown();
+    this.most = Math.max(FEW, 2 * this.open.size);
   }
 
   /** It has not let go after all. */
