@@ -31,7 +31,8 @@ export function nextLife(dataDir: string): number {
 
 /** Writes a life down where it is not: its file could not be written, or is gone. A higher one stays: its lives were, too. */
 export function keepLife(path: string, life: number): void {
-  if (lastLife(path) < life) replacePlainFile(path, `${life}\n`);
+  const written = writtenLife(path);
+  if (written === null || written < life) replacePlainFile(path, `${life}\n`);
 }
 
 /** Only a first life may begin a machine without cores that are expected. */
@@ -40,11 +41,15 @@ function lifeAfter(last: number): number {
 }
 
 function lastLife(path: string): number {
+  return writtenLife(path) ?? randomInt(MOST_LIVES / 2, MOST_LIVES);
+}
+
+/** 0: none was written down. Null: what the file says is no life, or it cannot be read. */
+function writtenLife(path: string): number | null {
   try {
     const life = Number(readPlainFile(path).trim());
-    if (isWhole(life, 1, MOST_LIVES)) return life;
+    return isWhole(life, 1, MOST_LIVES) ? life : null;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0;
+    return codeOf(error) === 'ENOENT' ? 0 : null;
   }
-  return randomInt(MOST_LIVES / 2, MOST_LIVES);
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -45,4 +45,16 @@ test('a life that is kept late does not take back the number of later ones', () 
   rmSync(path);
   keepLife(path, 20);
   expect(beginLife(directory)).toBe(21);
+});
+
+test('a life is kept over what is no life, and is told when it cannot be', () => {
+  const path = join(directory, 'life');
+  for (let i = 0; i < 20; i += 1) {
+    writeFileSync(path, 'x');
+    keepLife(path, 20);
+    expect(beginLife(directory)).toBe(21);
+  }
+  rmSync(path);
+  mkdirSync(path);
+  for (let i = 0; i < 20; i += 1) expect(() => keepLife(path, 4_000)).toThrow();
 });
