@@ -5,7 +5,7 @@ import { type Browser, chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
 /** The host's own Chromium; null if it has none. No browser is downloaded. */
-export function chromiumPath(): string | null {
+function chromiumPath(): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
   const candidates = NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
   return candidates.find((path) => existsSync(path)) ?? null;

@@ -6,7 +6,7 @@ import type { QueueRow } from '@mk/programs/queue-bench';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { runScenario, type RunOptions, type RunResult } from '@mk/sim/engine/run-scenario';
-import { runTwice } from '@mk/sim/engine/run-seed';
+import { runTwice } from '@mk/sim/engine/run-twice';
 import type { Scenario } from '@mk/sim/engine/scenario';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { PeerId } from '@mk/monitor-proto/ids';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { runScenario } from '@mk/sim/engine/run-scenario';
-import { runTwice } from '@mk/sim/engine/run-seed';
+import { runTwice } from '@mk/sim/engine/run-twice';
 import type { AnyMachine } from '@mk/sim/engine/sim-node';
 import { RUN } from './support.ts';
 

@@ -155,11 +155,6 @@ export function cacheInstances(description: MachineDescription): readonly CacheI
     .flatMap(({ level, bytes, groups }) => groups.map((cores) => ({ level, bytes, cores })));
 }
 
-/** Cycles of this machine as nanoseconds. */
-export function cyclesToNs(description: MachineDescription, cycles: number): number {
-  return cycles / description.ghz;
-}
-
 /** Nanoseconds as cycles of this machine. */
 export function nsToCycles(description: MachineDescription, ns: number): number {
   return ns * description.ghz;

@@ -31,7 +31,7 @@ export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null
 }
 
 /** Parsed settings as the overrides of a link rule. */
-export function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
+function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
   const { loss, reset_after: resetAfter } = link;
   const overrides: { -readonly [K in keyof LinkOverrides]: LinkOverrides[K] | undefined } = {
     delay_ns: link.delay,

@@ -52,11 +52,11 @@ export type FaultAction =
   | ({ readonly type: 'rogue'; readonly behaviour: RogueBehaviour } & OnCores & Lasting)
   | ({ readonly type: 'skb_loss' } & Lasting);
 
-export interface OnCores {
+interface OnCores {
   readonly cores: readonly number[];
 }
 
-export interface Lasting {
+interface Lasting {
   readonly forNs: Nanos | null;
 }
 

@@ -9,7 +9,7 @@ declare const brand: unique symbol;
  * A number or string of one kind. The brand exists for the compiler alone and is optional: literals, arithmetic and decoded
  * fields need no cast, but a core does not pass for a domain, nor a time for either (decision 0112).
  */
-export type Branded<T extends number | string, Kind extends string> = T & { readonly [brand]?: Kind };
+type Branded<T extends number | string, Kind extends string> = T & { readonly [brand]?: Kind };
 
 /** A core's number, 0 … MAX_CORES − 1. */
 export type CoreId = Branded<number, 'core'>;

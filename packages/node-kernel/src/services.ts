@@ -95,7 +95,14 @@ export function createServices(core: Core) {
   const agreement = new Agreement(context, core.actOf);
   const asked = (domain: DomainId, op: string): void =>
     core.receivers.upcall(domain, { type: 'consent', op }, context.now);
-  const capops = new Capops(context, cpuDriver, agreement, asked, new Seals(config.hmac, config.entropy));
+  const capops = new Capops({
+    context,
+    driver: cpuDriver,
+    agreement,
+    seals: new Seals(config.hmac, config.entropy),
+    asked,
+    whenSettled: (goOn) => addressSpaces.whenSettled(goOn),
+  });
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
   const { membership, views } = createMembership(core);
@@ -118,7 +125,7 @@ export function createServices(core: Core) {
     dispatcherGone,
   });
   const pages: Pages = new Pages(context, cpuDriver, agreement, dispatcherService.dispatchers);
-  const addressSpaces = new AddressSpaces({
+  const addressSpaces: AddressSpaces = new AddressSpaces({
     context,
     driver: cpuDriver,
     agreement,
@@ -127,7 +134,6 @@ export function createServices(core: Core) {
     sharesMemory: config.separateMemory !== true,
     domainOf: (caller) => programs.partOf(caller).spec,
   });
-  capops.shared.whenSettled = (goOn) => addressSpaces.whenSettled(goOn);
   return {
     conduct: createConduct(core, capops, addressSpaces, pages),
     membership,

@@ -27,7 +27,7 @@ export interface SimCommandContext {
 }
 
 /** Exit statuses; see docs/guides/write-a-fault-plan.md. */
-export const EXIT = { held: 0, broke: 1, unknown: 2 } as const;
+const EXIT = { held: 0, broke: 1, unknown: 2 } as const;
 
 /** The command `sim`: the same kernel on virtual time. */
 export function simCommand(context: SimCommandContext): CommandModule<object, Readonly<Record<string, unknown>>> {

@@ -1,4 +1,4 @@
-import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from '@mk/machine/duration';
+import { parseCores, parseDuration, parsePeers } from '@mk/machine/duration';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import type { PeerId } from '@mk/monitor-proto/ids';
 import type { Result } from '@mk/machine/result';
@@ -19,14 +19,6 @@ export function durationMs(option: string, text: string): number {
   const ns = duration(option, text);
   if (ns <= 0) throw new UsageError(`${option} must be longer than 0, like 5s`);
   return ns / 1e6;
-}
-
-export function ratio(option: string, text: string): number {
-  return valueOf(option, parsePercent(text));
-}
-
-export function rate(option: string, text: string): number {
-  return valueOf(option, parseRate(text));
 }
 
 /** `0,3-7`; ascending. */

@@ -81,7 +81,7 @@ export interface SpaceRow {
   readonly mapped: readonly MappedRow[];
 }
 
-export interface MappedRow {
+interface MappedRow {
   readonly virtual: number;
   readonly bytes: number;
   readonly page_bytes: number;

@@ -133,7 +133,7 @@ interface WaitState {
 }
 
 /** One clause for all processes that wait for the same. */
-export function describeWaits(states: readonly WaitState[]): string {
+function describeWaits(states: readonly WaitState[]): string {
   const clauses = new Map<string, { readonly what: string; readonly waits: string; readonly who: string[] }>();
   for (const { who, what, silent } of states) {
     const waits = silent === null ? 'not answer' : silent.length > 0 ? `wait for ${coresText(silent)}` : '';

@@ -96,7 +96,7 @@ export const BENCH: readonly CtlCommand[] = [
   BENCH_DISRUPTION,
 ];
 
-export function describeRound(summary: RoundSummary): string {
+function describeRound(summary: RoundSummary): string {
   const { plan, phases, cores, messages } = summary;
   const what = `${plan.padEnd(9)} ${phases}-phase over ${cores} cores: ${messages} messages a round`;
   return `${what}; ${describeTimes(summary, 'round')}`;

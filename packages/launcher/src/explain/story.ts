@@ -14,7 +14,7 @@ export interface Said {
 }
 
 /** Another thing that a process did or found. */
-export interface Told {
+interface Told {
   readonly who: string;
   readonly atMs: number;
   readonly lamport: number;
@@ -22,7 +22,7 @@ export interface Told {
 }
 
 /** Why the operation took long, worst first. */
-export interface Slow {
+interface Slow {
   readonly ms: number;
   readonly text: string;
 }

@@ -23,7 +23,7 @@ import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
 /** Processes on one host: with more, a host does little but start them; the simulator takes thousands. */
-export const MAX_LOCAL_CORES = 512;
+const MAX_LOCAL_CORES = 512;
 
 type Args = Readonly<Record<string, unknown>>;
 

@@ -143,7 +143,7 @@ function slipOf(name: string): string | null {
 }
 
 /** Where a process with these variables listens; `address` is its host's own. */
-export function listenHost(environment: Environment, address: string): string {
+function listenHost(environment: Environment, address: string): string {
   const given = bareHost(variable(environment, 'MK_LISTEN_HOST'));
   if (given !== '') return given;
   const reached = bareHost(variable(environment, 'MK_ADVERTISE_HOST')) || address;

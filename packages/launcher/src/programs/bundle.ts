@@ -12,7 +12,7 @@ import { type Domains, shippedProgram } from './shipped.ts';
 export type BundledProgram = ProgramText;
 
 /** Bundles a user's file with this checkout's libmk. Throws CommandError with the file's own line when it does not compile. */
-export async function bundleProgram(file: string): Promise<BundledProgram> {
+async function bundleProgram(file: string): Promise<BundledProgram> {
   try {
     return await bundleFile(file, { libraryFrom: dirname(programDirectory()), conditions: ['@mk/source'], shown });
   } catch (error) {

@@ -12,7 +12,7 @@ export interface Program {
 }
 
 /** Where a program runs and with what. */
-export interface ProgramStart {
+interface ProgramStart {
   readonly cluster: ClusterClient;
   /** In order of placement: neighbours in the list talk most. */
   readonly cores: readonly number[];
@@ -20,7 +20,7 @@ export interface ProgramStart {
 }
 
 /** A program's result. */
-export interface ProgramResult {
+interface ProgramResult {
   /** It kept its promise: exit status 0, else 1. */
   readonly ok: boolean;
   /** For people. */

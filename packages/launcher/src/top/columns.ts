@@ -89,7 +89,7 @@ export function amount(value: number): string {
 }
 
 /** Seconds for people: 3ms, 1.2s, 5m. */
-export function time(seconds: number): string {
+function time(seconds: number): string {
   if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
   return seconds < 100 ? `${seconds.toFixed(1)}s` : `${Math.round(seconds / 60)}m`;
 }

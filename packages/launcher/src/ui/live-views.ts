@@ -120,7 +120,7 @@ const COUNTERS: Readonly<Record<string, keyof CounterView>> = {
   mk_operations_running: 'operations',
 };
 
-export function counterView(core: number, page: string): CounterView {
+function counterView(core: number, page: string): CounterView {
   const view = {
     core,
     sent: 0,

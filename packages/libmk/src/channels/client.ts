@@ -11,12 +11,12 @@ import type { ChannelEnd, ChannelFacts, ChannelOwner, SendOptions } from './chan
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES } from './wire.ts';
 
 /** An event that the server sent. */
-export type ServerEvent<M extends Methods> = {
+type ServerEvent<M extends Methods> = {
   [N in NamesOf<M, 'event'>]: { readonly name: N; readonly value: InputOf<M[N]> };
 }[NamesOf<M, 'event'>];
 
 /** What every client has beside its interface's methods. */
-export interface ClientBase<M extends Methods> {
+interface ClientBase<M extends Methods> {
   /** Events of the server, in order. */
   readonly $events: EventQueue<ServerEvent<M>>;
   /** How the channel reaches the server, and where that is. */

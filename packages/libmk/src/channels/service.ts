@@ -10,7 +10,7 @@ import type { OfferedName } from './channels.ts';
 import { type Connection, type Request, ServerEnd } from './connection.ts';
 
 /** What a handler gets beside its input. */
-export type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
+type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
 
 /** A function for each request and message of an interface. What it throws is the refusal: an `MkError` by its name. */
 export type Handlers<M extends Methods> = {

@@ -5,7 +5,7 @@ import type { DomainStatus } from './domain-status.ts';
 import type { PlainValue } from './plain-value.ts';
 
 /** Where a name is offered. */
-export interface OfferedAt {
+interface OfferedAt {
   readonly core: CoreId;
   readonly port: number;
 }
@@ -14,7 +14,7 @@ export interface OfferedAt {
  * What the kernel answers to system calls, by name. The library and the kernel are of one build, and each checks that
  * what crosses the border is plain: these rows say what it is.
  */
-export interface CallAnswers {
+interface CallAnswers {
   /** The address of the new capability. */
   readonly allocate: number;
   /** The address of the copy there. */

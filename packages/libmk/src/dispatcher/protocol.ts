@@ -50,7 +50,7 @@ interface UpcallSpec {
 }
 
 /** What a CPU driver tells a dispatcher. */
-export const UPCALLS = {
+const UPCALLS = {
   run: {
     ordinal: 0,
     fields: {

@@ -18,7 +18,7 @@ export interface EventSpec<F extends Fields> {
   readonly is: 'event';
   readonly fields: F;
 }
-export type AnySpec = RpcSpec<Fields, Fields, string> | MessageSpec<Fields> | EventSpec<Fields>;
+type AnySpec = RpcSpec<Fields, Fields, string> | MessageSpec<Fields> | EventSpec<Fields>;
 export type Methods = Readonly<Record<string, AnySpec>>;
 
 /** A request with an answer; `errors`: names that the server may refuse with, beside the error table's. */

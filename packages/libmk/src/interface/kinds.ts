@@ -17,7 +17,7 @@ export interface Kind<T> {
 }
 
 /** The type of a kind's values. */
-export type ValueOf<K> = K extends Kind<infer T> ? T : never;
+type ValueOf<K> = K extends Kind<infer T> ? T : never;
 
 /** The address of a capability in the program's own cspace. */
 export type Cap = number;

@@ -12,7 +12,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { WaitOptions } from '../runtime/waiting.ts';
 
 /** Octopus through the dispatcher's CPU driver and its monitor. */
-export class OctopusByCalls implements OctopusTransport {
+class OctopusByCalls implements OctopusTransport {
   private readonly listeners = new Set<(notification: OctopusNotification) => void>();
   private readonly resets = new Set<() => void>();
   private readonly losses = new Set<(text: string) => void>();

@@ -33,7 +33,7 @@ export interface TlbStatistics {
 }
 
 /** Entries, direct mapped by the low bits of the page number; a power of two. */
-export const TLB_ENTRIES = 256;
+const TLB_ENTRIES = 256;
 
 /** Everything that an access needs, flat. */
 export interface TlbEntry {

@@ -1,4 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
+import { OFFER_PREFIX } from '@mk/monitor-proto/octopus/names';
 import type { Octopus } from '../octopus/octopus.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -8,9 +9,6 @@ import type { WaitOptions } from '../runtime/waiting.ts';
 export interface OfferedAt {
   readonly core: CoreId;
 }
-
-/** What the kernel’s record of a name begins with. */
-const RECORD = 'service.';
 
 /** `mk.names`: who offers what. `mk.export` offers a name, `mk.bind` waits for one; this inspects them. */
 export class NameService {
@@ -42,6 +40,6 @@ export class NameService {
   /** All names that programs offer to the whole machine, in natural order. */
   async list(): Promise<readonly string[]> {
     const records = await this.octopus.getNames("r'^service[.]'");
-    return records.map((record) => record.slice(RECORD.length));
+    return records.map((record) => record.slice(OFFER_PREFIX.length));
   }
 }

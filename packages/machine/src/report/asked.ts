@@ -16,7 +16,7 @@ export function askedOfPlan(
 }
 
 /** One fault, from a plan or a seed. */
-export function askedFault(atNs: number, action: FaultAction): AskedFault {
+function askedFault(atNs: number, action: FaultAction): AskedFault {
   return { at_ms: atNs / 1e6, text: describeAction(action), rules: rulesOf(action) };
 }
 

@@ -8,7 +8,7 @@ import type { Peer } from './peer.ts';
  * Phases of a link. Dialled: greeting (hello sent with the opening) → proving (prove sent) → open, at the first data frame.
  * Accepted: waiting → answered (welcome sent) → open, at a good proof.
  */
-export type LinkPhase = 'greeting' | 'proving' | 'waiting' | 'answered' | 'open';
+type LinkPhase = 'greeting' | 'proving' | 'waiting' | 'answered' | 'open';
 
 export interface LinkState {
   readonly id: LinkId;

@@ -6,7 +6,7 @@ import { createPreciseTimer } from './precise-timer.ts';
 import type { PreciseTimer } from './precise-timer.ts';
 
 /** Where a shaper asks what becomes of a frame: `FaultEngine` behind a closure, or a test's own. */
-export type VerdictSource<Key> = (link: Key, nowNs: Nanos, bytes: number) => Verdict;
+type VerdictSource<Key> = (link: Key, nowNs: Nanos, bytes: number) => Verdict;
 
 /** What a shaper did, since it began. */
 export interface ShaperCounters {

@@ -188,7 +188,7 @@ function contextOf({ ca, cert, key }: TlsSettings): SecureContextOptions {
 }
 
 /** A certificate of the other end that we refuse. */
-export class CertificateFailure extends Error {
+class CertificateFailure extends Error {
   override readonly name = 'CertificateFailure';
 
   constructor(readonly fault: CertificateFault) {

@@ -33,7 +33,7 @@ export interface PartitionRule extends RuleBase {
 }
 
 /** Cuts each of these cores off from every other core, both ways; the SKB, where it is listed, from every core. */
-export interface IsolateRule extends RuleBase {
+interface IsolateRule extends RuleBase {
   readonly kind: 'isolate';
   readonly cores: readonly PeerId[];
 }

@@ -3,9 +3,9 @@ import { isOneOf, isRecord, isWhole } from '../guards.ts';
 import type { Nanos } from '../ids.ts';
 
 /** How jitter spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
-export type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
+type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
 
-export const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
+const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
 
 /** Gilbert–Elliott loss: a link that alternates between good and bad. All are probabilities per frame. */
 export interface BurstLoss {
@@ -103,7 +103,7 @@ interface LinkField {
 }
 
 /** Of every override: the wire name, the field of `LinkSettings` and the check. */
-export const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkField } = {
+const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkField } = {
   delay_ns: { field: 'delayNs', check: checkAmount },
   jitter_ns: { field: 'jitterNs', check: checkAmount },
   distribution: { field: 'distribution', check: checkDistribution },

@@ -49,7 +49,7 @@ export type Route = readonly [core: CoreId, children: readonly Route[]];
 /** One core's answer to a round: an error's code; 0 is never sent (silence means ready). */
 export type Answer = readonly [core: CoreId, code: number];
 /** A capability as an array of numbers and strings; `capability/` owns the meaning and decodes it. */
-export type WireCapability = readonly (number | string)[];
+type WireCapability = readonly (number | string)[];
 
 export type FieldKind = keyof FieldTypes;
 export type FieldType<K extends FieldKind> = FieldTypes[K];

@@ -9,7 +9,7 @@ import { isOneOf } from '../guards.ts';
 /** Whose record a name is, by its prefix. `counter` is the store's own, and nobody's to set. */
 export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'counter';
 
-export const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'counter'];
+const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'counter'];
 const LONGEST = Math.max(...RECIPES.map(({ length }) => length));
 
 export function recipeOf(name: string): Recipe | undefined {
@@ -27,6 +27,9 @@ export function isRecipe(text: unknown): text is Exclude<Recipe, 'counter'> {
 export function recipeName(recipe: Recipe, name: string): string {
   return `${recipe}:${name}`;
 }
+
+/** The record of a name that a program offers on a channel. */
+export const OFFER_PREFIX = 'service.';
 
 /** A name as it stands in a query for exactly that record. */
 export function quotedName(name: string): string {

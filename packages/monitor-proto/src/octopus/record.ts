@@ -8,8 +8,8 @@ import type { Meter } from './meter.ts';
 import { quotedName, recipeOf, sequenceOf } from './names.ts';
 import { Pattern, PatternError } from './pattern.ts';
 
-export type Value = number | string;
-export type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
+type Value = number | string;
+type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
 /** What an attribute must satisfy. `any` (`_`) only demands that it is there. */
 export type Constraint =
@@ -74,7 +74,7 @@ export function recordText(name: string, attributes: Attributes): string {
 }
 
 /** A name as records have it: quoted unless it is a plain identifier. */
-export function nameText(name: string): string {
+function nameText(name: string): string {
   return PLAIN_NAME.test(name) ? name : quotedName(name);
 }
 
@@ -111,7 +111,7 @@ export function costOf({ constraints }: ParsedRecord, attributes: Attributes): n
 }
 
 /** Records of a recipe match only its sequences, their own names, and patterns with their prefix: `^lock:`. */
-export function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
+function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   if (query.kind === 'is') return query.name === name;
   if (query.kind === 'sequence') return sequenceOf(name)?.base === query.base;
   const theirs = query.kind === 'matches' ? recipeOf(query.pattern.prefix) : undefined;

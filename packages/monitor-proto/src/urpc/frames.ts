@@ -8,7 +8,6 @@ import type { WireMessage } from '../messages/codec.ts';
  * measures the link and is not a message: it is neither numbered, acknowledged nor resent.
  */
 export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5, volley: 6 } as const;
-export type FrameKind = (typeof FRAME)[keyof typeof FRAME];
 
 /** Who an end of a link claims to be. */
 export interface Identity {
@@ -42,7 +41,7 @@ export interface ProveFrame {
   readonly kind: typeof FRAME.prove;
   readonly proof: Uint8Array;
 }
-export interface RefuseFrame {
+interface RefuseFrame {
   readonly kind: typeof FRAME.refuse;
   readonly code: number;
   readonly text: string;

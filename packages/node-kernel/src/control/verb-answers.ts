@@ -49,7 +49,7 @@ export interface CoreAnswers {
 }
 
 /** By which plan a core has translations dropped, how many rounds it has led, and the latest of them, oldest first. */
-export interface UnmapReport {
+interface UnmapReport {
   readonly plan: PlanKind | 'auto';
   readonly rounds: number;
   readonly last: readonly ShootdownReport[];
@@ -134,7 +134,7 @@ export interface CapabilityRow {
 }
 
 /** What a domain holds at one address. */
-export interface CspaceRow {
+interface CspaceRow {
   readonly address: number;
   readonly capability: string;
   readonly owner: CoreId;
@@ -156,14 +156,14 @@ export interface DispatcherRow {
 }
 
 /** A domain, as its home core shows it. */
-export interface DomainRow extends DomainStatus {
+interface DomainRow extends DomainStatus {
   readonly program: string;
   readonly args: readonly string[];
   readonly ran_ms: number;
 }
 
 /** A core's memory server; bytes. */
-export interface MemoryReport {
+interface MemoryReport {
   readonly brought: number;
   readonly free: number;
   readonly free_own: number;

@@ -16,14 +16,14 @@ import type { Act, RoundActionName } from './agreement/round-actions.ts';
 export type CoreMessage = MessageTo<'core' | 'client'>;
 
 /** The sender of a message type, by its row of the table; other senders are turned away before a handler sees it. */
-export type SenderOf<T extends CoreMessage> = (typeof MESSAGES)[T]['from'] extends 'core' ? CorePeer : Peer;
+type SenderOf<T extends CoreMessage> = (typeof MESSAGES)[T]['from'] extends 'core' ? CorePeer : Peer;
 
 /** What a service does with a message of one type. */
-export type MessageHandler<T extends CoreMessage> = (from: SenderOf<T>, message: MessageOf<T>, now: Nanos) => void;
+type MessageHandler<T extends CoreMessage> = (from: SenderOf<T>, message: MessageOf<T>, now: Nanos) => void;
 export type MessageHandlers = { readonly [T in CoreMessage]?: MessageHandler<T> };
 
 /** What a service does with an event of its own (effects.ts). */
-export type EventHandler<T extends ServiceEvent['type']> = (
+type EventHandler<T extends ServiceEvent['type']> = (
   event: Extract<ServiceEvent, { readonly type: T }>,
   now: Nanos,
 ) => void;

@@ -36,7 +36,7 @@ export function* callWithRetry(
 }
 
 /** The pause after attempt number `attempt`: between half and all of a doubling time. */
-export function pauseAfter(attempt: number, prng: Prng): Nanos {
+function pauseAfter(attempt: number, prng: Prng): Nanos {
   const longest = Math.min(limit('callerRetryMaxNs'), limit('callerRetryNs') * 2 ** Math.min(attempt, 16));
   return Math.ceil(longest * (0.5 + prng.nextFloat() / 2));
 }

@@ -3,7 +3,7 @@ import { Directory } from '@mk/node-kernel/memory/coherence/directory';
 import type { AtomicRequest, PageMessage, PageState } from '@mk/node-kernel/memory/coherence/messages';
 import { PageCache } from '@mk/node-kernel/memory/coherence/page-cache';
 
-export const PAGE_BYTES = 64;
+const PAGE_BYTES = 64;
 
 interface InFlight {
   readonly from: number;

@@ -28,7 +28,7 @@ export function leftovers(node: SimNode): readonly string[] {
   return rows;
 }
 
-export function endpointOf(node: SimNode): Endpoint | null {
+function endpointOf(node: SimNode): Endpoint | null {
   return node.kernel?.monitor.endpoint ?? node.skb?.endpoint ?? null;
 }
 

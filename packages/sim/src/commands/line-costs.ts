@@ -42,7 +42,7 @@ export function costsOfPlan(plan: PlanKind, machine: MachineModel, root: CoreId,
  *   at the reader's node   the write is handed over on the first link, and put in order at its end: as to the nearest node;
  *   at a third node        the line goes there and back: as if the two spoke to a core of that node.
  */
-export function linesAt(machine: MachineModel, cores: number, homeOf: Home): CostModel {
+function linesAt(machine: MachineModel, cores: number, homeOf: Home): CostModel {
   const plain = costsOf(machine);
   const nearest = new Map<CoreId, Nanos>();
   const firstLinkNs = (from: CoreId): Nanos => {
@@ -107,7 +107,7 @@ function rootLeads(lines: CostModel, machine: MachineModel, root: CoreId, cores:
  * serves them one after the other: each has the line for its transfer and its own look at it. The root is not busy
  * meanwhile: it takes the answers, which are messages, as they come.
  */
-export function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
+function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
   const plain = linesAt(machine, cores, () => root);
   const transferNs = (to: CoreId): Nanos =>
     (machine.sendOccupancyNs(root, to) + machine.latencyNs(root, to) + machine.receiveOccupancyNs(root, to)) / 2;

@@ -10,7 +10,7 @@ import { scenarioOf } from '../nemesis/nemesis.ts';
 import { must, OptionError, type SimRequest } from './options.ts';
 import { programOfPlan, scenarioOfPlan } from '../nemesis/plan-scenario.ts';
 import { runScenario, type RunOptions, type RunResult } from '../engine/run-scenario.ts';
-import { runTwice } from '../engine/run-seed.ts';
+import { runTwice } from '../engine/run-twice.ts';
 import { describeFault, type Scenario } from '../engine/scenario.ts';
 import { parseScenario, scenarioText } from '../nemesis/scenario-file.ts';
 import { shrink } from '../nemesis/shrink.ts';

@@ -19,11 +19,11 @@ export interface UnmapRow {
 /** A round in the answer of `unmap_plan`. */
 export type UnmapRound = Omit<ShootdownReport, 'plan'>;
 
-export const STAGES = ['call', 'marshalling', 'round', 'quiesce', 'reply'] as const;
-export type Stage = (typeof STAGES)[number];
+const STAGES = ['call', 'marshalling', 'round', 'quiesce', 'reply'] as const;
+type Stage = (typeof STAGES)[number];
 
 /** Where the time of an unmap goes: medians, in nanoseconds. */
-export type UnmapStack = Readonly<Record<Stage, Nanos>>;
+type UnmapStack = Readonly<Record<Stage, Nanos>>;
 
 export interface UnmapPoint {
   readonly cores: number;

@@ -8,7 +8,7 @@ import type { SimulationOptions } from './simulation-options.ts';
 
 /** The secret of every simulated cluster: nobody listens in. */
 const SECRET = new TextEncoder().encode('the secret of a simulated cluster');
-export const SIM_CLUSTER = 'sim';
+const SIM_CLUSTER = 'sim';
 
 /** A core's kernel, as its process would make it. */
 export function bootKernel(node: SimNode, options: SimulationOptions, skbAddress: string): AnyMachine {

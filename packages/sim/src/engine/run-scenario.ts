@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly endless?: Set<number>;
 }
 
-export interface RunListener {
+interface RunListener {
   /** Boot is complete: faults and load begin. */
   booted(at: Nanos): void;
   /** A request of the load has ended: `ok`, or the error's name. */

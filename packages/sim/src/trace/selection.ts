@@ -10,8 +10,6 @@ export interface Selection {
   readonly toNs: Nanos;
 }
 
-export const WHOLE_RUN: Selection = { op: null, fromNs: 0, toNs: Infinity };
-
 /** What a recorder keeps. */
 export interface Recorded {
   readonly slices: readonly Slice[];

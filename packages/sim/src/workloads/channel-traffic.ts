@@ -10,10 +10,10 @@ import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
 import { flatMachine } from '../engine/machines.ts';
-import { applyFault, healAll } from '../engine/apply-fault.ts';
+import { healAll } from '../engine/apply-fault.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimulationOptions } from '../engine/simulation-options.ts';
-import { scenarioOf } from '../nemesis/nemesis.ts';
+import { disturbLinks } from './disturb-links.ts';
 import { Puppet } from './puppet.ts';
 
 /** One run of random programs that talk over channels, all of it from the seed. */
@@ -153,7 +153,7 @@ class Traffic {
     }
     for (let n = 0; n < 2; n += 1)
       if (prng.nextInt(2) === 0) simulation.call(begin + prng.nextInt(FAULTS_FOR), () => this.endOne());
-    this.disturb(begin);
+    this.disturb();
     simulation.run(begin + FAULTS_FOR, () => this.checks.failed);
     healAll(simulation);
   }
@@ -170,32 +170,12 @@ class Traffic {
     this.simulation.control(puppet.core, 'status', {}, () => undefined);
   }
 
-  private disturb(begin: Nanos): void {
+  private disturb(): void {
     const { options, simulation } = this;
     const { faultsPerSecond = 3, crashes = false } = options;
     if (faultsPerSecond === 0) return;
     const crash = crashes ? 1 : 0;
-    const weights = {
-      link: 5,
-      bad_network: 2,
-      partition: 1,
-      one_way: 1,
-      isolate: 1,
-      reset: 6,
-      skb_loss: crash,
-      crash,
-      hang: 1,
-      slow: 1,
-    };
-    const scenario = scenarioOf(options.seed, {
-      cores: this.cores,
-      weights,
-      faultsPerSecond,
-      requestsPerSecond: 0,
-      faultsForNs: FAULTS_FOR,
-    });
-    for (const { atNs, action } of scenario.faults)
-      if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
+    disturbLinks(simulation, { seed: options.seed, cores: this.cores, forNs: FAULTS_FOR, faultsPerSecond, crash });
   }
 
   /** With faults over everything ends; then the programs take what came, and stop. */

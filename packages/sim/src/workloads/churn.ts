@@ -13,7 +13,7 @@ import { isQuiet, leftovers } from '../checkers/leaks.ts';
 import { Checks } from '../checkers/registry.ts';
 import { revokedChecker } from '../checkers/revoked.ts';
 import { flatMachine } from '../engine/machines.ts';
-import { scenarioOf } from '../nemesis/nemesis.ts';
+import { disturbLinks } from './disturb-links.ts';
 import { applyFault, healAll } from '../engine/apply-fault.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimObserver, SimulationOptions } from '../engine/simulation-options.ts';
@@ -191,27 +191,7 @@ class ChurnRun {
     this.planCrashes();
     const { faultsPerSecond = 3 } = options;
     if (faultsPerSecond === 0) return;
-    const weights = {
-      link: 5,
-      bad_network: 2,
-      partition: 1,
-      one_way: 1,
-      isolate: 1,
-      reset: 6,
-      skb_loss: 0,
-      crash: 0,
-      hang: 1,
-      slow: 1,
-    };
-    const scenario = scenarioOf(options.seed, {
-      cores: this.cores,
-      weights,
-      faultsPerSecond,
-      requestsPerSecond: 0,
-      faultsForNs: FAULTS_FOR,
-    });
-    for (const { atNs, action } of scenario.faults)
-      if (atNs < FAULTS_FOR) simulation.call(begin + atNs, () => applyFault(simulation, action));
+    disturbLinks(simulation, { seed: options.seed, cores: this.cores, forNs: FAULTS_FOR, faultsPerSecond });
     simulation.call(begin + FAULTS_FOR, () => this.heal());
   }
 

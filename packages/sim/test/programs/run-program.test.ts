@@ -8,7 +8,7 @@ import { runSim } from '@mk/sim/cli';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import type { RunOptions } from '@mk/sim/engine/run-scenario';
-import { runTwice } from '@mk/sim/engine/run-seed';
+import { runTwice } from '@mk/sim/engine/run-twice';
 import type { Scenario } from '@mk/sim/engine/scenario';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { contextText, programTextOf } from '../../../../scripts/bundle-program.mjs';

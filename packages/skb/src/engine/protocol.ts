@@ -26,7 +26,7 @@ export interface Program {
   readonly text: string;
 }
 
-export interface QueryBounds {
+interface QueryBounds {
   readonly timeLimitMs: number;
   readonly inferenceLimit: number;
   readonly maxSolutions: number;

@@ -39,7 +39,7 @@ export function factText({ name, args }: Fact): string {
 }
 
 /** An atom as Prolog reads it, quoted unless it is a plain lower-case name. */
-export function atomText(atom: string): string {
+function atomText(atom: string): string {
   if (/^[a-z][a-zA-Z0-9_]*$/.test(atom)) return atom;
   return `'${escaped(atom).replaceAll("'", "\\'")}'`;
 }

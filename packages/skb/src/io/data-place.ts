@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { causeOf } from '../journal/io/cause.ts';
 import type { FileLock } from '../journal/io/file-lock.ts';
 import { mustBeFile } from '../journal/io/plain-file.ts';
-import { beginLife, keepLife, nextLife } from './life-number.ts';
+import { beginLife, keepLife, LIFE_FILE, nextLife } from './life-number.ts';
 
 /** The SKB's hold on its data directory. */
 export interface DataPlace {
@@ -35,7 +35,7 @@ const RETRY_MS = 50;
 export async function claimDataDir(dataDir: string | undefined): Promise<DataPlace> {
   if (dataDir === undefined) return NONE;
   const journalPath = join(dataDir, JOURNAL_FILE);
-  const path = join(dataDir, 'life');
+  const path = join(dataDir, LIFE_FILE);
   let lock: FileLock | null = null;
   try {
     makeFolder(dataDir);

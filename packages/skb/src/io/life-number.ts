@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { MOST_LIVES } from '../registry/view-book.ts';
 import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
-const FILE = 'life';
+export const LIFE_FILE = 'life';
 /** How many numbers a life that cannot be recorded may skip, so that the next one hardly draws the same. */
 const SKIPPED = 64;
 
@@ -17,7 +17,7 @@ const SKIPPED = 64;
  */
 export function beginLife(dataDir: string | undefined): number {
   if (dataDir === undefined) return 1;
-  const path = join(dataDir, FILE);
+  const path = join(dataDir, LIFE_FILE);
   const life = lifeAfter(lastLife(path));
   makeFolder(dataDir);
   replacePlainFile(path, `${life}\n`);
@@ -26,7 +26,7 @@ export function beginLife(dataDir: string | undefined): number {
 
 /** A life that cannot be recorded now. A later one that cannot know of it draws the same number once in 64 times. */
 export function nextLife(dataDir: string): number {
-  return lifeAfter(lastLife(join(dataDir, FILE)) + randomInt(SKIPPED));
+  return lifeAfter(lastLife(join(dataDir, LIFE_FILE)) + randomInt(SKIPPED));
 }
 
 /** Writes a life down where it is not: its file could not be written, or is gone. A higher one stays: its lives were, too. */

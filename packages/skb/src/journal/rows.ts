@@ -12,7 +12,7 @@ import { FLOOR } from '../octopus/counters.ts';
 import { factJson, factOfJson, type JournalChange, type JournalContents } from './changes.ts';
 import { keptText, textOfKept } from './kept-text.ts';
 
-export type Column = string | number | bigint | Uint8Array | null;
+type Column = string | number | bigint | Uint8Array | null;
 export type Row = { readonly [column: string]: Column };
 type Values = (string | number | null)[];
 

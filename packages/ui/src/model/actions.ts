@@ -1,7 +1,8 @@
+import { shellWord } from '@mk/machine/shell-line';
 import type { ActionArgs } from './page-events.ts';
 
 /** What the page can do: mkctl's commands of the same names, and which of their arguments have no dashes. */
-export const ACTIONS = {
+const ACTIONS = {
   link: {
     positional: ['from', 'to'],
     options: ['delay', 'jitter', 'loss', 'duplicate', 'reorder', 'rate', 'for', 'one-way'],
@@ -51,7 +52,7 @@ export function commandLine({ verb, args }: Action, cluster = ''): string {
     if (value === undefined || value === false) return [];
     return value === true ? [`--${name}`] : [`--${name}`, ...wordsOf(value)];
   });
-  const which = cluster === '' ? [] : ['--cluster', quoted(cluster)];
+  const which = cluster === '' ? [] : ['--cluster', shellWord(cluster)];
   return ['mkctl', verb, ...words, ...flags, ...which].join(' ');
 }
 
@@ -69,11 +70,7 @@ export function coreSet(cores: Iterable<number>): string {
 
 function wordsOf(value: ActionArgs[string] | undefined): readonly string[] {
   if (value === undefined || typeof value === 'boolean') return [];
-  return (typeof value === 'string' ? [value] : value).map(quoted);
-}
-
-function quoted(word: string): string {
-  return /^[\w.,:%+/@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return (typeof value === 'string' ? [value] : value).map(shellWord);
 }
 
 function isArgument(value: unknown): boolean {

@@ -2,7 +2,7 @@ import { ruleConcerns } from '@mk/monitor-proto/link/rule-scope';
 import type { FaultView } from './page-events.ts';
 
 /** States of a link's direction under faults, worst first. */
-export const LINK_STATES = ['cut', 'lossy', 'slow', 'whole'] as const;
+const LINK_STATES = ['cut', 'lossy', 'slow', 'whole'] as const;
 export type LinkState = (typeof LINK_STATES)[number];
 
 /** The link from → to under these faults. Constant time for each fault. */

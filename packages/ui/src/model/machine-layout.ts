@@ -1,11 +1,11 @@
 /** Where the machine's parts are drawn: fractions of the drawing's width and height. */
-export interface CorePlace {
+interface CorePlace {
   readonly core: number;
   readonly x: number;
   readonly y: number;
 }
 
-export interface PackagePlace {
+interface PackagePlace {
   readonly package: number;
   readonly x: number;
   readonly y: number;

@@ -2,7 +2,7 @@ import type { LogLineView, Millis } from './page-events.ts';
 import type { OperationView } from './operations.ts';
 
 /** A core's act. */
-export interface SpaceTimeMark {
+interface SpaceTimeMark {
   readonly core: number;
   readonly at: number;
   readonly event: string;
@@ -10,7 +10,7 @@ export interface SpaceTimeMark {
 }
 
 /** A message on its way. */
-export interface SpaceTimeArrow {
+interface SpaceTimeArrow {
   readonly from: number;
   readonly to: number;
   readonly sentAt: number;
@@ -88,6 +88,6 @@ function coresOf({ op, cores, lines }: OperationView): number[] {
 }
 
 /** By time, and within a millisecond by Lamport clock, which puts causes before effects. */
-export function inOrder(lines: readonly LogLineView[]): LogLineView[] {
+function inOrder(lines: readonly LogLineView[]): LogLineView[] {
   return [...lines].sort((a, b) => a.time - b.time || (a.lamport ?? 0) - (b.lamport ?? 0));
 }

@@ -43,7 +43,7 @@ export interface ContextHandle {
   post(): void;
 }
 
-export interface ContextOptions {
+interface ContextOptions {
   readonly epochMs: number;
   readonly seed: string;
   /** Bytes of ArrayBuffers and WebAssembly memory. */
@@ -58,7 +58,7 @@ export interface GivenFrame {
   readonly view: FrameView;
 }
 
-export interface ContextPort {
+interface ContextPort {
   postMessage(message: unknown): void;
 }
 

@@ -48,7 +48,7 @@ export interface BesideReport {
  * Writes report.txt, report.json and report.html, and files by name, into an existing folder. Throws the file system's
  * error.
  */
-export function writeReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
+function writeReport(folder: string, report: RunReport, beside: BesideReport = {}): void {
   const files = {
     ...beside.files,
     'report.txt': `${reportText(report, true)}\n`,

@@ -16,7 +16,7 @@ import { intersectRanges, subtractRanges, unionRanges } from '../model/ranges.ts
 import { isRamBacked } from '../model/type-rules.ts';
 
 /** The parts of `range` that RAM-backed capabilities on this core cover, frozen ones included. */
-export function coveredRanges(state: LocalCapabilities, range: Range): Range[] {
+function coveredRanges(state: LocalCapabilities, range: Range): Range[] {
   const found: Range[] = [];
   state.database.visitOverlapping(range, ({ capability }) => {
     if (!isRamBacked(capability.type)) return false;

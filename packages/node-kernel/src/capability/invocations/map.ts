@@ -122,7 +122,7 @@ export function decodeUnmap(
 }
 
 /** The entries that the mapping in a slot fills. */
-export function runOf(state: LocalCapabilities, slot: Slot): MappedRun | undefined {
+function runOf(state: LocalCapabilities, slot: Slot): MappedRun | undefined {
   const { capability } = slot;
   if (capability === null || !typeRow(capability.type).mapping) return undefined;
   return state.pageTables.runAt(known(capability.fields[0]), known(capability.fields[1]));

@@ -46,7 +46,7 @@ const PERFORMERS: Performers = {
 };
 
 /** Returns `identify`'s answer; nothing for any other action. */
-export function performAction(state: LocalCapabilities, action: Action): Identity | null {
+function performAction(state: LocalCapabilities, action: Action): Identity | null {
   return performAs(state, action.action, action) ?? null;
 }
 

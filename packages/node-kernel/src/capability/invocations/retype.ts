@@ -74,7 +74,7 @@ export function createRetyped(
 }
 
 /** The first group that excludes a retype of the range, or undefined. */
-export function retypeConflict(state: LocalCapabilities, source: Capability, range: Range): CopyGroup | undefined {
+function retypeConflict(state: LocalCapabilities, source: Capability, range: Range): CopyGroup | undefined {
   let conflict: CopyGroup | undefined;
   state.database.visitOverlapping(
     range,

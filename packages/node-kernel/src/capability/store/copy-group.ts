@@ -42,9 +42,3 @@ export function liveSlot(group: CopyGroup): FullSlot | undefined {
   for (const slot of group.slots) if (!isInDelete(slot)) return slot;
   return undefined;
 }
-
-/** Any copy; a group in the database has at least one. */
-export function anySlot(group: CopyGroup): FullSlot {
-  for (const slot of group.slots) return slot;
-  throw new Error('a copy group without slots');
-}

@@ -24,11 +24,11 @@ export function capabilityAddress(l1Index: number, l2Slot: number): number {
   return l1Index * CAPABILITY_LIMITS.l2Slots + l2Slot;
 }
 
-export function l1IndexOf(address: number): number {
+function l1IndexOf(address: number): number {
   return Math.floor(address / CAPABILITY_LIMITS.l2Slots);
 }
 
-export function l2SlotOf(address: number): number {
+function l2SlotOf(address: number): number {
   return address % CAPABILITY_LIMITS.l2Slots;
 }
 

@@ -19,7 +19,7 @@ export interface ClearEntry {
 }
 
 /** First in, first out, in constant time. */
-export class Fifo<T> {
+class Fifo<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
 

@@ -17,7 +17,7 @@ import { CAPABILITY_TYPE_NAMES, typeRow } from '../model/types.ts';
 import type { CapabilityType } from '../model/types.ts';
 
 /** How the database's contents relate to a range, mildest first. An exact fit counts as surrounding. */
-export const RANGE_RELATIONS = ['none', 'surrounding', 'inner', 'partial'] as const;
+const RANGE_RELATIONS = ['none', 'surrounding', 'inner', 'partial'] as const;
 export type RangeRelation = (typeof RANGE_RELATIONS)[number];
 
 export class MappingDatabase {

@@ -7,8 +7,8 @@ import type { Capability } from '../model/capability.ts';
 import type { CapabilityType } from '../model/types.ts';
 
 export const TABLE_ENTRIES = 512;
-export const VIRTUAL_ADDRESS_BYTES = 2 ** 48;
-export const TABLE_TYPES = ['VNode_L0', 'VNode_L1', 'VNode_L2', 'VNode_L3'] as const satisfies CapabilityType[];
+const VIRTUAL_ADDRESS_BYTES = 2 ** 48;
+const TABLE_TYPES = ['VNode_L0', 'VNode_L1', 'VNode_L2', 'VNode_L3'] as const satisfies CapabilityType[];
 /** Bytes that one entry of a table of each level covers. */
 export const ENTRY_BYTES = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;
 

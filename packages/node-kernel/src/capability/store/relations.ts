@@ -4,7 +4,6 @@
  * the bits that follow on its local ancestors and descendants.
  */
 import type { CopyGroup } from './slot.ts';
-import type { Capability } from '../model/capability.ts';
 import { REMOTE } from './copy-group.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
 
@@ -39,13 +38,4 @@ export function relationsForTransfer(state: LocalCapabilities, group: CopyGroup,
 export function relationsOfChild(state: LocalCapabilities, source: CopyGroup): number {
   const above = REMOTE.copies | REMOTE.ancestors;
   return state.isForeign(source) || (source.relations & above) !== 0 ? REMOTE.ancestors : 0;
-}
-
-/** Local relatives as bits, for a monitor that is asked what it has. */
-export function localRelations(state: LocalCapabilities, capability: Capability): number {
-  return (
-    (state.database.find(capability) ? REMOTE.copies : 0) |
-    (state.database.hasAncestors(capability) ? REMOTE.ancestors : 0) |
-    (state.database.hasDescendants(capability) ? REMOTE.descendants : 0)
-  );
 }

@@ -17,7 +17,7 @@ export interface Plan {
 }
 
 /** A tree from its flat form: core, number of children, then each child's tree. Null when it is malformed. */
-export function unflatten(flat: readonly number[]): Route | null {
+function unflatten(flat: readonly number[]): Route | null {
   let at = 0;
   const read = (depth: number): Route | null => {
     if (at + 2 > flat.length || depth > 32) return null;
@@ -37,7 +37,7 @@ export function unflatten(flat: readonly number[]): Route | null {
 }
 
 /** Only the members of a tree: what hung below another core takes that core's place. */
-export function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
+function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
   const kept: Route[] = [];
   for (const [core, below] of routes) {
     const children = prune(below, isMember);
@@ -45,13 +45,6 @@ export function prune(routes: readonly Route[], isMember: (core: CoreId) => bool
     else kept.push(...children);
   }
   return kept;
-}
-
-/** How many cores a forest has: a round sends each one request and gets one reply. */
-export function countCores(routes: readonly Route[]): number {
-  let count = 0;
-  for (const [, below] of routes) count += 1 + countCores(below);
-  return count;
 }
 
 /** The trees that the SKB pushed to this core, and the trivial ones that need no advice. */

@@ -3,14 +3,10 @@ import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit/audit-snapshot.ts';
 import { sortedSlots } from '../../capability/store/copy-group.ts';
 import type { Slot } from '../../capability/store/slot.ts';
-import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { Agreement } from '../agreement/agreement.ts';
-import type { Seals } from '../agreement/seals.ts';
-import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
-import { CapopsContext } from './context.ts';
+import { CapopsContext, type CapopsPort } from './context.ts';
 import { onCopyRequest, onReceive } from './copy.ts';
 import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
 import { onVouchRequest, vouchAct } from './vouch.ts';
@@ -22,7 +18,6 @@ import { capabilityCalls } from './requests.ts';
 import { onRetrieveRequest } from './retrieve.ts';
 import { checkRetypeAct, onRetypeRequest } from './retype.ts';
 import { Revokes } from './revoke.ts';
-import type { Asked } from './subscribers.ts';
 import { Stepper } from './stepper.ts';
 
 /** Capability operations between cores: the part that one core's CPU driver cannot finish alone. */
@@ -54,9 +49,8 @@ export class Capops implements Service {
   readonly roundActions;
   readonly systemCalls;
 
-  /** `asked`: told which domain a revoke asks for consent. */
-  constructor(context: MonitorContext, driver: CpuDriver, agreement: Agreement, asked: Asked, seals: Seals) {
-    this.shared = new CapopsContext(context, driver, agreement, asked, seals);
+  constructor(port: CapopsPort) {
+    this.shared = new CapopsContext(port);
     this.stepper = new Stepper(this.shared);
     this.reclaims = new Reclaims(this.shared);
     this.recovery = new Recovery(this.shared);

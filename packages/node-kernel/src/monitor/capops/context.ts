@@ -36,6 +36,18 @@ const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'd
 
 type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
 
+/** What capability operations need of their neighbours. */
+export interface CapopsPort {
+  readonly context: MonitorContext;
+  readonly driver: CpuDriver;
+  readonly agreement: Agreement;
+  readonly seals: Seals;
+  /** Told which domain a revoke asks for consent. */
+  readonly asked: Asked;
+  /** Calls back when no translation taken away on this core can be used any more, on any core (V2). */
+  readonly whenSettled: (goOn: (now: Nanos) => void) => void;
+}
+
 /**
  * What the capability operations between cores share; each has a file built on this. A group locked here is locked by
  * exactly one operation, which unlocks it.
@@ -57,16 +69,18 @@ export class CapopsContext {
   /** Operations whose callers, and the log, were told that somebody does not answer, but that go on. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
-  /** Calls back when no translation taken away on this core can be used any more, on any core (V2). */
-  whenSettled: (goOn: (now: Nanos) => void) => void = (goOn) => goOn(this.now);
+  readonly context: MonitorContext;
+  readonly driver: CpuDriver;
+  readonly agreement: Agreement;
+  readonly seals: Seals;
+  readonly whenSettled: CapopsPort['whenSettled'];
 
-  constructor(
-    readonly context: MonitorContext,
-    readonly driver: CpuDriver,
-    readonly agreement: Agreement,
-    asked: Asked,
-    readonly seals: Seals,
-  ) {
+  constructor({ context, driver, agreement, seals, asked, whenSettled }: CapopsPort) {
+    this.context = context;
+    this.driver = driver;
+    this.agreement = agreement;
+    this.seals = seals;
+    this.whenSettled = whenSettled;
     this.exchange = new Exchange(context);
     const { rounds, plans } = agreement;
     this.rounds = new Multicasts({ context, rounds, plans, seals, ready: () => driver.booted }, CAPABILITY_PAYLOAD);

@@ -15,7 +15,7 @@ import { Circuits } from './circuits.ts';
 import { type End, WAYS } from './end.ts';
 import { Ends, type Receivers } from './ends.ts';
 import { failUnlessName, type NameRecords, Names } from './names.ts';
-import { Outlets } from './outlets.ts';
+import { Outlets } from '../outlets.ts';
 import { type Port, Ports } from './ports.ts';
 
 /**

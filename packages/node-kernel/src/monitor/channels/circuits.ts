@@ -4,7 +4,7 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from '../context.ts';
-import type { Outlets } from './outlets.ts';
+import type { Outlets } from '../outlets.ts';
 
 /*
  * Circuits: what a channel is on each link that it crosses, and the relays between them (Barrelfish Technical Note 006,

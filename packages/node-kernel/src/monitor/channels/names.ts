@@ -1,5 +1,6 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId } from '@mk/monitor-proto/ids';
+import { OFFER_PREFIX, quotedName } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import {
   type OctopusNotification,
@@ -50,7 +51,7 @@ export class Names {
 
   /** Makes a port known to all; NAME_TAKEN. */
   *register({ name, id, interface: spoken }: Port): Operation<ErrorName | null> {
-    const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quoted(spoken)} }`;
+    const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quotedName(spoken)} }`;
     const reply = yield* this.ask({ type: 'set', record, exclusive: true, transient: true });
     if (reply.ok) return null;
     return reply.error === 'RECORD_EXISTS' ? 'NAME_TAKEN' : 'SKB_UNREACHABLE';
@@ -120,11 +121,7 @@ export function failUnlessName(name: string): void {
 }
 
 function recordOf(name: string): string {
-  return quoted(`service.${name}`);
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  return quotedName(`${OFFER_PREFIX}${name}`);
 }
 
 function offeredIn(reply: OctopusReply): Offered | null {

@@ -26,7 +26,7 @@ export function claimTo(state: LocalCapabilities, capability: Capability, core: 
 }
 
 /** Whether a capability that is not here may exist on another core: nobody can have what no relation leads to. */
-export function mayBeElsewhere(state: LocalCapabilities, capability: Capability): boolean {
+function mayBeElsewhere(state: LocalCapabilities, capability: Capability): boolean {
   if (isRamBacked(capability.type) && isFree(state, capability)) return false;
   for (const above of state.database.ancestorsOf(capability))
     if (!state.isForeign(above) && (above.relations & REMOTE.descendants) === 0) return false;

@@ -1,6 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Requests } from '@mk/monitor-proto/knowledge/requests';
+import { quotedName } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import {
   type OctopusNotification,
@@ -97,7 +98,7 @@ export class ProgramKnowledge implements Service {
   /** Deletes a record that goes with its dispatcher, naming it as its setter did: a lock's record is a recipe's. */
   private giveBack(name: string, set: OctopusRequest): void {
     const recipe = set.type === 'set' && set.recipe !== undefined ? { recipe: set.recipe } : {};
-    this.requests.ask({ type: 'del', query: quoted(name), own: true, ...recipe }, nothing, nothing);
+    this.requests.ask({ type: 'del', query: quotedName(name), own: true, ...recipe }, nothing, nothing);
   }
 
   /** A dispatcher's trigger numbers, made unique among this core's clients. */
@@ -209,10 +210,6 @@ function transientName(request: OctopusRequest, reply: OctopusReply): string | n
 function nameOf(record: string): string {
   const { name } = parseRecord(record);
   return name.kind === 'is' ? name.name : '';
-}
-
-function quoted(name: string): string {
-  return `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
 function nothing(): void {

@@ -24,7 +24,7 @@ const WANTS = ['read', 'write', 'snapshot'] as const satisfies readonly Want[];
 const PAGE_ERRORS: readonly string[] = ['PAGE_LOST', 'HOME_LOST', 'PAGE_GONE'] satisfies PageError[];
 const NOTHING = new Uint8Array(0);
 
-export type PageMessageType = PageMessage['type'];
+type PageMessageType = PageMessage['type'];
 type Wire = { readonly [T in PageMessageType]: MessageOf<T> }[PageMessageType];
 type Encoders = { readonly [T in PageMessageType]: (message: PageMessageOf<T>) => MessageOf<T> };
 type Decoders = { readonly [T in PageMessageType]: (message: MessageOf<T>) => PageMessageOf<T> | null };
@@ -99,12 +99,12 @@ export function decodePageMessage(wire: Wire): PageMessage | null {
 }
 
 /** 8 bytes, little-endian. */
-export function bytesOfWord(word: bigint): Uint8Array {
+function bytesOfWord(word: bigint): Uint8Array {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, word), true);
   return bytes;
 }
 
-export function wordOfBytes(bytes: Uint8Array): bigint {
+function wordOfBytes(bytes: Uint8Array): bigint {
   return new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
 }

@@ -16,7 +16,7 @@ import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { MessageHandlers, Service, SystemCallHandlers } from '../service.ts';
 import { Homes } from './homes.ts';
-import { Notices } from './notices.ts';
+import { Outlets } from '../outlets.ts';
 import { type Part, Parts } from './parts.ts';
 import type { ProcessManager } from './process-manager.ts';
 import { programCalls } from './program-calls.ts';
@@ -45,7 +45,8 @@ export class Programs implements Service, ProcessManager {
   readonly context: MonitorContext;
   readonly dispatchers: Dispatchers;
   readonly exchange: Exchange;
-  readonly notices: Notices;
+  /** News for other monitors. */
+  readonly outlets: Outlets;
   readonly store: ProgramStore;
   readonly homes: Homes;
   readonly parts: Parts;
@@ -60,7 +61,7 @@ export class Programs implements Service, ProcessManager {
     this.context = context;
     this.dispatchers = dispatchers;
     this.exchange = new Exchange(context);
-    this.notices = new Notices(context);
+    this.outlets = new Outlets(context);
     this.store = new ProgramStore(hmac);
     this.homes = new Homes(context, {
       stopPart: (core, domain, ending, now) => this.stopPart(core, domain, ending, now),
@@ -86,14 +87,14 @@ export class Programs implements Service, ProcessManager {
     if (!isCorePeer(peer)) return;
     const { id: core } = peer;
     this.exchange.peerGone(core, now);
-    this.notices.peerGone(core);
+    this.outlets.peerGone(core);
     this.homes.peerGone(core, now);
     const ending = { cause: 'HOME_GONE', status: 1, text: `core ${core}, the home of the domain, is gone` };
     for (const part of this.parts.all()) if (part.spec.home === core) this.parts.stop(part, ending, now);
   }
 
   sendable(peer: Peer): void {
-    if (isCorePeer(peer)) this.notices.sendable(peer.id);
+    if (isCorePeer(peer)) this.outlets.sendable(peer.id);
   }
 
   leftovers(): readonly string[] {
@@ -101,7 +102,7 @@ export class Programs implements Service, ProcessManager {
     const parts = this.parts.all().length;
     if (this.homes.unfinished > 0) rows.push(`${this.homes.unfinished} domains`);
     if (parts > 0) rows.push(`${parts} parts of domains`);
-    if (this.notices.size > 0) rows.push('news that other monitors were not told');
+    if (this.outlets.size > 0) rows.push('news that other monitors were not told');
     return rows;
   }
 
@@ -202,26 +203,26 @@ export class Programs implements Service, ProcessManager {
   }
 
   private tellHome(domain: string, core: CoreId, ending: Ending, now: Nanos): void {
-    if (core !== this.context.core) return this.notices.tell(core, { type: 'domain_ending', domain, ...ending });
+    if (core !== this.context.core) return this.outlets.send(core, { type: 'domain_ending', domain, ...ending });
     const home = this.homes.get(domain);
     if (home !== undefined) this.homes.end(home, ending, now);
   }
 
   private partStopped({ spec }: Part, ending: Ending, now: Nanos): void {
     const { domain, home: core } = spec;
-    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_stopped', domain, ...ending });
+    if (core !== this.context.core) return this.outlets.send(core, { type: 'part_stopped', domain, ...ending });
     const home = this.homes.get(domain);
     if (home !== undefined) this.homes.partStopped(home, core, ending, now);
   }
 
   private stopPart(core: CoreId, domain: string, ending: Ending, now: Nanos): void {
-    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_stop', domain, ...ending });
+    if (core !== this.context.core) return this.outlets.send(core, { type: 'part_stop', domain, ...ending });
     const part = this.parts.of(domain);
     if (part !== undefined) this.parts.stop(part, ending, now);
   }
 
   private tellPart(core: CoreId, domain: string, about: CoreId, error: string, now: Nanos): void {
-    if (core !== this.context.core) return this.notices.tell(core, { type: 'part_joined', domain, core: about, error });
+    if (core !== this.context.core) return this.outlets.send(core, { type: 'part_joined', domain, core: about, error });
     this.toldOfPart(domain, about, error, now);
   }
 

@@ -21,7 +21,7 @@ export interface CoreView {
   readonly history: readonly PastView[];
 }
 
-export interface PastView {
+interface PastView {
   readonly view: number;
   readonly leader: CoreId;
   readonly members: number;

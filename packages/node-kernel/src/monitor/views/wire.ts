@@ -11,7 +11,7 @@ export function flattenView({ number, leader, members }: View): number[] {
 }
 
 /** The views in a flat list, or null when it is malformed. */
-export function unflattenViews(flat: readonly number[]): View[] | null {
+function unflattenViews(flat: readonly number[]): View[] | null {
   const views: View[] = [];
   for (let at = 0; at < flat.length;) {
     const [number = 0, leader = -1, count = 0] = flat.slice(at, at + 3);

@@ -4,7 +4,7 @@ import type initSwipl from 'swipl-wasm/dist/swipl-node.js';
 export type TermRef = number;
 
 /** A step of swipl-wasm's iterator; `error` is set on an uncaught exception. */
-export interface Step {
+interface Step {
   readonly done: boolean;
   readonly value?: JsonTerm;
   readonly error?: boolean;

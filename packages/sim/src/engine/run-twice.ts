@@ -1,5 +1,4 @@
 import type { Violation } from '../checkers/checker.ts';
-import { type NemesisOptions, scenarioOf } from '../nemesis/nemesis.ts';
 import { type RunOptions, type RunResult, runScenario } from './run-scenario.ts';
 import { firstDifference, type TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario } from './scenario.ts';
@@ -36,9 +35,4 @@ function differingTurn(scenario: Scenario, options: RunOptions): string | null {
     if (where !== null) return where;
   }
   return null;
-}
-
-/** The run of a seed, under the nemesis. */
-export function runSeed(seed: number, nemesis: NemesisOptions, options: RunOptions): RunResult {
-  return runScenario(scenarioOf(seed, nemesis), options);
 }

@@ -1,11 +1,11 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
-import type { MonitorContext } from '../context.ts';
+import type { MonitorContext } from './context.ts';
 
 /**
- * Messages of channels to other cores, in order per core. What the link's lane refuses with BUSY waits here until there
- * is room; credits bound how much that can be.
+ * Messages to other cores that must not be lost, in order per core: what a link's lane refuses with BUSY waits here
+ * until there is room. The sender bounds how much that can be.
  */
 export class Outlets {
   private readonly waiting = new Map<CoreId, Message[]>();
@@ -19,7 +19,7 @@ export class Outlets {
     return size;
   }
 
-  /** Sends in order; nothing to a core that is gone, whose correspondents `peerGone` tells. */
+  /** Sends in order; nothing to a core that is gone. */
   send(core: CoreId, message: Message): void {
     const queue = this.waiting.get(core);
     if (queue !== undefined) queue.push(message);
