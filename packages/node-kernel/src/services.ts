@@ -13,6 +13,7 @@ import { Agreement } from './monitor/agreement/agreement.ts';
 import { Seals } from './monitor/agreement/seals.ts';
 import type { Act, RoundActionName } from './monitor/agreement/round-actions.ts';
 import { Capops } from './monitor/capops/capops.ts';
+import type { CapopsPort } from './monitor/capops/context.ts';
 import { Channels } from './monitor/channels/channels.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
 import { Conduct } from './monitor/conduct/conduct.ts';
@@ -74,6 +75,18 @@ function createMembership(core: Core): { readonly membership: Membership; readon
   return { membership, views };
 }
 
+function createCapops(core: Core, agreement: Agreement, whenSettled: CapopsPort['whenSettled']): Capops {
+  const { config, context, cpuDriver, receivers } = core;
+  return new Capops({
+    context,
+    driver: cpuDriver,
+    agreement,
+    seals: new Seals(config.hmac, config.entropy),
+    asked: (domain, op) => receivers.upcall(domain, { type: 'consent', op }, context.now),
+    whenSettled,
+  });
+}
+
 function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages: Pages): Conduct {
   const { context, cpuDriver, deliver } = core;
   const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
@@ -93,16 +106,7 @@ function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages:
 export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
   const agreement = new Agreement(context, core.actOf);
-  const asked = (domain: DomainId, op: string): void =>
-    core.receivers.upcall(domain, { type: 'consent', op }, context.now);
-  const capops = new Capops({
-    context,
-    driver: cpuDriver,
-    agreement,
-    seals: new Seals(config.hmac, config.entropy),
-    asked,
-    whenSettled: (goOn) => addressSpaces.whenSettled(goOn),
-  });
+  const capops = createCapops(core, agreement, (goOn) => addressSpaces.whenSettled(goOn));
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
   const { membership, views } = createMembership(core);
