@@ -95,11 +95,13 @@ export class Tlb {
     const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
     const pages = frame.words.byteLength / 8;
     entry.virtualPage = virtualPage;
+    entry.readState = (rights & ACCESS.read) === 0 ? NEVER : PAGE_STATES.shared;
+    entry.writeState = (rights & ACCESS.write) === 0 ? NEVER : PAGE_STATES.modified;
+    // A page that was recalled and comes back into its buffer: the views of it are still right.
+    if (entry.words.buffer === frame.words && entry.stateWord === page) return entry;
     entry.words = new Int32Array(frame.words);
     entry.stateWord = page;
     entry.pinWord = pinWordOf(pages, page);
-    entry.readState = (rights & ACCESS.read) === 0 ? NEVER : PAGE_STATES.shared;
-    entry.writeState = (rights & ACCESS.write) === 0 ? NEVER : PAGE_STATES.modified;
     entry.bytes = new Uint8Array(frame.bytes, page * PAGE_BYTES, PAGE_BYTES);
     entry.view = new DataView(frame.bytes, page * PAGE_BYTES, PAGE_BYTES);
     return entry;

@@ -24,8 +24,11 @@ import { scanMsgpack } from './scan.ts';
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'number', copyBuffers: true });
 const MAX_FRAME_BYTES = limit('maxFrameBytes');
 const MAX_LAMPORT = limit('maxLamport');
-/** Frames up to this size are read in one place: msgpackr makes a DataView for each byte array that it has not seen. */
-const READING_PLACE = Buffer.allocUnsafeSlow(4096);
+/**
+ * Frames up to this size are read in one place: msgpackr makes a DataView for each byte array that it has not seen. A page
+ * of memory fits.
+ */
+const READING_PLACE = Buffer.allocUnsafeSlow(8192);
 const upTo = { end: 0 };
 
 /** A frame's bytes: the caller's, and immutable from then on. */

@@ -121,10 +121,10 @@ export class PageCopies {
       const left = kept.filter((one) => one.turn > turn);
       if (left.length > 0) this.keeping.set(dispatcher, left);
       else this.keeping.delete(dispatcher);
-      const still = new Set(left.map(({ page }) => page));
-      for (const { page } of kept) if (!still.has(page)) this.copies.get(page)?.kept.delete(dispatcher);
+      for (const { page } of kept)
+        if (!left.some((one) => one.page === page)) this.copies.get(page)?.kept.delete(dispatcher);
     }
-    this.settle();
+    if (this.closing.size > 0) this.settle();
   }
 
   /** A dispatcher is no more. */
@@ -142,6 +142,7 @@ export class PageCopies {
 
   /** Drops what nobody holds. Call when everything due has been answered. */
   sweep(): void {
+    if (this.unused.size + this.useless.size === 0) return; // only what became unused makes the idle more
     for (const copy of this.unused)
       if (copy.handed.size > 0 && this.isUnused(copy)) this.idle.add(copy);
       else this.useless.add(copy);

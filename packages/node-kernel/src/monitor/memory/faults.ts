@@ -66,11 +66,29 @@ export class Faults {
       const frame = dispatcher.hand(copies.hand(ready.physical, dispatcher.id, turn));
       return { frame, rights: ready.rights };
     };
-    this.run(caller, now, done, (dispatcher) =>
-      access === 'snapshot'
-        ? this.snapshot(caller, dispatcher, address)
-        : this.access(caller, address, access, (ready) => answer(ready, dispatcher)),
+    if (access === 'snapshot')
+      return this.run(caller, now, done, (dispatcher) => this.snapshot(caller, dispatcher, address));
+    const dispatcher = this.admit(caller);
+    const work = (): Operation<PlainValue> =>
+      this.access(caller, address, access, (ready) => answer(ready, dispatcher));
+    const { domain } = this.port.domainOf(caller);
+    const found = this.port.translations.get(domain, Math.floor(address / PAGE_BYTES));
+    if (found === undefined || (found.rights & ACCESS[access]) === 0) return this.begin(work(), now, done);
+    this.waiting += 1;
+    this.port.pages.into(({ cache }) =>
+      cache.access(found.physical, access, (error) => {
+        this.waiting -= 1;
+        const at = Math.max(now, this.port.context.now);
+        if (error !== null) return done({ ok: false, error, text: ERRORS[error].doc }, at);
+        if (this.isStill(domain, address, found)) return done({ ok: true, value: answer(found, dispatcher) }, at);
+        this.begin(work(), at, done);
+      }),
     );
+  }
+
+  /** Unmapped or protected while the access waited: then the tables decide anew. */
+  private isStill(domain: string, address: number, found: PageTranslation): boolean {
+    return this.port.translations.get(domain, Math.floor(address / PAGE_BYTES)) === found;
   }
 
   private atomic(caller: Domain, address: number, request: unknown, now: Nanos, done: SystemCallDone): void {
@@ -119,11 +137,22 @@ export class Faults {
     work: (dispatcher: Dispatcher) => Operation<PlainValue>,
     needsMemory = true,
   ): void {
-    const { context, dispatchers, pages, sharesMemory } = this.port;
+    const dispatcher = this.admit(caller, needsMemory);
+    this.begin(work(dispatcher), now, done);
+  }
+
+  /** Who calls, if the call can be served. */
+  private admit(caller: Domain, needsMemory = true): Dispatcher {
+    const { dispatchers, sharesMemory } = this.port;
     const dispatcher = dispatchers.get(caller.id);
     if (dispatcher === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
     if (needsMemory && !sharesMemory) throw new OperationError('MEMORY_NOT_SHARED', ERRORS.MEMORY_NOT_SHARED.doc);
     if (this.waiting >= limit('faultsWaiting')) throw new OperationError('BUSY', 'too many faults wait on this core');
+    return dispatcher;
+  }
+
+  private begin(work: Operation<PlainValue>, now: Nanos, done: SystemCallDone): void {
+    const { context, pages } = this.port;
     this.waiting += 1;
     const { operations } = context;
     const ended: Parameters<typeof operations.start>[3] = (outcome, at) => {
@@ -131,7 +160,7 @@ export class Faults {
       const { ok } = outcome;
       done(ok ? { ok, value: outcome.value } : { ok, error: outcome.error, text: outcome.text }, at);
     };
-    pages.into(() => operations.start(operations.nextId(), work(dispatcher), now, ended, true));
+    pages.into(() => operations.start(operations.nextId(), work, now, ended, true));
   }
 
   /**
@@ -144,16 +173,13 @@ export class Faults {
     access: AccessKind,
     answer: (ready: Ready) => PlainValue,
   ): Operation<PlainValue> {
-    const page = Math.floor(address / PAGE_BYTES);
     const { domain } = this.port.domainOf(caller);
     for (;;) {
       const found = yield* this.translated(caller, address, access);
       const value = yield* this.asked<PlainValue | undefined>(({ cache }, resume) =>
         cache.access(found.physical, access, (error) => {
           if (error !== null) return resume(error, undefined);
-          // Unmapped or protected while the access waited: the tables decide anew.
-          const still = this.port.translations.get(domain, page) === found;
-          resume(null, still ? answer(found) : undefined);
+          resume(null, this.isStill(domain, address, found) ? answer(found) : undefined);
         }),
       );
       if (value !== undefined) return value;
@@ -165,7 +191,7 @@ export class Faults {
     for (;;) {
       const found = yield* this.translated(caller, address, 'read');
       const bytes = yield* this.asked<Uint8Array>(({ cache }, resume) => cache.snapshot(found.physical, resume));
-      if (this.port.translations.get(domain, Math.floor(address / PAGE_BYTES)) !== found) continue; // unmapped meanwhile
+      if (!this.isStill(domain, address, found)) continue;
       const frame = dispatcher.hand(this.port.translations.privateView(domain, address, bytes));
       return { frame, rights: found.rights };
     }

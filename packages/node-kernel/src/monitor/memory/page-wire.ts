@@ -21,6 +21,10 @@ export const ATOMIC_OPERATIONS = [
 ] as const satisfies readonly AtomicOperation[];
 const STATES = ['invalid', 'shared', 'modified'] as const satisfies readonly PageState[];
 const WANTS = ['read', 'write', 'snapshot'] as const satisfies readonly Want[];
+/*
+ * Every field is named: an object's rest takes V8 several times as long, and a miss is four of these.
+ */
+
 const PAGE_ERRORS: readonly string[] = ['PAGE_LOST', 'HOME_LOST', 'PAGE_GONE'] satisfies PageError[];
 const NOTHING = new Uint8Array(0);
 
@@ -30,7 +34,7 @@ type Encoders = { readonly [T in PageMessageType]: (message: PageMessageOf<T>) =
 type Decoders = { readonly [T in PageMessageType]: (message: MessageOf<T>) => PageMessageOf<T> | null };
 
 const ENCODERS: Encoders = {
-  page_request: ({ want, ...rest }) => ({ ...rest, want: WANTS.indexOf(want) }),
+  page_request: ({ type, page, request, want, has }) => ({ type, page, request, want: WANTS.indexOf(want), has }),
   page_atomic: ({ type, page, request, atomic }) => ({
     type,
     page,
@@ -40,8 +44,12 @@ const ENCODERS: Encoders = {
     operand: bytesOfWord(atomic.operand),
     expected: bytesOfWord(atomic.expected),
   }),
-  page_grant: ({ data, state, ...rest }) => ({
-    ...rest,
+  page_grant: ({ type, page, request, transaction, version, state, data }) => ({
+    type,
+    page,
+    request,
+    transaction,
+    version,
     state: STATES.indexOf(state),
     current: data === null,
     data: data ?? NOTHING,
@@ -51,8 +59,16 @@ const ENCODERS: Encoders = {
   page_atomic_reply: ({ old, ...rest }) => ({ ...rest, old: bytesOfWord(old) }),
   page_invalidate: (message) => message,
   page_invalidated: (message) => message,
-  page_fetch: ({ keep, ...rest }) => ({ ...rest, keep: STATES.indexOf(keep) }),
-  page_data: ({ data, ...rest }) => ({ ...rest, has_data: data !== null, data: data ?? NOTHING }),
+  page_fetch: ({ type, page, transaction, keep }) => ({ type, page, transaction, keep: STATES.indexOf(keep) }),
+  page_data: ({ type, page, transaction, version, held, data }) => ({
+    type,
+    page,
+    transaction,
+    version,
+    held,
+    has_data: data !== null,
+    data: data ?? NOTHING,
+  }),
   page_writeback: (message) => message,
   page_put: (message) => message,
   page_put_reply: (message) => message,
@@ -60,7 +76,10 @@ const ENCODERS: Encoders = {
 
 /** Null where a field holds what the protocol has no name for, or bytes that are no page. */
 const DECODERS: Decoders = {
-  page_request: ({ want, ...rest }) => (WANTS[want] === undefined ? null : { ...rest, want: WANTS[want] }),
+  page_request({ type, page, request, want, has }) {
+    const name = WANTS[want];
+    return name === undefined ? null : { type, page, request, want: name, has };
+  },
   page_atomic({ type, page, request, operation, offset, operand, expected }) {
     const name = ATOMIC_OPERATIONS[operation];
     if (name === undefined || offset % 8 !== 0 || offset >= PAGE_BYTES || operand.length !== 8 || expected.length !== 8)
@@ -68,10 +87,10 @@ const DECODERS: Decoders = {
     const atomic = { operation: name, offset, operand: wordOfBytes(operand), expected: wordOfBytes(expected) };
     return { type, page, request, atomic };
   },
-  page_grant({ state, current, data, ...rest }) {
+  page_grant({ type, page, request, transaction, version, state, current, data }) {
     const name = STATES[state];
     if (name === undefined || (!current && data.length !== PAGE_BYTES)) return null;
-    return { ...rest, state: name, data: current ? null : data };
+    return { type, page, request, transaction, version, state: name, data: current ? null : data };
   },
   page_granted: (message) => message,
   page_refused({ error, ...rest }) {
@@ -81,9 +100,14 @@ const DECODERS: Decoders = {
   page_atomic_reply: ({ old, ...rest }) => (old.length === 8 ? { ...rest, old: wordOfBytes(old) } : null),
   page_invalidate: (message) => message,
   page_invalidated: (message) => message,
-  page_fetch: ({ keep, ...rest }) => (STATES[keep] === undefined ? null : { ...rest, keep: STATES[keep] }),
-  page_data: ({ has_data: hasData, data, ...rest }) =>
-    hasData && data.length !== PAGE_BYTES ? null : { ...rest, data: hasData ? data : null },
+  page_fetch({ type, page, transaction, keep }) {
+    const name = STATES[keep];
+    return name === undefined ? null : { type, page, transaction, keep: name };
+  },
+  page_data: ({ type, page, transaction, version, held, has_data: hasData, data }) =>
+    hasData && data.length !== PAGE_BYTES
+      ? null
+      : { type, page, transaction, version, held, data: hasData ? data : null },
   page_writeback: (message) => (message.data.length === PAGE_BYTES ? message : null),
   page_put: (message) => (message.offset + message.data.length <= PAGE_BYTES ? message : null),
   page_put_reply: (message) => message,
