@@ -7,6 +7,8 @@ import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 
 /** Longer than any measurement. */
 const LONGEST_MS = 600_000;
+/** Longer than the boot of a large machine on a busy host. */
+const JOIN_MS = 600_000;
 
 /** A cluster of real processes for a measurement, with as little around it as possible. */
 export interface BenchCluster {
@@ -78,7 +80,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
   });
   if (machine !== null) skb.send({ type: 'machine', machine });
   const cores = Array.from({ length: n }, (_, core) =>
-    start(isApart, 'core', 'MK_CORE', { ...common, ...secured(`core-${core}`), core, skb: null }),
+    start(isApart, 'core', 'MK_CORE', { ...common, ...secured(`core-${core}`), core, skb: null, joinMs: JOIN_MS }),
   );
   const addresses = cores.map((core) => messageOf(core, 'listening'));
   const meshed = messageOf(skb, 'mesh_complete');

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
-import { MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
+import { MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
@@ -118,4 +118,50 @@ test('both ends that begin at once have one link', () => {
     const { links } = simulation.node(a);
     expect([...links.values()].filter(({ other }) => other?.node.id === b)).toHaveLength(1);
   }
+});
+
+test('a machine whose boot takes long opens no links between cores before the registry has founded its first view', () => {
+  const slow = new Simulation({
+    seed: 2,
+    cores: 16,
+    leaseMs: 1500,
+    machine: flatMachine(),
+    hmac: fastMac,
+    logLevel: 'info',
+    hash: false,
+    measure: false,
+  });
+  simulation = slow;
+  const members = (): number => (slow.node(SKB_PEER).skb?.registry.members.size ?? 0);
+  slow.start();
+  until(() => members() === 16);
+  slow.hang(3);
+  slow.run(slow.now + 20 * SECOND);
+  expect(openLinks()).toBe(0);
+  slow.resume(3);
+  const cores = Array.from({ length: 16 }, (_, core) => core);
+  until(() => cores.every((core) => slow.node(core).kernel?.monitor.context.members.length === 15));
+});
+
+test('cores of a first boot whose registry dies before it has founded a view are one view all the same when it is back', () => {
+  simulation = new Simulation({
+    seed: 3,
+    cores: 8,
+    leaseMs: 1500,
+    machine: flatMachine(),
+    hmac: fastMac,
+    logLevel: 'info',
+    hash: false,
+    measure: false,
+  });
+  simulation.start();
+  until(() => simulation.node(SKB_PEER).skb?.registry.members.size === 8);
+  simulation.hang(3);
+  simulation.run(simulation.now + 3 * SECOND);
+  simulation.crash(SKB_PEER);
+  simulation.resume(3);
+  simulation.run(simulation.now + 5 * SECOND);
+  simulation.startNode(SKB_PEER);
+  const cores = Array.from({ length: 8 }, (_, core) => core);
+  until(() => cores.every((core) => simulation.node(core).kernel?.monitor.context.members.length === 7));
 });

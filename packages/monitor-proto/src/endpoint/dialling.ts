@@ -1,3 +1,4 @@
+import type { ErrorName } from '../errors.ts';
 import type { LinkId, Nanos } from '../ids.ts';
 import { limit } from '../limits.ts';
 import type { TimerQueue } from '../timer-queue.ts';
@@ -8,6 +9,7 @@ const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
 /** Short pauses for a peer that is opening a link itself: about a second and a quarter in all. */
 const PATIENT_ATTEMPTS = 8;
+const MOST_DOUBLINGS = 16;
 
 /** When an end opens a link: at the end of the step that first wants one, then again after growing pauses (E2). */
 export class Dialling {
@@ -36,10 +38,11 @@ export class Dialling {
     }
   }
 
-  /** Tries again after a pause. */
-  later(peer: Peer, now: Nanos): void {
+  /** Tries again after a pause, the longest where nobody has answered for a whole handshake's time. */
+  later(peer: Peer, now: Nanos, error: ErrorName | null = null): void {
     if (peer.dial === null || peer.gone) return;
-    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, 16));
+    if (error === 'HANDSHAKE_TIMEOUT') peer.dialAttempts = Math.max(peer.dialAttempts, MOST_DOUBLINGS);
+    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, MOST_DOUBLINGS));
     this.timers.cancel(peer.redial);
     peer.redial = this.timers.set(now + pause, this.again, peer);
   }

@@ -29,7 +29,10 @@ export interface Handshake {
   /** The handshake frame to repeat until the other end answers. */
   lastFrame: Uint8Array | null;
   repeat: Timer | null;
-  readonly deadline: Nanos;
+  /** When it is given up; later where this process itself stood still. */
+  deadline: Nanos;
+  /** When this end looked last whether it was answered. */
+  lookedAt: Nanos;
 }
 
 /** Who the other end is, or claims to be; undefined: it has not said yet. */

@@ -48,6 +48,31 @@ test('a proof that comes when its maker has been declared gone opens nothing, an
   expect(acceptor.outbox.take()).toContainEqual({ type: 'close_link', link: 2, reason: 'WRONG_INCARNATION' });
 });
 
+describe('a handshake', () => {
+  test('that nobody answers is given up after ten seconds, and tried again a second later', () => {
+    const [core] = pair();
+    core.endpoint.send(1, ping(1));
+    core.endpoint.flush(0);
+    let now: Nanos = 0;
+    const closed = (): boolean => core.outbox.take().some(({ type }) => type === 'close_link');
+    while (!closed()) core.endpoint.flush((now += 100 * MILLISECOND));
+    expect(now).toBe(10 * SECOND);
+    const opened = (): boolean => core.outbox.take().some(({ type }) => type === 'open_link');
+    while (!opened()) core.endpoint.flush((now += 100 * MILLISECOND));
+    expect(now).toBe(11 * SECOND);
+  });
+
+  test.each(['dials', 'accepts'])('goes on when the process that %s got no turn for a minute', (side) => {
+    const [core, other] = pair();
+    core.endpoint.send(1, ping(1));
+    core.endpoint.flush(0);
+    other.endpoint.linkUp(2, side === 'dials' ? framesIn(core.outbox.take())[0]! : null, 0);
+    const stood = side === 'dials' ? core : other;
+    stood.endpoint.flush(60 * SECOND); // its timers come before what it has received
+    expect(stood.outbox.take().some(({ type }) => type === 'close_link')).toBe(false);
+  });
+});
+
 describe('a channel has one timer', () => {
   /** A core whose messages were lost for so long that it next repeats them after seconds. */
   function backedOff(): { readonly core: End; readonly other: End; readonly now: Nanos } {

@@ -31,12 +31,26 @@ export const BLOCK = 32;
 const BLOCK_PAUSE: Nanos = 20 * MILLISECOND;
 /** How long bind requests of one announcement are collected: they come within a few milliseconds of one another. */
 const COLLECT: Nanos = 10 * MILLISECOND;
+/**
+ * Where they come over seconds, each collection takes twice as long as the one before: otherwise every new monitor would
+ * be told of the others one by one.
+ */
+const COLLECT_MOST: Nanos = 320 * MILLISECOND;
+/** Collections so far apart belong to different announcements. */
+const COLLECT_QUIET: Nanos = 1000 * MILLISECOND;
 
 export class Introductions {
   /** Initialised and not announced, in order of arrival. */
   private fresh: Member[] = [];
   /** Requests for the new monitors: new monitor → those it is to bind to. */
   private readonly requests = new Map<Member, Member[]>();
+  /** Those who were told of new monitors and have not asked for them yet. */
+  private readonly owing = new Set<Member>();
+  private collect: Nanos = COLLECT;
+  private collecting: Timer | null = null;
+  private requestedAt: Nanos = -Infinity;
+  /** Whether somebody was still to ask then. */
+  private othersOwed = false;
   private quiet: Timer | null = null;
   /** Set from a full block until the next one. */
   private pause: Timer | null = null;
@@ -68,6 +82,7 @@ export class Introductions {
   /** Step 3: these new monitors are to bind to the asker. Replaced incarnations are left out (R3). */
   proxyBind(asker: Member, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
     const begins = this.requests.size === 0;
+    this.owing.delete(asker);
     for (const [i, core] of cores.entries()) {
       const fresh = this.registry.members.get(core);
       if (fresh === undefined || fresh.incarnation !== incarnations[i]) continue;
@@ -75,7 +90,9 @@ export class Introductions {
       if (askers === undefined) this.requests.set(fresh, [asker]);
       else askers.push(asker);
     }
-    if (begins && this.requests.size > 0) this.timers.set(now + COLLECT, () => this.request());
+    if (begins && this.requests.size > 0) this.requestLater(now);
+    // The last of a long collection: nobody else is waited for.
+    if (this.owing.size === 0 && this.collecting !== null && this.collect > COLLECT) this.request(now);
   }
 
   private isComplete(): boolean {
@@ -96,10 +113,12 @@ export class Introductions {
     const later = new Set(this.fresh);
     // A full block comes before further expected ones.
     const more = later.size > 0 || (block.length === BLOCK && !this.isComplete());
+    for (const member of this.owing) if (!this.isMember(member)) this.owing.delete(member);
     for (const member of this.registry.members.values()) {
       const monitors = rows.slice((place.get(member) ?? -1) + 1);
-      if (member.initialised && monitors.length > 0 && !later.has(member))
-        this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
+      if (!member.initialised || monitors.length === 0 || later.has(member)) continue;
+      this.owing.add(member);
+      this.registry.tell(member, { type: 'new_monitor_notify', monitors, more });
     }
   }
 
@@ -108,8 +127,18 @@ export class Introductions {
     this.next(now);
   };
 
+  private requestLater(now: Nanos): void {
+    const goesOn = this.othersOwed && now - this.requestedAt < COLLECT_QUIET;
+    this.collect = goesOn ? Math.min(2 * this.collect, COLLECT_MOST) : COLLECT;
+    this.collecting = this.timers.set(now + this.collect, (at) => this.request(at));
+  }
+
   /** Step 4: the new monitors are told whom to bind to. */
-  private request(): void {
+  private request(now: Nanos): void {
+    this.timers.cancel(this.collecting);
+    this.collecting = null;
+    this.requestedAt = now;
+    this.othersOwed = this.owing.size > 0;
     const more = this.fresh.length > 0;
     for (const [fresh, askers] of this.requests) {
       const monitors = askers.filter((asker) => this.isMember(asker)).map(rowOf);

@@ -56,6 +56,33 @@ describe('introductions', () => {
     expect(told).toEqual(['0 new_monitor_notify 1.1']);
   });
 
+  test('that are answered over seconds make a few bind requests, and the last asker ends the waiting', () => {
+    const cores = 64;
+    const { told, members, timers, introductions, initialise } = bench(cores);
+    for (let core = 0; core < cores; core += 1) initialise(core);
+    timers.expire(30 * MILLISECOND);
+    const [first] = members.keys();
+    const rows = Array.from({ length: cores }, (_, core) => core).filter((core) => core !== first);
+    const ask = (asker: number, now: number): void =>
+      introductions.proxyBind(
+        members.get(asker)!,
+        rows,
+        rows.map(() => 1),
+        now,
+      );
+    told.length = 0;
+    let now = 30 * MILLISECOND;
+    for (let asker = 0; asker < cores - 1; asker += 1) {
+      now += 40 * MILLISECOND;
+      timers.expire(now);
+      ask(asker, now);
+    }
+    const requests = told.filter((line) => line.includes('bind_monitor_request') && line.startsWith('7 '));
+    expect(requests.length).toBeLessThan(16);
+    expect(requests.flatMap((line) => line.split(' ').slice(2))).toHaveLength(cores - 1);
+    expect(introductions.pending).toBe(false);
+  });
+
   test('go out at once on a machine that is complete', () => {
     const { told, initialise, join } = bench(2);
     for (const core of [0, 1]) initialise(core);

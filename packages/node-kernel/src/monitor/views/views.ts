@@ -36,7 +36,7 @@ export interface ViewsHost {
 }
 
 const KEPT = 64;
-/** The registry founds the first view when its cores know one another: a booting machine has this long. */
+/** A registry that is away may have founded a view of which this core was not told: it asks after this long. */
 const FOUNDING_NS: Nanos = 2_000_000_000;
 const NOBODY: readonly number[] = [];
 /** A leaving core waits at most this long for a view without it: Docker grants a container five seconds. */
@@ -60,6 +60,8 @@ export class Views implements Service {
   private readonly installed: Installed[] = [];
   private fencedAt: Nanos = 0;
   private hadLease = false;
+  /** The registry is about to found this machine's first view, in its own time: nobody asks others, and opens links. */
+  private awaitsFounding = false;
   private foundingUntil: Nanos = 0;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
   private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
@@ -111,10 +113,8 @@ export class Views implements Service {
   registered(now: Nanos): void {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
-    // The registry founds the view of a machine's first boot: nobody asks others, and opens links, before it had the
-    // time.
-    const first = this.context.registeredView === 0 && incarnation === 1;
-    this.foundingUntil = first ? now + FOUNDING_NS : now;
+    this.awaitsFounding = this.context.registeredView === 0 && incarnation === 1;
+    this.foundingUntil = this.awaitsFounding ? now + FOUNDING_NS : now;
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
@@ -124,7 +124,7 @@ export class Views implements Service {
         excluded: (view, at) => this.exclude(view, at),
       },
       this.settings,
-      () => (this.context.now < this.foundingUntil ? NOBODY : this.host.known()),
+      () => (this.isFounding ? NOBODY : this.host.known()),
     );
     this.fence(true, now);
     this.arm(now);
@@ -145,14 +145,25 @@ export class Views implements Service {
     if (this.agreement?.view === null) this.tick(now);
   }
 
-  peerUp(peer: Peer, first: boolean): void {
-    // A later life of the SKB knows nothing: a member of a view says so before it reports its links.
-    if (peer.id === SKB_PEER && first) this.report();
+  private get isFounding(): boolean {
+    const { now, endpoint } = this.context;
+    if (now < this.foundingUntil) return true;
+    return this.awaitsFounding && (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0;
+  }
+
+  peerUp(peer: Peer, first: boolean, now: Nanos): void {
+    if (peer.id !== SKB_PEER || !first) return;
+    // A later life of the SKB knows nothing: a member of a view says so before it reports its links. Others ask: it does
+    // not know whether the earlier one has founded a view.
+    this.registryAway(now);
+    this.awaitsFounding = false;
+    this.report();
   }
 
   /** A core that says that it ends has ended: nobody waits for its lease. */
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     const { id, incarnation } = peer;
+    if (id === SKB_PEER) this.registryAway(now);
     if (reason === 'SHUTTING_DOWN' && isCore(id)) this.reaped({ core: id, incarnation }, now);
   }
 
@@ -196,6 +207,12 @@ export class Views implements Service {
   private hasLeft(left: (now: Nanos) => void, now: Nanos): void {
     this.leaving = null;
     left(now);
+  }
+
+  private registryAway(now: Nanos): void {
+    if (!this.awaitsFounding || !this.awaitsView) return;
+    this.foundingUntil = now + FOUNDING_NS;
+    this.context.timers.set(this.foundingUntil, (at) => this.awaitsView && this.tick(at));
   }
 
   reaped(member: Member, now: Nanos): void {

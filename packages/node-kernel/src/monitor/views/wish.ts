@@ -5,6 +5,8 @@ import { type Member, neighboursOf, type ViewSettings } from './view.ts';
 
 /** After so many tries a core asks others as well: the view may contain none of those it asked. */
 const FEW_TRIES = 3;
+/** Doublings of how many others it asks, at most: everybody. */
+const MOST_DOUBLINGS = 12;
 
 /** A core's wish to be taken into a view: whom it asks, and who has answered. */
 export class Wish {
@@ -39,16 +41,22 @@ export class Wish {
   }
 
   /**
-   * Its neighbours in the ring of cores and the leader, who decide. When these do not take it in: everybody, where
-   * somebody in a view has answered; otherwise one more per try, since on a slowly booting machine there may be no view
-   * yet, and asking everybody would open every link.
+   * Its neighbours in the ring of cores and the leader, who decide. When these do not take it in: others as well, twice
+   * as many at each try, until it asks everybody; where nobody in a view has answered one per try, since on a slowly
+   * booting machine there may be no view yet. To ask everybody at once would open every link of a large machine.
    */
   #asked(): readonly CoreId[] {
     const contacts = this.contacts();
-    if (contacts.length === 0 || (this.#said > FEW_TRIES && this.#leader !== null)) return contacts;
+    if (contacts.length === 0) return contacts;
     const leader = this.#leader ?? Math.min(...contacts);
     const deciding = neighboursOf(contacts, this.self.core, leader, this.settings.observers);
-    const another = this.#said > FEW_TRIES ? [known(contacts[this.#said % contacts.length])] : [];
-    return [...new Set([...deciding, ...another])].filter((core) => contacts.includes(core));
+    return [...new Set([...deciding, ...this.#others(contacts)])].filter((core) => contacts.includes(core));
+  }
+
+  #others(contacts: readonly CoreId[]): readonly CoreId[] {
+    const tries = this.#said - FEW_TRIES;
+    if (tries <= 0) return [];
+    if (this.#leader === null) return [known(contacts[this.#said % contacts.length])];
+    return contacts.slice(0, 2 ** Math.min(tries + 2, MOST_DOUBLINGS));
   }
 }
