@@ -132,7 +132,7 @@ test('a machine whose boot takes long opens no links between cores before the re
     measure: false,
   });
   simulation = slow;
-  const members = (): number => (slow.node(SKB_PEER).skb?.registry.members.size ?? 0);
+  const members = (): number => slow.node(SKB_PEER).skb?.registry.members.size ?? 0;
   slow.start();
   until(() => members() === 16);
   slow.hang(3);

@@ -361,7 +361,8 @@ export class Endpoint {
 
   private dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): void {
     if (peer.link !== 0) return;
-    if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now)) this.dialling.later(peer, now, error);
+    if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now))
+      this.dialling.later(peer, now, error);
     else if (!peer.gone) peer.dial = null; // someone else is there
   }
 
