@@ -292,9 +292,9 @@ export class Endpoint {
     }
     link.peer = peer;
     peer.certified = link.names;
-    if (peer.link !== 0 && peer.link !== link.id) this.drop(peer.link, 'SUPERSEDED');
     // Of two links opened at the same time, the other is no longer needed (E2).
-    if (peer.pendingLink !== 0 && peer.pendingLink !== link.id) this.drop(peer.pendingLink, 'SUPERSEDED');
+    for (const other of [peer.link, peer.pendingLink])
+      if (other !== 0 && other !== link.id) this.drop(other, 'SUPERSEDED');
     this.dialling.settle(peer);
     peer.pendingLink = 0;
     peer.link = link.id;
