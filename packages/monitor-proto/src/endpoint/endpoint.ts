@@ -346,9 +346,7 @@ export class Endpoint {
     if (peer.pendingLink === link.id) {
       peer.pendingLink = 0;
       this.dialFailed(peer, error, text, now);
-    } else if (peer.link === link.id) {
-      this.lost(peer, link, error, now);
-    }
+    } else if (peer.link === link.id) this.lost(peer, link, error, now);
   }
 
   private lost(peer: Peer, link: LinkState, reason: string, now: Nanos): void {
