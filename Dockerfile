@@ -1,6 +1,6 @@
-# One image for every process of a cluster: `mk-node skb` or `mk-node core`, told the rest by its environment.
+# One image for every process of a cluster: `mk-node skb` or `mk-node core`, configured by the environment.
 
-# The manifests alone, so that a change of source does not install the dependencies anew.
+# The manifests first, so that a change of source does not reinstall the dependencies.
 FROM node:20-bookworm-slim AS manifests
 WORKDIR /mk
 COPY . .
@@ -20,17 +20,17 @@ WORKDIR /mk
 COPY --from=build /mk/dist dist
 COPY --from=build /mk/packages/launcher/machines dist/machines
 COPY --from=build /mk/packages/launcher/container/health.sh /usr/local/bin/mk-health
-# What the bundles leave outside: WebAssembly that is loaded from its own files.
+# What the bundles do not contain: WebAssembly that is loaded from its own files.
 COPY --from=build /mk/node_modules/swipl-wasm node_modules/swipl-wasm
 COPY --from=build /mk/node_modules/node-sqlite3-wasm node_modules/node-sqlite3-wasm
-# The journal's lock: a native library, and what it finds its binary with.
+# The journal's lock: a native library, and the package that locates its binary.
 COPY --from=build /mk/node_modules/fs-native-extensions node_modules/fs-native-extensions
 COPY --from=build /mk/node_modules/which-runtime node_modules/which-runtime
 COPY --from=build /mk/node_modules/require-addon node_modules/require-addon
 COPY --from=build /mk/node_modules/bare-addon-resolve node_modules/bare-addon-resolve
 COPY --from=build /mk/node_modules/bare-module-resolve node_modules/bare-module-resolve
 COPY --from=build /mk/node_modules/bare-semver node_modules/bare-semver
-# Wrappers rather than links: programs look for one another beside their own file, and mkctl takes the secret as text.
+# Wrappers, not links: programs look for one another beside their own file, and mkctl takes the secret as text.
 RUN printf '#!/bin/sh\nexec node /mk/dist/mk-node.cjs "$@"\n' >/usr/local/bin/mk-node \
  && printf '#!/bin/sh\n[ -n "$MK_SECRET" ] || MK_SECRET=$(cat "$MK_SECRET_FILE")\nexport MK_SECRET\nexec node /mk/dist/mkctl.cjs "$@"\n' >/usr/local/bin/mkctl \
  && chmod 755 /usr/local/bin/mk-node /usr/local/bin/mkctl /usr/local/bin/mk-health \

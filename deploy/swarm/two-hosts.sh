@@ -2,16 +2,16 @@
 # A swarm of several hosts on one machine, for trying deploy/swarm/stack.yml: each host is a Docker engine of its own, in a network, process, mount
 # and name space of its own, with its own run and data folders; a bridge in another network space is the wire between them.
 #
-#   two-hosts.sh check                 says what this machine lacks for it, and is 1 then
+#   two-hosts.sh check                 says what this machine lacks; exit status 1 if anything
 #   two-hosts.sh up IMAGE [HOSTS]      make the hosts (2), join them to a swarm, load IMAGE from this machine's engine into each
 #   two-hosts.sh docker HOST ARG…      docker on a host: a, b, …; the manager is a
 #   two-hosts.sh deploy [ARG…]         docker stack deploy of stack.yml on a, with the variables of this shell, and a fresh secret
-#   two-hosts.sh kill HOST             the host is gone at once, with all that ran on it
-#   two-hosts.sh start HOST            and comes back, as the same node of the swarm
+#   two-hosts.sh kill HOST             kills the host at once, with everything on it
+#   two-hosts.sh start HOST            brings it back, as the same node of the swarm
 #   two-hosts.sh down                  ends every host and removes what `up` made; nothing is left, also after a failed `up`
 #
 # Needs root, dockerd, iproute2, util-linux, and a kernel with vxlan. Folder: MK_SWARM_DIR (/var/tmp/mk-swarm). Names of network spaces
-# begin with MK_SWARM_NAME (mk), so that two of these may run.
+# begin with MK_SWARM_NAME (mk), so that two of these can run.
 set -euo pipefail
 
 dir=${MK_SWARM_DIR:-/var/tmp/mk-swarm}
@@ -30,14 +30,14 @@ number() {
 }
 on() { docker -H "unix://$dir/$1/docker.sock" "${@:2}"; }
 
-# The engine is process 1 of its space: when it ends, the kernel ends everything that it started, and takes its mounts away.
+# The engine is process 1 of its namespace: when it ends, the kernel ends everything that it started and removes its mounts.
 engine() {
   local host=$1 i
   mkdir -p "$dir/$host/data"
   rm -rf "$dir/$host/exec" "$dir/$host/docker.pid" "$dir/$host/docker.sock"
   setsid nsenter --net="/run/netns/$name-$host" unshare --uts --mount --pid --fork --kill-child --mount-proc bash -c '
     hostname "$1"
-    # No name server answers here, and one that refuses at once costs no pull ten seconds.
+    # There is no name server here: one that refuses at once saves each pull ten seconds.
     echo "nameserver 127.0.0.1" >"$2/resolv.conf" && mount --bind "$2/resolv.conf" "$(readlink -f /etc/resolv.conf)"
     exec dockerd --data-root "$2/data" --exec-root "$2/exec" --pidfile "$2/docker.pid" -H "unix://$2/docker.sock" \
       --cgroup-parent "/$1" --log-level warn' engine "$name-$host" "$dir/$host" </dev/null >"$dir/$host/log" 2>&1 &
@@ -66,7 +66,7 @@ check() {
   local tool
   [ "$(id -u)" = 0 ] || die "needs root: it makes network spaces and starts engines"
   for tool in docker dockerd ip nsenter unshare; do command -v "$tool" >/dev/null || die "$tool is not installed"; done
-  # In a network space of its own: several of these may ask at once.
+  # In its own network namespace: several of these may ask at once.
   unshare --net ip link add try type vxlan id 231 dstport 4789 local 127.0.0.1 2>/dev/null || die "this kernel has no vxlan, which overlay networks need"
 }
 
@@ -87,7 +87,7 @@ up() {
     on "$host" load --quiet --input "$dir/image.tar" >/dev/null
   done
   rm "$dir/image.tar"
-  # An engine gives a swarm 20 s and goes on by itself after that: a slow one is waited for, and none is given work before all can take it.
+  # An engine waits 20 s for a swarm and then continues in the background: wait for slow ones, so that none gets work before all can take it.
   on a swarm init --advertise-addr "$net.1" >/dev/null || true
   ready 1
   token=$(on a swarm join-token --quiet worker)
@@ -96,7 +96,7 @@ up() {
   say "$hosts hosts are up: $(on a node ls --format '{{.Hostname}}' | sort | tr '\n' ' ')"
 }
 
-# Waits until so many hosts of the swarm are ready.
+# Waits until the given number of hosts of the swarm are ready.
 ready() {
   local i
   for ((i = 0; i < 600; i++)); do
@@ -111,21 +111,21 @@ deploy() {
   on a stack deploy --resolve-image never --compose-file "$here/stack.yml" "$@" mk
 }
 
-# A space's process 1 is the child of unshare, which dies with it.
+# A namespace's process 1 is the child of unshare, which dies with it.
 end() {
   local pid
   pid=$(cat "$dir/$1/space.pid" 2>/dev/null) || return 0
   ! grep -qs unshare "/proc/$pid/cmdline" || kill -KILL "$pid" 2>/dev/null || true
 }
 
-# Ended is waited for: what comes next may need its name or its files.
+# Wait for the end: what comes next may need its name or its files.
 stop() {
   local host=$1 pid i
   [ -e "$dir/$host/space.pid" ] || return 0
   pid=$(cat "$dir/$host/space.pid")
   end "$host"
   if grep -qs unshare "/proc/$pid/cmdline"; then
-    # A process that nobody has waited for yet is gone, too.
+    # A zombie counts as gone.
     for ((i = 0; i < 600; i++)); do grep -qs '^State:[[:space:]]*[^Z]' "/proc/$pid/status" || break; sleep 0.1; done
   fi
   for ((i = 0; i < 600; i++)); do [ -z "$(ip netns pids "$name-$host" 2>/dev/null)" ] && break; sleep 0.1; done

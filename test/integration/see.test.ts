@@ -178,7 +178,7 @@ test('a trace that is full says what it lost; one into a folder that cannot be i
   await place.mkctl('bench', 'flood', '0', '1', '--count', '50000');
   tracing.child.kill('SIGINT');
   const { status, stderr } = await tracing.ended;
-  expect([status, stderr]).toEqual([0, expect.stringMatching(/\d+ older notes did not fit/m)]);
+  expect([status, stderr]).toEqual([0, expect.stringMatching(/\d+ older events did not fit/m)]);
   expect(parseChromeTrace(readFileSync(file, 'utf8')).faults).toEqual([]);
   const refused = await place.mkctl('trace', '-o', '/proc/no/trace.json');
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('cannot be made')]);

@@ -49,7 +49,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     expect((await place.mkctl('faults')).stdout).toContain('no faults in force');
     const beyond = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 7, factor: 3 } }'));
     expect(beyond.status).not.toBe(0);
-    expect(beyond.stderr).toContain('the plan speaks of core 7, which is not there');
+    expect(beyond.stderr).toContain('the plan names core 7, which is not there');
   });
 
   test('bench unmap tells the whole call by number of cores, and where its time goes; its plan is for it alone', async () => {

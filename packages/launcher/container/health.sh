@@ -1,6 +1,6 @@
 #!/bin/bash
-# `mk-node health` for a container's health check, which runs for as long as the container does: a start of Node costs thirty
-# times as much as this. Asks /healthz where MK_LISTEN_HOST and MK_PORT say that the process listens; status 0 when it is well,
+# `mk-node health` for a container's health check, which runs again and again: starting Node costs thirty
+# times as much as this. Asks /healthz at MK_LISTEN_HOST and MK_PORT; exit status 0 when the process is well,
 # and with `alive` when it answers at all.
 host=${MK_LISTEN_HOST:-127.0.0.1} port=${MK_PORT:-7000}
 case $host in
@@ -10,7 +10,7 @@ case $host in
 esac
 case $port in *://*) port=7000 ;; esac # what Kubernetes sets for a Service named mk
 
-# TLS is more than a shell speaks.
+# A shell does not speak TLS.
 [ -z "$MK_TLS_DIR$MK_TLS_CA$MK_TLS_CERT" ] || exec mk-node health "$@"
 
 exec 3<>"/dev/tcp/$host/$port" || exit 1

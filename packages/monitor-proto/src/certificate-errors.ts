@@ -9,7 +9,11 @@ export const CERTIFICATE_ERRORS = {
     doc: 'The peer’s certificate was not issued by the cluster’s authority.',
   },
   CERTIFICATE_REVOKED: { code: 324, definite: true, doc: 'The peer’s certificate is on the list of revoked ones.' },
-  WRONG_CERTIFICATE: { code: 325, definite: true, doc: 'The peer’s certificate is not for whom it says it is.' },
+  WRONG_CERTIFICATE: {
+    code: 325,
+    definite: true,
+    doc: 'The peer’s certificate is not for the peer that it claims to be.',
+  },
 } as const;
 
 export type CertificateError = keyof typeof CERTIFICATE_ERRORS;

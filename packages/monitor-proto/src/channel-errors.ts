@@ -40,5 +40,9 @@ export const CHANNEL_ERRORS = {
   CONNECTION_REFUSED: { code: 180, definite: true, doc: 'The service does not take this client.' },
   PROGRAM_FAILED: { code: 181, definite: false, doc: 'An error that nobody caught ended a thread of the program.' },
   LEFTOVERS: { code: 183, definite: false, doc: 'A strict program ended with threads, channels or locks left over.' },
-  NO_SUCH_THREAD: { code: 182, definite: true, doc: 'The program names no thread so that may begin on another core.' },
+  NO_SUCH_THREAD: {
+    code: 182,
+    definite: true,
+    doc: 'The program declares no thread of that name that may begin on another core.',
+  },
 } as const;

@@ -39,7 +39,11 @@ export const ERRORS = {
   SUPERSEDED: { code: 31, definite: true, doc: 'A newer link to the same peer took this one’s place.' },
   SHUTTING_DOWN: { code: 32, definite: true, doc: 'The process is ending.' },
   TOO_MANY_LINKS: { code: 33, definite: true, doc: 'Too many links wait for their handshake.' },
-  INTERNAL: { code: 35, definite: false, doc: 'A fault of ours over this request; the process’s log says more.' },
+  INTERNAL: {
+    code: 35,
+    definite: false,
+    doc: 'A bug in mk, met while handling this request; the process’s log says more.',
+  },
   POISONED: {
     code: 36,
     definite: true,

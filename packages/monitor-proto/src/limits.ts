@@ -98,12 +98,12 @@ export const LIMITS = {
     value: 8 * SECOND,
     unit: 'ns',
     reason:
-      'A client of the SKB that says nothing for so long is gone, and its locks with it; it renews its session five times in it. `--session-timeout` sets another.',
+      'A client of the SKB that is silent for this long loses its session and its locks; it renews the session five times within it. `--session-timeout` sets another.',
   },
   clientBacklog: {
     value: 20_000,
     unit: 'messages',
-    reason: 'Answers that a client has not taken; past it the SKB gives the client up.',
+    reason: 'Answers that a client has not read; past it the SKB drops the client.',
   },
   clientQueries: {
     value: 1024,
@@ -155,19 +155,19 @@ export const LIMITS = {
   revokeConsentNs: {
     value: 250 * MILLISECOND,
     unit: 'ns',
-    reason: 'A subscriber that has not consented to a revoke by then is taken to.',
+    reason: 'A subscriber that does not answer in time is assumed to consent.',
   },
   revokeSubscribers: { value: 256, unit: 'subscriptions', reason: 'Per core; each mark looks through all of them.' },
   capabilityRetryNs: {
     value: 20 * MILLISECOND,
     unit: 'ns',
-    reason: 'First pause of a monitor before it asks again for what must go forward.',
+    reason: 'First back-off of a monitor that repeats a request which must succeed.',
   },
-  capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'The pause doubles up to here.' },
+  capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'The back-off doubles up to here.' },
   ownerRedirects: {
     value: 8,
     unit: 'hops',
-    reason: 'A request follows an ownership that keeps moving so often, then the caller tries again.',
+    reason: 'How often a request follows an ownership that keeps moving; then the caller tries again.',
   },
   operationsRemembered: {
     value: 4096,
@@ -178,13 +178,13 @@ export const LIMITS = {
   callerRetryNs: {
     value: 1 * MILLISECOND,
     unit: 'ns',
-    reason: 'First pause of a program’s library after an error that is worth another try.',
+    reason: 'First back-off of a program’s library after a transient error.',
   },
-  callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Its pause doubles up to here.' },
+  callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Its back-off doubles up to here.' },
   callerDeadlineNs: {
     value: 10 * SECOND,
     unit: 'ns',
-    reason: 'Then the library gives the program the error that it met.',
+    reason: 'After this the library passes the error on to the program.',
   },
   ramBytesPerCore: {
     value: 64 << 20,
@@ -195,7 +195,7 @@ export const LIMITS = {
     value: 12,
     unit: 'cores',
     reason:
-      'From so many cores on an unmap goes by the tree: one by one is faster before (Baumann et al., SOSP 2009, Fig. 6).',
+      'From this many cores on an unmap uses the tree: with fewer, one by one is faster (Baumann et al., SOSP 2009, Fig. 6).',
   },
   faultsWaiting: {
     value: 1024,
@@ -210,8 +210,7 @@ export const LIMITS = {
   ramStealWaitNs: {
     value: 1 * SECOND,
     unit: 'ns',
-    reason:
-      'A memory server that got no answer from a peer by then asks the next; what comes later is kept all the same.',
+    reason: 'A memory server that has no answer from a peer by then asks the next; a late answer still counts.',
   },
   ramStealChunkBytes: {
     value: 1 << 20,
@@ -249,12 +248,12 @@ export const LIMITS = {
   circuitHops: {
     value: 8,
     unit: 'cores',
-    reason: 'The longest way of a multi-hop channel: longer ways are loops.',
+    reason: 'The longest route of a multi-hop channel: longer ones are loops.',
   },
   circuitOpenNs: {
     value: 2 * SECOND,
     unit: 'ns',
-    reason: 'A way that did not answer a bind by then is given up for the next.',
+    reason: 'A route that does not answer a bind by then is given up for the next.',
   },
   circuitRelays: {
     value: 16_384,
@@ -264,7 +263,7 @@ export const LIMITS = {
   endpointMessages: {
     value: 128,
     unit: 'messages',
-    reason: 'A same-core endpoint holds so many that were not taken; the next is refused with ENDPOINT_OVERFLOW.',
+    reason: 'Messages that a same-core endpoint buffers; the next is refused with ENDPOINT_OVERFLOW.',
   },
   endpointWords: {
     value: 10,
@@ -286,7 +285,7 @@ export const LIMITS = {
   silenceNs: {
     value: 1 * SECOND,
     unit: 'ns',
-    reason: 'Two heartbeats of a small cluster: who was heard within it is not who holds an operation up.',
+    reason: 'Two heartbeats of a small cluster: a peer that was heard from within it does not hold an operation up.',
   },
   floodHoles: {
     value: 256,
@@ -312,17 +311,18 @@ export const LIMITS = {
   budgetShare: {
     value: 2,
     unit: 'times',
-    reason: 'Past so many times what the busiest other peer asks, and past the floor, a peer is on short rations.',
+    reason:
+      'A peer that asks more than this many times what the busiest other peer asks, and more than the floor, is throttled.',
   },
   budgetRationsNs: {
     value: 1 * SECOND,
     unit: 'ns',
-    reason: 'How long a peer that asked too much gets the floor alone.',
+    reason: 'How long a peer that asked too much is throttled to the floor.',
   },
   budgetBatchNs: {
     value: 10 * MILLISECOND,
     unit: 'ns',
-    reason: 'Requests that wait are served so far apart, several at once: a wake-up costs more than what it is for.',
+    reason: 'Requests that wait are served in batches this far apart: a wake-up costs more than what it is for.',
   },
   logLinesKept: {
     value: 5000,

@@ -122,7 +122,7 @@ export const LOG_EVENTS = {
   plan_computed: {
     level: 'info',
     fields: { plan: 'number', cores: 'number', cause: 'string' },
-    doc: 'The SKB planned the dissemination trees anew.',
+    doc: 'The SKB replanned the dissemination trees.',
   },
   plan_installed: { level: 'debug', fields: { plan: 'number' }, doc: 'A monitor took over new trees.' },
   round_started: {
@@ -258,7 +258,7 @@ export const LOG_EVENTS = {
   request_failed: {
     level: 'error',
     fields: { request: 'string', error: 'string', text: 'string' },
-    doc: 'A fault of ours over one request; whoever sent it was answered with INTERNAL or FAILED.',
+    doc: 'A bug in mk, met while handling one request, which was answered with INTERNAL or FAILED.',
   },
   owner_gone: {
     level: 'info',
@@ -285,7 +285,7 @@ export const LOG_EVENTS = {
   dispatcher_overran: {
     level: 'warn',
     fields: { domain: 'string', dispatcher: 'number', program: 'string', kept_ms: 'number' },
-    doc: 'A dispatcher kept the core past its slice and through the grace; it is killed.',
+    doc: 'A dispatcher kept the core past its slice and through the grace period; it is killed.',
   },
   domain_finished: {
     level: 'info',
@@ -338,12 +338,12 @@ export const LOG_EVENTS = {
   assertion_failed: {
     level: 'error',
     fields: { invariant: 'string', text: 'string', state: 'object' },
-    doc: 'Something was so that cannot be: a bug. The process ends with exit status 70; `state` is what it was in.',
+    doc: 'An assertion failed: a bug. The process ends with exit status 70; `state` is a dump of its state.',
   },
   log_lines_dropped: {
     level: 'warn',
     fields: { sink: 'string', lines: 'number' },
-    doc: 'So many lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
+    doc: 'Lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
   },
   domain_spawned: {
     level: 'info',
@@ -364,7 +364,7 @@ export const LOG_EVENTS = {
   rogue_changed: {
     level: 'warn',
     fields: { behaviour: 'string' },
-    doc: 'A fault: this core misbehaves so from now on, on somebody’s order; empty: no longer.',
+    doc: 'An injected fault: this core misbehaves in these ways from now on; empty: no longer.',
   },
 } as const satisfies Record<string, LogEventSpec>;
 

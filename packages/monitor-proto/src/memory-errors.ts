@@ -23,7 +23,7 @@ export const MEMORY_ERRORS = {
     code: 308,
     definite: true,
     again: true,
-    doc: 'Other cores took the page away before each of very many tries to use it.',
+    doc: 'Other cores took the page away before each of very many attempts to use it.',
   },
   MISALIGNED: { code: 307, definite: true, doc: 'The address is no multiple of what is accessed.' },
 } as const;

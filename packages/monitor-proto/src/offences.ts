@@ -23,7 +23,7 @@ export const OFFENCES = {
   },
   over_budget: {
     proof: false,
-    doc: 'More requests than its share while others asked as well: it was put on short rations.',
+    doc: 'More requests than its share while others asked as well: it was throttled.',
   },
 } as const satisfies Readonly<Record<string, { readonly proof: boolean; readonly doc: string }>>;
 

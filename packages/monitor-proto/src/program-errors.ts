@@ -18,7 +18,7 @@ export const PROGRAM_ERRORS = {
   OVERRUN: {
     code: 207,
     definite: false,
-    doc: 'The dispatcher kept the core past its slice, was asked for it, and kept it through the grace.',
+    doc: 'The dispatcher kept the core past its slice and, after it was asked to yield, through the grace period.',
   },
   OUT_OF_HEAP: { code: 208, definite: false, doc: 'The dispatcher’s heap grew past its limit.' },
   UNCAUGHT: { code: 209, definite: false, doc: 'An error that the program did not catch.' },
@@ -47,6 +47,6 @@ export const PROGRAM_ERRORS = {
     code: 215,
     definite: true,
     again: true,
-    doc: 'So many calls of the dispatcher wait for their answers; make this one when some have come.',
+    doc: 'The dispatcher has as many calls outstanding as it may; make this one when some are answered.',
   },
 } as const;

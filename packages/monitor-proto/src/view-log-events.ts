@@ -3,7 +3,7 @@ export const VIEW_LOG_EVENTS = {
   cap_adopted: {
     level: 'info',
     fields: { op: 'string', capability: 'string', peer: 'number' },
-    doc: 'This core owns from now on what a core owned that is gone: it is its lowest holder.',
+    doc: 'This core takes over a capability whose owner is gone: it is its lowest holder.',
   },
   view_installed: {
     level: 'info',

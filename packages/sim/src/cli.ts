@@ -165,7 +165,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('runs', {
       ...TEXT,
       defaultDescription: 'MK_RUNS_DIR, else runs',
-      describe: 'with --plan: the folder that its report is kept in; latest names the last',
+      describe: 'with --plan: the folder for its report; latest is the newest',
     })
     .option('nemesis', { ...SWITCH, describe: 'run: faults from the seed, too; without it and --plan there are none' })
     .option('on', { ...TEXT, describe: 'run: a domain on each of these cores (0,3-7); without it one on core 0' })

@@ -49,7 +49,7 @@ async function become(role: NodeRole): Promise<void> {
   const settings = oneLine(() => nodeSettings(role, process.env, facts));
   if (typeof settings === 'string') return fail(settings);
   for (const { name } of unknownVariables(process.env))
-    process.stderr.write(`mk-node: ${name} is unknown and counts for nothing; mk-node --help lists the variables\n`);
+    process.stderr.write(`mk-node: ${name} is unknown and ignored; mk-node --help lists the variables\n`);
   if (variable(process.env, 'MK_TRANSPORT') === 'unix' && settings.socketDir === undefined)
     process.stderr.write(
       'mk-node: MK_TRANSPORT=unix without MK_SOCKET_DIR, a folder that the processes share: links run over tcp\n',
@@ -149,7 +149,7 @@ function help(): string {
     'mk-node skb | core | health [alive]',
     'mk-node --help | --version',
     '',
-    'One process of a cluster, told what it is by its environment:',
+    'Runs one process of a cluster, configured by its environment:',
     ...rows,
     '',
   ].join('\n');

@@ -18,19 +18,19 @@ export function chaosOptions(cli: Cli): void {
       type: 'string',
       requiresArg: true,
       default: '60s',
-      describe: 'how long faults come; then all is healed and judged',
+      describe: 'how long to inject faults; then everything is healed and checked',
     })
     .option('weights', {
       type: 'string',
       requiresArg: true,
-      describe: `how often each kind of fault comes, like crash=5,slow=0 (${CHAOS_KINDS.join(', ')})`,
+      describe: `how often each kind of fault is chosen, like crash=5,slow=0 (${CHAOS_KINDS.join(', ')})`,
     })
     .option('out', {
       type: 'string',
       requiresArg: true,
       describe: 'the folder of the results; runs/chaos-SEED by default',
     })
-    .option('print', { type: 'boolean', default: false, describe: 'print the plan, and do nothing' });
+    .option('print', { type: 'boolean', default: false, describe: 'print the plan and exit' });
 }
 
 /** The options' chaos, for so many cores. */

@@ -17,7 +17,7 @@ export const TLS_VARIABLES = {
 export const CLIENT_VARIABLES = {
   MK_STATE_DIR: {
     otherwise: '',
-    doc: 'Folder in which running clusters are written down, and where detached ones log. Absent: `mk` in XDG_RUNTIME_DIR, else `.mk` in the home folder, else `mk-UID` in the folder for temporary files.',
+    doc: 'Folder for a record of each running cluster and the logs of detached ones. Absent: `mk` in XDG_RUNTIME_DIR, else `.mk` in the home folder, else `mk-UID` in the folder for temporary files.',
   },
   MK_SKB_ADDRESS: { otherwise: '', doc: 'The SKB’s host:port, for a cluster that runs elsewhere (mkctl --skb).' },
   MK_SECRET: { otherwise: '', doc: 'With it: the cluster’s secret, hex.' },
@@ -25,7 +25,7 @@ export const CLIENT_VARIABLES = {
   ...TLS_VARIABLES,
   MK_METRICS_TOKEN: {
     otherwise: '',
-    doc: 'What /metrics and /healthz of every process ask for, as a bearer token; absent: nothing.',
+    doc: 'Bearer token that /metrics and /healthz of every process require; absent: none.',
   },
   MK_RUNS_DIR: { otherwise: 'runs', doc: 'Folder in which the reports of plans are kept (--runs).' },
   XDG_RUNTIME_DIR: { otherwise: '', doc: 'See MK_STATE_DIR.' },
@@ -43,10 +43,10 @@ export const COMPOSE_VARIABLES = {
   },
   OTEL_EXPORTER_OTLP_ENDPOINT: {
     otherwise: '',
-    doc: 'Where every process sends its operations as spans, OTLP over HTTP, as `http://collector:4318`; mk-launch hands its own on. Absent: nowhere.',
+    doc: 'Endpoint to which every process exports its operations as spans, OTLP over HTTP, like `http://collector:4318`; mk-launch passes its own on. Absent: none.',
   },
   COMPOSE_PROJECT_NAME: {
     otherwise: '',
-    doc: 'Compose’s own: names containers, network, volumes and image. Absent: the folder’s name; `-p` says it as well.',
+    doc: 'Compose’s own: names containers, network, volumes and image. Absent: the folder’s name; `-p` sets it, too.',
   },
 } as const;

@@ -40,7 +40,7 @@ export const BENCH_UNMAP: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: '0',
-        describe: 'every so many cores; 0: 1, 2, 4, …',
+        describe: 'step between numbers of cores; 0: 1, 2, 4, …',
       })
       .option('out', {
         type: 'string',
@@ -122,7 +122,7 @@ export const BENCH_SHARE: CtlCommand = {
 export const BENCH_DISRUPTION: CtlCommand = {
   command: 'bench disruption',
   describe:
-    'what an unmap costs the cores that it interrupts: their programs compute, while pages go that every second one has touched',
+    'what an unmap costs the cores that it interrupts: their programs compute while pages that every second one has touched are unmapped',
   examples: [
     ['$0 bench disruption --count 100', 'a hundred unmaps, in each of five pairs of a quiet time and a loud one'],
   ],

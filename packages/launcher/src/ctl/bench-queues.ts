@@ -33,11 +33,11 @@ export const BENCH_QUEUES: CtlCommand = {
       .option('on', {
         type: 'string',
         requiresArg: true,
-        describe: 'who asks and who serves (0,1); the two lowest cores',
+        describe: 'client and server core (0,1); by default the two lowest',
       })
-      .option('work', { type: 'string', requiresArg: true, default: '500us', describe: 'what a request takes' })
+      .option('work', { type: 'string', requiresArg: true, default: '500us', describe: 'processing time of a request' })
       .option('bytes', { type: 'string', requiresArg: true, default: '1024', describe: 'payload of a request' })
-      .option('for', { type: 'string', requiresArg: true, default: '1s', describe: 'how long a point is measured' })
+      .option('for', { type: 'string', requiresArg: true, default: '1s', describe: 'how long to measure each point' })
       .option('out', { type: 'string', requiresArg: true, describe: 'draw the three plots into this SVG file' }),
   async run(context) {
     const [client, server] = await pairOf(context);

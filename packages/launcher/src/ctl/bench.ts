@@ -56,7 +56,7 @@ const ROUND: CtlCommand = {
 const FLOOD: CtlCommand = {
   command: 'bench flood <from> <to>',
   describe: 'numbered messages as fast as the channel takes them',
-  examples: [['$0 bench flood 0 1 --count 1000000', 'throughput, and that nothing is lost or doubled']],
+  examples: [['$0 bench flood 0 1 --count 1000000', 'throughput, and whether anything is lost or duplicated']],
   options: (cli) =>
     cli
       .positional('from', { type: 'string', describe: 'the sender' })
@@ -76,7 +76,7 @@ const FLOOD: CtlCommand = {
 
 const BENCH_PING: CtlCommand = {
   command: 'bench ping <from> <to>',
-  describe: 'round trips; like ping, with a thousand of them',
+  describe: 'a thousand round trips; otherwise like ping',
   examples: [['$0 bench ping 0 1 --count 10000', 'ten thousand']],
   options: (cli) => {
     pingOptions(cli);

@@ -127,8 +127,8 @@ export const CAP: readonly CtlCommand[] = [
   onAddress('delete', 'deletes', 'cap_delete'),
   onAddress('revoke', 'takes back every copy and everything made of it, on every core', 'cap_revoke'),
   onAddress('retrieve', 'makes its core the owner', 'cap_retrieve'),
-  onAddress('subscribe', 'has the domain asked before this memory is revoked', 'subscribe_revoke'),
-  onAddress('unsubscribe', 'has it asked no more', 'unsubscribe_revoke'),
+  onAddress('subscribe', 'asks the domain for consent before this memory is revoked', 'subscribe_revoke'),
+  onAddress('unsubscribe', 'ends such a subscription', 'unsubscribe_revoke'),
   forDomain('asked', [], 'the revokes that wait for its consent', async (context, who) => {
     const rows = await call(context, who, 'revokes_asked', []);
     const ops = Array.isArray(rows) ? rows.filter(isRecord).map(({ op }) => String(op)) : [];

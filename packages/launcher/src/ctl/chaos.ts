@@ -18,7 +18,7 @@ const ANSWER_MS = 60_000;
 
 export const CHAOS: CtlCommand = {
   command: 'chaos',
-  describe: 'faults made up from a seed in the running cluster: heals at the end, judges, keeps the results',
+  describe: 'injects faults generated from a seed into the running cluster, heals it, checks it, keeps the results',
   examples: [
     ['$0 chaos --seed 42 --for 60s', 'a minute of crashes, hangs, cuts, loss, a lost SKB; then an audit'],
     ['$0 chaos --seed 42 --for 60s --weights crash=9,skb_loss=0', 'other kinds more or less often'],
@@ -26,8 +26,12 @@ export const CHAOS: CtlCommand = {
   ],
   options: (cli) => {
     cli
-      .option('seed', { type: 'string', requiresArg: true, describe: 'which faults; random by default, and told' })
-      .option('cores', { type: 'string', requiresArg: true, describe: 'with --print: of how many cores' });
+      .option('seed', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'seed of the faults; random by default, and printed',
+      })
+      .option('cores', { type: 'string', requiresArg: true, describe: 'with --print: number of cores' });
     chaosOptions(cli);
   },
   alone({ args, terminal }) {
@@ -39,7 +43,7 @@ export const CHAOS: CtlCommand = {
   async run(context) {
     const { args, terminal } = context;
     if (args['print'] !== true && optional(args, 'cores') !== undefined)
-      throw new UsageError('--cores goes with --print: a cluster that runs has the cores that it has');
+      throw new UsageError('--cores goes with --print: the number of cores of a running cluster is fixed');
     const cores = await coresOf(context);
     const chaos = chaosOf(args, seedOf(args), cores);
     if (args['print'] === true) return terminal.out(chaosPlan(chaos).trimEnd());

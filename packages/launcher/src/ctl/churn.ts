@@ -17,7 +17,7 @@ export const CHURN: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: '1000000000',
-        describe: 'at most so many for each domain',
+        describe: 'at most this many for each domain',
       })
       .option('workers', { type: 'string', requiresArg: true, default: '2', describe: 'domains on each core' })
       .option('seed', { type: 'string', requiresArg: true, default: '1', describe: 'which operations' }),

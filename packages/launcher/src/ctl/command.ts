@@ -133,9 +133,24 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
         describe:
           'with --skb: a folder with ca.pem, client.pem and client.key, for a cluster that speaks TLS (MK_TLS_DIR)',
       })
-      .option('tls-ca', { type: 'string', requiresArg: true, global: true, describe: 'that file alone (MK_TLS_CA)' })
-      .option('tls-cert', { type: 'string', requiresArg: true, global: true, describe: 'likewise (MK_TLS_CERT)' })
-      .option('tls-key', { type: 'string', requiresArg: true, global: true, describe: 'likewise (MK_TLS_KEY)' })
+      .option('tls-ca', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'with --skb: the authority’s certificate (MK_TLS_CA)',
+      })
+      .option('tls-cert', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'with --skb: the client’s certificate (MK_TLS_CERT)',
+      })
+      .option('tls-key', {
+        type: 'string',
+        requiresArg: true,
+        global: true,
+        describe: 'with --skb: the client’s key (MK_TLS_KEY)',
+      })
       .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
     for (const command of topLevel()) add(cli, command, (value) => (status = value));
     for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, (value) => (status = value));

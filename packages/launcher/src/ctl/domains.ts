@@ -64,12 +64,12 @@ export const WAIT: CtlCommand = {
   describe: 'waits until every dispatcher of a domain has stopped, and ends with the domain’s status',
   examples: [
     ['$0 wait 3.1.7', 'exit status: the domain’s own'],
-    ['$0 wait 3.1.7 --nohang', 'how it is now'],
+    ['$0 wait 3.1.7 --nohang', 'its state now'],
   ],
   options: (cli) =>
     cli
       .positional('domain', { type: 'string', describe: 'as ps --domains names it' })
-      .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: tell how it is' }),
+      .option('nohang', { type: 'boolean', default: false, describe: 'do not wait: print its state' }),
   async run(context) {
     const domain = named(context);
     const status = await waitForDomain(context.cluster, domain, { nohang: context.args['nohang'] === true });

@@ -15,7 +15,7 @@ const KILLED_MS = 3000;
 
 export const DOWN: CtlCommand = {
   command: 'down',
-  describe: 'ends the cluster: every process of it',
+  describe: 'ends every process of the cluster',
   examples: [
     ['$0 down', 'cleanly'],
     ['$0 down --cluster a', 'one of several'],

@@ -50,7 +50,7 @@ function tell({ args, terminal, json }: WithoutCluster, lines: readonly LogLine[
     throw new UsageError(`${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`);
   const story = storyOf(op, lines);
   if (story === null)
-    throw new CommandError(`no line tells of operation ${op}; mkctl logs --event 'round_*' names some`);
+    throw new CommandError(`no log line mentions operation ${op}; mkctl logs --event 'round_*' names some`);
   const svg = optional(args, 'svg');
   if (svg !== undefined) draw(svg, story);
   if (json) return terminal.out(JSON.stringify(forJson(story), null, 2));

@@ -263,7 +263,7 @@ function checked(rule: FaultRule): FaultRule {
 }
 
 function forOption<T>(cli: Argv<T>): void {
-  cli.option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); else until mkctl heal' });
+  cli.option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); otherwise until mkctl heal' });
 }
 
 function forNs(args: Args): number | null {

@@ -30,6 +30,6 @@ export async function fromEach<V extends keyof CoreAnswers>(
   );
   const [first] = absent;
   if (answers.length === 0 && first !== undefined) throw new CommandError(first.why, status);
-  for (const { core, why } of absent) terminal.error(`mkctl: nothing of core ${core} is shown: ${why}`);
+  for (const { core, why } of absent) terminal.error(`mkctl: core ${core} is left out: ${why}`);
   return { values: answers, status: absent.length === 0 ? 0 : 1 };
 }

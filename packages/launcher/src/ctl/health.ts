@@ -27,7 +27,7 @@ export const METRICS: CtlCommand = {
 
 export const HEALTHZ: CtlCommand = {
   command: 'healthz',
-  describe: 'whether everybody who should be there is there and well; exit 1 when not',
+  describe: 'whether every expected process runs and is well; exit status 1 if not',
   examples: [['$0 healthz', 'one line a process: what is wrong with it, and what helps']],
   async run(context) {
     const rows = await roster(context.cluster);

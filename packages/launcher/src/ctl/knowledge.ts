@@ -22,8 +22,8 @@ export const SKB_QUERY: CtlCommand = {
   options: (cli) =>
     cli
       .positional('goal', { type: 'string', describe: 'a Prolog goal; its full stop may be left out' })
-      .option('limit', { type: 'string', requiresArg: true, describe: 'at most so many solutions (1000)' })
-      .option('timeout', { type: 'string', requiresArg: true, describe: 'give up after so long (2s, at most 30s)' })
+      .option('limit', { type: 'string', requiresArg: true, describe: 'at most this many solutions (1000)' })
+      .option('timeout', { type: 'string', requiresArg: true, describe: 'give up after this long (2s, at most 30s)' })
       .option('tree', { type: 'string', requiresArg: true, describe: 'the dissemination tree of this core' })
       .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: 'with --tree: its plan' })
       .option('form', { type: 'string', requiresArg: true, default: 'text', describe: 'with --tree: text, dot, svg' })
@@ -42,10 +42,10 @@ export const SKB_QUERY: CtlCommand = {
 
 export const PLACE: CtlCommand = {
   command: 'place <count>',
-  describe: 'cores for so many dispatchers, near one another or spread',
+  describe: 'chooses cores for a number of dispatchers, near one another or spread',
   examples: [
     ['$0 place 4 --near', 'where four dispatchers talk fastest'],
-    ['$0 place 4 --spread', 'where they share least'],
+    ['$0 place 4 --spread', 'where they share the least'],
   ],
   options: (cli) =>
     cli
@@ -56,7 +56,7 @@ export const PLACE: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: '10s',
-        describe: 'give up after so long',
+        describe: 'give up after this long',
       }),
   async run(context) {
     const { args } = context;

@@ -21,7 +21,7 @@ export const LITMUS: CtlCommand = {
         type: 'string',
         describe: 'SB, MP, LB, IRIW, WRC, ISA2, 2+2W, R, S, CoRR, …; all without it',
       })
-      .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores (default: all that are up)' })
+      .option('cores', { type: 'string', requiresArg: true, describe: 'number of cores (default: all that are up)' })
       .option('runs', { type: 'string', requiresArg: true, default: '1000', describe: 'runs of each test' })
       .option('pages', {
         type: 'string',
@@ -75,15 +75,14 @@ async function planned({ cluster, terminal }: CtlContext, file: string): Promise
     (await cluster.cores()).map(({ core }) => core),
   );
   if (plan.workload !== null)
-    terminal.error(`mkctl: of ${file} the faults alone happen; the workload here are the litmus tests`);
+    terminal.error(`mkctl: only the faults of ${file} are injected; the workload is the litmus tests`);
   return new PlannedFaults(cluster, plan, (text) => terminal.error(`mkctl: ${text}`));
 }
 
 /** 2 when a fault could not be applied: the tests ran under a different plan. */
 async function ended({ terminal }: CtlContext, faults: PlannedFaults): Promise<number> {
   const left = await faults.end();
-  if (left > 0)
-    terminal.error(`mkctl: the tests were over before ${left} of the plan’s faults had come; give more --runs`);
+  if (left > 0) terminal.error(`mkctl: the tests ended before ${left} of the plan’s faults; give more --runs`);
   for (const text of faults.failed) terminal.error(`mkctl: ${text}`);
   return faults.failed.length > 0 ? 2 : 0;
 }

@@ -6,7 +6,7 @@ import { type CtlCommand, printJson, required } from './context.ts';
 
 export const LOG_LEVEL: CtlCommand = {
   command: 'log-level <level>',
-  describe: 'from which level on the SKB and all cores log, from now on',
+  describe: 'sets the log level of the SKB and all cores',
   examples: [
     ['$0 log-level debug', 'every message: mkctl ui then shows them as they run'],
     ['$0 log-level info', 'as after a boot'],

@@ -23,8 +23,8 @@ export const LOGS: CtlCommand = {
   command: 'logs',
   describe: 'what the processes logged, in order of time',
   examples: [
-    ['$0 logs --follow', 'and what they will'],
-    ["$0 logs --core 3,skb --event 'link_*'", 'of some, and of one kind'],
+    ['$0 logs --follow', 'and what they log from now on'],
+    ["$0 logs --core 3,skb --event 'link_*'", 'of some processes, and one kind of event'],
     ['$0 logs --op 3.1.42', 'one operation on all cores that it touches'],
     ['$0 logs --json | jq .event', 'the lines as they were written'],
   ],
@@ -42,7 +42,7 @@ export const LOGS: CtlCommand = {
         alias: 'f',
         type: 'boolean',
         default: false,
-        describe: 'stay, and print what comes',
+        describe: 'keep running and print new lines',
       }),
   async run(context) {
     const filter = filterOf(context.args);
@@ -172,7 +172,7 @@ function printer({ args, terminal, json }: Omit<CtlContext, 'cluster'>, filter: 
       terminal.out(json ? text : formatLine(line, terminal));
     },
     end: () => {
-      if (printed === 0 && op !== undefined) throw new CommandError(`no line that passes tells of operation ${op}`);
+      if (printed === 0 && op !== undefined) throw new CommandError(`no line that matches mentions operation ${op}`);
     },
   };
 }

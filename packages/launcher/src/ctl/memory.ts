@@ -4,7 +4,7 @@ import { fromEach } from './from-each.ts';
 
 export const MEM: CtlCommand = {
   command: 'mem',
-  describe: 'RAM by core and state: free, in use, lent to dry cores; what was stolen',
+  describe: 'RAM by core: free, in use, lent to cores that ran out, stolen from others',
   examples: [
     ['$0 mem', 'a line a core, and the sum'],
     ['$0 mem --json', 'bytes'],

@@ -40,7 +40,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
   {
     ...command(
       'set <text>',
-      'sets a record; constraints in it are demanded of what is there (compare-and-set)',
+      'sets a record; constraints in it must hold of the stored one (compare-and-set)',
       RECORD,
       [
         ['$0 oct set "counter { value: 6, value: == 5 }"', 'only if it is 5'],
@@ -113,7 +113,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
   ),
   command(
     'publish <text>',
-    'tells subscribers of a record, and stores nothing',
+    'publishes a record to its subscribers and stores nothing',
     RECORD,
     [['$0 oct publish "news { a: 1 }"', 'to whoever listens']],
     async (context, octopus) => {
@@ -141,7 +141,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
   {
     ...command(
       'barrier <text>',
-      'waits until so many have come to the barrier',
+      'waits at a barrier until the given number have come',
       'the barrier’s name',
       [['$0 oct barrier start --count 3', 'three such commands pass together']],
       async (context, octopus) => {
@@ -219,7 +219,7 @@ function textOption(cli: Cli, describe: string): Cli {
 function forTime(command: CtlCommand): CtlCommand {
   const options = (cli: Cli): unknown => {
     command.options?.(cli);
-    return cli.option('for', { type: 'string', requiresArg: true, describe: 'end after so long (5s)' });
+    return cli.option('for', { type: 'string', requiresArg: true, describe: 'end after this long (5s)' });
   };
   const run: CtlCommand['run'] = (context) => {
     endAfterMs(context); // a mistake in it is reported before anything is taken
@@ -247,7 +247,7 @@ function print(context: CtlContext, record: OctopusRecord): void {
 function tell(context: CtlContext, kind: string, record: OctopusRecord | undefined): void {
   if (kind === 'resumed')
     context.terminal.error(
-      'mkctl: the SKB had forgotten this watch: what is there follows; what was deleted meanwhile is not told',
+      'mkctl: the SKB lost this watch: the current records follow; deletions meanwhile are not reported',
     );
   if (record === undefined) return;
   const { name, attributes } = record;

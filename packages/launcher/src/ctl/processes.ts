@@ -15,7 +15,7 @@ const PROCESS_MS = 60_000;
 
 export const PS: CtlCommand = {
   command: 'ps',
-  describe: 'the processes of the cluster and how they are',
+  describe: 'the processes of the cluster and their state',
   examples: [
     ['$0 ps', 'what runs where'],
     ['$0 ps --domains', 'the programs that run on the cores'],
@@ -103,7 +103,7 @@ export const CRASH = processCommand('crash', 'kills cores at once (SIGKILL), or 
 
 export const RESTART = processCommand(
   'restart',
-  'starts crashed cores anew, as a new incarnation; a running one is ended first',
+  'restarts cores as new incarnations; one that still runs is ended first',
   'restarted',
   [
     ['$0 restart 5', 'core 5 joins again'],
@@ -122,7 +122,7 @@ export const HANG: CtlCommand = {
     targets(cli).option('for', {
       type: 'string',
       requiresArg: true,
-      describe: 'wake them after so long (2s); else mkctl heal does',
+      describe: 'wake them after this long (2s); otherwise mkctl heal does',
     }),
   async run(context) {
     const forText = optional(context.args, 'for');
@@ -138,7 +138,7 @@ export const HANG: CtlCommand = {
 
 export const SLOW: CtlCommand = {
   command: 'slow <targets>',
-  describe: 'gives cores one part of so many of the time (SIGSTOP and SIGCONT by turns)',
+  describe: 'slows cores down by a factor (SIGSTOP and SIGCONT by turns)',
   examples: [
     ['$0 slow 3 --factor 10 --for 5s', 'core 3 takes ten times as long for everything'],
     ['$0 slow 3 --factor 100', 'until mkctl heal'],
@@ -149,9 +149,9 @@ export const SLOW: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: '10',
-        describe: 'how many times as slow, to 1000',
+        describe: 'by what factor, up to 1000',
       })
-      .option('for', { type: 'string', requiresArg: true, describe: 'for so long (2s); else until mkctl heal' }),
+      .option('for', { type: 'string', requiresArg: true, describe: 'how long (2s); otherwise until mkctl heal' }),
   async run(context) {
     const given = required(context.args, 'factor');
     const factor = /^\d{1,4}(\.\d+)?$/.test(given) ? Number(given) : Number.NaN;

@@ -12,7 +12,7 @@ const SPAM = ['remap', 'retype', 'revoke'] as const;
 /** Makes a core's monitor misbehave: a fault. */
 export const ROGUE: CtlCommand = {
   command: 'rogue <cores>',
-  describe: 'has the monitors of cores misbehave, to see what the others make of it',
+  describe: 'makes the monitors of cores misbehave, to see how the others cope',
   examples: [
     ['$0 rogue 3 --spam revoke --for 10s', 'asks everybody to take part in revokes, without a pause'],
     ['$0 rogue 3 --forge --lie', 'claims what it was never given, and answers wrongly'],
@@ -28,7 +28,7 @@ export const ROGUE: CtlCommand = {
       .option('flood', { type: 'boolean', default: false, describe: 'well-formed messages that nobody asked for' })
       .option('garbage', { type: 'boolean', default: false, describe: 'frames and messages that are none' })
       .option('off', { type: 'boolean', default: false, describe: 'behave again' })
-      .option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); else until mkctl heal' }),
+      .option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); otherwise until mkctl heal' }),
   async run(context) {
     const cores = coreList('core', required(context.args, 'cores'));
     const wanted = behavioursOf(context.args);
@@ -78,7 +78,7 @@ function behavioursOf(args: Args): readonly RogueBehaviour[] {
   const names = [...(spam === undefined ? [] : [`spam_${spam}`]), ...PLAIN.filter((name) => args[name] === true)];
   const wanted = names.filter(isRogueBehaviour);
   if (args['off'] === true) {
-    if (wanted.length > 0) throw new UsageError('--off goes alone: it ends all of it');
+    if (wanted.length > 0) throw new UsageError('--off goes alone: it ends all misbehaviour');
     return [];
   }
   if (wanted.length === 0)
@@ -94,7 +94,7 @@ async function tell({ cluster, args }: CtlContext, core: number, wanted: readonl
     await cluster.core(core, 'rogue', { behaviour: 'none' });
   }
   if (forMs !== null && !cluster.supervised)
-    throw new UsageError('--for needs a supervisor, which containers have not; --off ends it');
+    throw new UsageError('--for needs a supervisor, and containers have none; end it with --off');
   for (const behaviour of wanted)
     if (cluster.supervised) await cluster.supervisor('rogue', { target: core, behaviour, for_ms: forMs });
     else await cluster.core(core, 'rogue', { behaviour });

@@ -44,8 +44,8 @@ export const RUN: CtlCommand = {
         describe: 'one that ships (--list), or a .ts or .js file that exports main',
       })
       .positional('args', { type: 'string', array: true, describe: 'of the program' })
-      .option('list', { type: 'boolean', default: false, describe: 'say which programs ship' })
-      .option('cores', { type: 'string', requiresArg: true, describe: 'on so many cores; the SKB says which' })
+      .option('list', { type: 'boolean', default: false, describe: 'list the programs that ship' })
+      .option('cores', { type: 'string', requiresArg: true, describe: 'number of cores; the SKB chooses them' })
       .option('near', { type: 'boolean', default: false, describe: 'with --cores: near one another (the default)' })
       .option('spread', { type: 'boolean', default: false, describe: 'with --cores: far from one another' })
       .option('on', {

@@ -14,11 +14,11 @@ export const TOP: CtlCommand = {
     ['$0 top', 'drawn in place; q quits, h shows the keys'],
     ['$0 top --sort queue --tree', 'the longest queue first, dispatchers below their core'],
     ['$0 top --once', 'one table; also what a pipe gets'],
-    ['$0 top --json', 'one look for machines: rates over one interval'],
+    ['$0 top --json', 'one sample for machines: rates over one interval'],
   ],
   options: (cli) =>
     cli
-      .option('interval', { type: 'string', requiresArg: true, default: '1s', describe: 'between two looks' })
+      .option('interval', { type: 'string', requiresArg: true, default: '1s', describe: 'interval between samples' })
       .option('sort', {
         type: 'string',
         requiresArg: true,

@@ -20,7 +20,7 @@ export const LINKS: CtlCommand = {
     ['$0 links --matrix', 'the whole matrix, however wide'],
     ['$0 links --heat', 'the matrix in shades: the slowest darkest'],
     ['$0 links --csv > links.csv', 'a line a pair, for a spreadsheet'],
-    ['$0 links --open', 'which links are open by now'],
+    ['$0 links --open', 'which links are open'],
     ['$0 links --json', 'nanoseconds for machines'],
   ],
   options: (cli) =>
@@ -57,7 +57,7 @@ export const LINKS: CtlCommand = {
 
 export const MEASURE: CtlCommand = {
   command: 'measure',
-  describe: 'measures all round trips anew and plans the trees by them',
+  describe: 'measures all round trips again and replans the trees',
   examples: [['$0 measure', 'then prints what mkctl links prints']],
   options: (cli) =>
     cli.option('matrix', {

@@ -14,7 +14,10 @@ export const TRACE: CtlCommand = {
   describe: 'records what all cores do, as one Chrome trace for Perfetto',
   examples: [
     ['$0 trace --for 5s -o trace.json', 'a track a core, an arrow a message; open it at ui.perfetto.dev'],
-    ['$0 trace --for 1m --buffer 500000', 'a longer one; without the option the last 40000 notes of each process stay'],
+    [
+      '$0 trace --for 1m --buffer 500000',
+      'a longer one; without the option the last 40000 events of each process are kept',
+    ],
   ],
   options: (cli) =>
     cli
@@ -30,7 +33,7 @@ export const TRACE: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: '40000',
-        describe: 'notes that each process keeps; older ones are lost and counted',
+        describe: 'events that each process keeps; older ones are dropped and counted',
       }),
   async run(context) {
     const { cluster, terminal, args, json } = context;
@@ -47,7 +50,7 @@ export const TRACE: CtlCommand = {
     write(out, chromeTrace(picture));
     for (const line of missing) terminal.error(`mkctl: ${line}`);
     const lost = processes.reduce((sum, notes) => sum + notes.lost, 0);
-    if (lost > 0) terminal.error(`mkctl: ${lost} older notes did not fit; --buffer keeps more`);
+    if (lost > 0) terminal.error(`mkctl: ${lost} older events did not fit; --buffer keeps more`);
     const withinNs = Math.max(0, ...processes.map((notes) => notes.withinNs).filter(Number.isFinite));
     const counts = {
       processes: processes.length,

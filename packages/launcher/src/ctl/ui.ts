@@ -10,7 +10,7 @@ import { type Args, type CtlCommand, type CtlContext, optional, printJson } from
 
 export const UI: CtlCommand = {
   command: 'ui',
-  describe: 'the cluster in a browser: machine, links, operations, faults, log; and acts on it by click',
+  describe: 'shows the cluster in a browser: machine, links, operations, faults, log; acts on it by click',
   examples: [
     ['$0 ui', 'serves the page on this host and prints its address'],
     ['$0 ui --read-only', 'an address that only looks, to hand on'],
@@ -21,11 +21,11 @@ export const UI: CtlCommand = {
   options: (cli) =>
     cli
       .option('host', { type: 'string', requiresArg: true, default: '127.0.0.1', describe: 'the address to listen on' })
-      .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the port; 0 takes a free one' })
+      .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the port; 0 picks a free one' })
       .option('ui-name', {
         type: 'string',
         requiresArg: true,
-        describe: 'names, beside addresses and localhost, under which the page may be asked for (a,b)',
+        describe: 'host names under which the page may be opened, beside addresses and localhost (a,b)',
       })
       .option('read-only', { type: 'boolean', default: false, describe: 'print the address without the token' })
       .option('token', { type: 'boolean', default: false, describe: 'print the token alone, to paste into a page' })
@@ -33,7 +33,7 @@ export const UI: CtlCommand = {
       .option('for', {
         type: 'string',
         requiresArg: true,
-        describe: 'with --record: how long (30s); else until Ctrl-C',
+        describe: 'with --record: how long (30s); otherwise until Ctrl-C',
       })
       .option('replay', { type: 'string', requiresArg: true, describe: 'show a recording; needs no cluster' }),
   alone(context) {

@@ -9,7 +9,7 @@ const ANSWER_MS = 2000;
 
 export const VIEW: CtlCommand = {
   command: 'view',
-  describe: 'who takes part: the view, its leader, suspicions, each core’s lease, and how it came about',
+  describe: 'membership: the view, its leader, suspicions, each core’s lease, and earlier views',
   examples: [
     ['$0 view', 'number, members, leader, and what every core says of it'],
     ['$0 view --json | jq .members', 'for machines'],

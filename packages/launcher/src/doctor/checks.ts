@@ -87,7 +87,7 @@ function memory({ availableBytes }: HostFacts, cores: number): Finding {
     'memory',
     availableBytes >= needed ? 'ok' : 'bad',
     found,
-    `take ${most} cores at the most, or end what uses it`,
+    `use at most ${most} cores, or end what uses the memory`,
   );
 }
 

@@ -23,7 +23,7 @@ const LEASE = '3s';
 export function chaosCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'chaos',
-    describe: 'boot, inject faults made up from a seed, heal, judge, shut down; results in a folder',
+    describe: 'boot, inject faults generated from a seed, heal, check, shut down; results in a folder',
     builder: declaring((cli) => {
       chaosOptions(cli);
       return clusterOptions(cli, DEFAULTS)

@@ -38,7 +38,7 @@ function configure(
   return cli
     .usage(
       '$0 [options]\n\nBoots a multikernel: one process a core, and the system knowledge base. ' +
-        'Ctrl-C ends it cleanly, twice at once.',
+        'Ctrl-C ends it cleanly; a second one, at once.',
     )
     .command('$0', 'boot a multikernel and stay, printing what happens', launchOptions, (args) => boot(args))
     .command([...commands])

@@ -30,7 +30,7 @@ function newFolder(given: string): number {
       `a program’s name is lower-case letters, digits and dashes, like my-program, not ${JSON.stringify(name)}`,
     );
   if (existsSync(folder) && readdirSync(folder).length > 0)
-    throw new CommandError(`${given} is there and not empty`, 2);
+    throw new CommandError(`${given} exists and is not empty; name another folder`, 2);
   const library = packedLibrary();
   const places = { checkout: dirname(programDirectory()), libmk: basename(library) };
   for (const [file, text] of Object.entries(templateFiles(name, places))) {

@@ -71,16 +71,16 @@ export const launchOptions = declaring((cli) =>
       type: 'string',
       requiresArg: true,
       defaultDescription: 'MK_RUNS_DIR, else runs',
-      describe: 'with --plan: the folder that its report is kept in; latest names the last',
+      describe: 'with --plan: the folder for its report; latest is the newest',
     })
-    .option('for', { type: 'string', requiresArg: true, describe: 'stay up so long, then end cleanly (30s, 5m)' })
+    .option('for', { type: 'string', requiresArg: true, describe: 'stay up for this long, then end cleanly (30s, 5m)' })
     .option('ui', { type: 'boolean', default: false, describe: 'serve the page: the cluster in a browser' })
-    .option('ui-port', { type: 'string', requiresArg: true, describe: 'its port; a free one by default' })
+    .option('ui-port', { type: 'string', requiresArg: true, describe: 'the page’s port; a free one by default' })
     .option('ui-host', { type: 'string', requiresArg: true, describe: 'the address it listens on (127.0.0.1)' })
     .option('ui-name', {
       type: 'string',
       requiresArg: true,
-      describe: 'names of this host that it may be asked for by (a,b)',
+      describe: 'host names under which the page may be opened, beside addresses (a,b)',
     })
     .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' }),
 );
@@ -110,12 +110,12 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
     .option('time-scale', {
       type: 'string',
       requiresArg: true,
-      describe: 'wall time for modelled time; the machine’s own by default, 0 adds no delay',
+      describe: 'factor from modelled to wall-clock time; the machine’s own by default, 0 adds no delay',
     })
     .option('occupancy', {
       type: 'boolean',
       default: false,
-      describe: 'messages occupy sender and receiver for what the machine says, one after the other; slow',
+      describe: 'each message occupies its sender and receiver for the machine’s send and receive time; slow',
     })
     .option('latency', {
       type: 'string',
@@ -132,7 +132,7 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
     .option('seed', {
       type: 'string',
       requiresArg: true,
-      describe: 'where every random choice begins; random by default',
+      describe: 'seed of every random choice; random by default',
     });
 }
 
@@ -168,26 +168,26 @@ function runOptions(cli: Cli): Cli {
     .option('data-dir', {
       type: 'string',
       requiresArg: true,
-      describe: 'keep records and rules of the SKB in this folder, over the end of the cluster',
+      describe: 'keep the SKB’s records and rules in this folder, so that they outlive the cluster',
     })
     .option('session-timeout', {
       type: 'string',
       requiresArg: true,
       defaultDescription: `${limit('sessionTimeoutNs') / 1e9}s`,
-      describe: 'a client of the SKB that is silent for so long loses its locks (1s to 1d)',
+      describe: 'how long a client of the SKB may be silent before it loses its locks (1s to 1d)',
     })
     .option('lease', {
       type: 'string',
       requiresArg: true,
       defaultDescription: '15s, longer with more than 64 cores',
       describe:
-        'a core that does not reach a majority for so long is fenced, and the view goes on without it (100ms to 1d)',
+        'how long a core may fail to reach a majority before it is fenced and the view goes on without it (100ms to 1d)',
     })
     .option('isolation', {
       type: 'string',
       requiresArg: true,
       default: 'thread',
-      describe: 'what keeps programs apart: a thread of the core’s process each, or a process each',
+      describe: 'what isolates programs: a thread each in the core’s process, or a process each',
     })
     .option('transport', {
       type: 'string',
@@ -196,11 +196,11 @@ function runOptions(cli: Cli): Cli {
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
     })
     .option('log-level', { type: 'string', requiresArg: true, default: 'info', describe: LOG_THRESHOLDS.join(', ') })
-    .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 is any free one' })
+    .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 picks a free one' })
     .option('boot-timeout', {
       type: 'string',
       requiresArg: true,
-      describe: 'give up booting after so long (60s and 1s a core)',
+      describe: 'how long booting may take (60s and 1s a core)',
     });
 }
 

@@ -22,13 +22,12 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
     const beyond = coresOfAction(action).find((core) => core >= cores);
     if (beyond !== undefined)
       throw new CommandError(
-        `the plan speaks of core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
+        `the plan names core ${beyond}, but there are ${cores} (0 to ${cores - 1}); give --cores ${beyond + 1} or more`,
         2,
       );
   }
   if (plan.workload === null) {
-    if (plan.expect.includes('workload'))
-      throw new CommandError('the plan expects of a workload that it does not have', 2);
+    if (plan.expect.includes('workload')) throw new CommandError('the plan expects workload, but has no workload', 2);
     return;
   }
   if (plan.workload.program === 'churn') churnRequestOf(plan.workload);

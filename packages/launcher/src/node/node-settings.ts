@@ -30,28 +30,31 @@ export const NODE_VARIABLES = {
   },
   MK_SKB_ADDRESS: {
     otherwise: '',
-    doc: 'host:port of the SKB, or ws+unix:/FOLDER/skb.sock; a core must be told, the SKB needs it not.',
+    doc: 'host:port of the SKB, or ws+unix:/FOLDER/skb.sock; a core requires it, the SKB does not.',
   },
   MK_CORE_ID: { otherwise: '', doc: 'The id that a core asks for; absent: any.' },
-  MK_CORES: { otherwise: '4', doc: 'How many cores make the boot complete (SKB).' },
+  MK_CORES: { otherwise: '4', doc: 'Number of cores with which the boot is complete (SKB).' },
   MK_MAX_CORES: { otherwise: '256', doc: 'How many cores the cluster has room for (SKB).' },
   MK_MACHINE: {
     otherwise: '',
     doc: 'The machine that the links stand for: a shipped one, or a file (SKB). Absent: no added delay.',
   },
-  MK_OCCUPANCY: { otherwise: '0', doc: '1: messages occupy sender and receiver for what the machine says (SKB).' },
-  MK_TIME_SCALE: { otherwise: '', doc: 'Wall time for the machine’s modelled time; absent: the machine’s own (SKB).' },
+  MK_OCCUPANCY: {
+    otherwise: '0',
+    doc: '1: each message occupies its sender and receiver for the machine’s send and receive time (SKB).',
+  },
+  MK_TIME_SCALE: { otherwise: '', doc: 'Factor from modelled to wall-clock time; absent: the machine’s own (SKB).' },
   MK_LATENCY: { otherwise: '0', doc: 'Added one-way latency of every link between cores, as 2ms or 500us (SKB).' },
   MK_JITTER: { otherwise: '0', doc: 'Jitter of that latency (SKB).' },
-  MK_SEED: { otherwise: 'mk', doc: 'Where the random choices of the links begin (SKB).' },
+  MK_SEED: { otherwise: 'mk', doc: 'Seed of the links’ random choices (SKB).' },
   MK_DATA_DIR: { otherwise: '', doc: 'Folder of the SKB’s journal; absent: records do not outlive its process (SKB).' },
   MK_SESSION_TIMEOUT: {
     otherwise: '8s',
-    doc: 'A client of the SKB that is silent for so long loses its locks, 1s to 1d (SKB).',
+    doc: 'How long a client of the SKB may be silent before it loses its locks, 1s to 1d (SKB).',
   },
   MK_LEASE: {
     otherwise: '',
-    doc: 'A core that does not reach a majority for so long is fenced, 100ms to 1d; absent: 15s, longer with more than 64 cores (SKB).',
+    doc: 'How long a core may fail to reach a majority before it is fenced, 100ms to 1d; absent: 15s, longer with more than 64 cores (SKB).',
   },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: {
@@ -67,20 +70,20 @@ export const NODE_VARIABLES = {
     otherwise: '',
     doc: 'Folder for those sockets, which all processes see; absent, as in containers, which share none: tcp.',
   },
-  MK_UI_PORT: { otherwise: '', doc: 'The port of the page that mkctl ui shows elsewhere; absent: no page (SKB).' },
-  MK_UI_NAME: { otherwise: '', doc: 'Names, beside addresses, under which the page may be asked for (a,b) (SKB).' },
+  MK_UI_PORT: { otherwise: '', doc: 'The port on which the SKB serves the page; absent: no page (SKB).' },
+  MK_UI_NAME: { otherwise: '', doc: 'Host names under which the page may be opened, beside addresses (a,b) (SKB).' },
   MK_ADVERTISE_HOST: {
     otherwise: '',
-    doc: 'How the others reach this process; absent: its container’s name where Docker tells it, else its first address that is not loopback.',
+    doc: 'The host under which others reach this process; absent: its container’s name where Docker provides it, else its first address that is not loopback.',
   },
   MK_HOST: {
     otherwise: '',
-    doc: 'What this core’s host is called, the same for all cores there; absent: its kernel’s boot id (core).',
+    doc: 'Name of this core’s host, the same for all cores on it; absent: its kernel’s boot id (core).',
   },
   ...TLS_VARIABLES,
   MK_METRICS_TOKEN: {
     otherwise: '',
-    doc: 'What /metrics and /healthz ask for, as a bearer token; absent: nothing. The control token does as well.',
+    doc: 'Bearer token that /metrics and /healthz require; absent: none. The control token works, too.',
   },
 } as const;
 

@@ -34,10 +34,10 @@ export const PROGRAM_OPTIONS = {
   rounds: { usual: 100, min: 1, max: 1_000_000, doc: 'how often the token goes round, a pair plays, or a client acts' },
   count: { usual: 10_000, min: 1, max: 100_000_000, doc: 'messages from each core' },
   bytes: { usual: 64, min: 0, max: 64 << 10, doc: 'payload of a message' },
-  runs: { usual: 1000, min: 1, max: 10_000_000, doc: 'how often each test is run' },
+  runs: { usual: 1000, min: 1, max: 10_000_000, doc: 'runs of each test' },
   operations: { usual: 60, min: 1, max: 1_000_000, doc: 'rounds of work on each core' },
   seconds: { usual: 10, min: 1, max: 86_400, doc: 'how long it runs' },
-  seed: { usual: 1, min: 0, max: 2 ** 32 - 1, doc: 'which random choices it makes' },
+  seed: { usual: 1, min: 0, max: 2 ** 32 - 1, doc: 'seed of its random choices' },
 } as const;
 
 export type ProgramOption = keyof typeof PROGRAM_OPTIONS;

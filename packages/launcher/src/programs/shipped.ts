@@ -25,7 +25,7 @@ export const SHIPPED: readonly ShippedProgram[] = [
   row('ring', 'passes a token round the cores and times each round', 2, ['rounds', 'bytes']),
   row('pingpong', 'plays ping-pong between every two of the cores, one pair after the other', 2, ['rounds', 'bytes']),
   row('litmus', 'litmus tests of shared memory: outcomes counted, forbidden ones named', 2, ['runs']),
-  row('unmap-bench', 'how long an unmap takes that every core has to hear of', 1, ['rounds']),
+  row('unmap-bench', 'how long an unmap that concerns every core takes', 1, ['rounds']),
   row('share-bench', 'cores update a shared frame, or send the updates to one core', 2, ['rounds']),
   row('queue-bench', 'drives a core past saturation: latency and queue against load; mkctl bench queues draws it', 2, [
     'bytes',

@@ -5,11 +5,11 @@ import { CommandError } from '../cli/usage-error.ts';
 /** What the operating system's refusals to start a process mean, and what helps. */
 export const CAUSES = {
   EAGAIN:
-    'no more processes or threads are allowed (ulimit -u, or the limit of the container); start fewer cores, or raise it',
-  EMFILE: 'this process may open no more files (ulimit -n); start fewer cores, or raise it',
-  ENFILE: 'the host may open no more files (fs.file-max); start fewer cores, or raise it',
+    'no more processes or threads are allowed (ulimit -u, or the limit of the container); start fewer cores, or raise the limit',
+  EMFILE: 'this process may open no more files (ulimit -n); start fewer cores, or raise the limit',
+  ENFILE: 'the host may open no more files (fs.file-max); start fewer cores, or raise the limit',
   ENOMEM: 'the host has no memory left for it; start fewer cores',
-  E2BIG: 'what it is told is larger than the system lets a process be started with; take a smaller machine',
+  E2BIG: 'its settings are larger than the system allows for a new process; use a smaller machine',
   ENOENT: 'the program is gone; install Node again, or build with npm run build',
   EACCES: 'the program may not be run by this user',
   ENOSPC: 'no space is left on the device',

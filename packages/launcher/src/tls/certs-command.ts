@@ -19,7 +19,7 @@ export function certsCommand(done: (status: number) => void): CommandModule {
       cli
         .positional('folder', {
           type: 'string',
-          describe: 'where they are written; an authority that is there is used',
+          describe: 'the folder to write them into; an authority that is already there is used',
         })
         .option('cores', {
           type: 'string',
@@ -30,13 +30,13 @@ export function certsCommand(done: (status: number) => void): CommandModule {
         .option('any-core', {
           type: 'boolean',
           default: false,
-          describe: 'also core.pem, with which one may be any core (containers that are scaled)',
+          describe: 'also core.pem, valid for any core (for scaled containers)',
         })
-        .option('days', { type: 'string', requiresArg: true, default: '365', describe: 'how long they are good' })
+        .option('days', { type: 'string', requiresArg: true, default: '365', describe: 'how long they are valid' })
         .option('only', {
           type: 'string',
           requiresArg: true,
-          describe: 'make one anew: skb, client, launcher, core-3, core',
+          describe: 'renew one: skb, client, launcher, core-3, core',
         })
         .example('$0 certs tls --cores 8', 'then: mk-launch --cores 8 --tls tls')
         .example('$0 certs tls --only core-3', 'after the old one’s serial number went into tls/revoked.txt'),

@@ -40,7 +40,7 @@ export const COLUMNS: readonly TopColumn[] = [
   number('drop', 'DROP/s', 7, 'frames lost by a rule a second', (row) => row.droppedPerSecond, amount),
   number('queue', 'QUEUE', 6, 'messages not acknowledged yet', ({ queued }) => queued, amount),
   number('ops', 'OPS', 5, 'operations under way', ({ operations }) => operations, amount),
-  number('suspects', 'SUSP', 5, 'members that it has not heard for too long', ({ suspects }) => suspects, amount),
+  number('suspects', 'SUSP', 5, 'members that it has not heard from for too long', ({ suspects }) => suspects, amount),
   {
     ...number('silence', 'SILENCE', 12, 'longest silence of a link, and whose', (row) => row.silentSeconds, amount),
     show: ({ silentPeer, silentSeconds }) =>
@@ -50,7 +50,7 @@ export const COLUMNS: readonly TopColumn[] = [
     'lag',
     'LAG',
     7,
-    'of 100 timers 99 fired at most so late',
+    'how late timers fire, 99th percentile',
     ({ lagP99Seconds }) => lagP99Seconds,
     (lag) => time(lag),
   ),

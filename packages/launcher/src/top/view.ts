@@ -72,11 +72,11 @@ export const KEYS: readonly Key[] = [
   { codes: ['O'], shown: 'O', doc: 'sort by operations', press: sortBy('ops') },
   { codes: ['S'], shown: 'S', doc: 'sort by silence of links', press: sortBy('silence') },
   { codes: ['>', '.', '\x1b[17~'], shown: '> F6', doc: 'sort by the next column', press: nextColumn(1) },
-  { codes: ['<', ','], shown: '<', doc: 'sort by the column before', press: nextColumn(-1) },
+  { codes: ['<', ','], shown: '<', doc: 'sort by the previous column', press: nextColumn(-1) },
   {
     codes: ['I'],
     shown: 'I',
-    doc: 'the other way round',
+    doc: 'reverse the order',
     press: (view) => ({ ...view, inverted: !view.inverted }),
   },
   {
@@ -88,7 +88,7 @@ export const KEYS: readonly Key[] = [
   {
     codes: ['/', '\\', '\x1bOR', '\x1bOS', '\x1b[13~', '\x1b[14~'],
     shown: '/ F4',
-    doc: 'only rows with a text; Esc: all again',
+    doc: 'only rows that contain a text; Esc shows all',
     press: (view) => ({ ...view, typing: true, filter: '' }),
   },
   {

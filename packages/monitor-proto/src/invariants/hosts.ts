@@ -19,15 +19,11 @@ export const HOST_INVARIANTS = {
     'When `stop` has resolved no process that was started here runs.',
   ),
   SV2: row('launcher/src/supervisor/supervisor.ts', 'tests', 'A core’s number belongs to at most one running process.'),
-  SU1: row(
-    'launcher/src/state/succession.ts',
-    'tests',
-    'Of a supervisor that is gone at most one running process is the heir.',
-  ),
+  SU1: row('launcher/src/state/succession.ts', 'tests', 'A supervisor that is gone has at most one running successor.'),
   SU2: row(
     'launcher/src/state/succession.ts',
     'tests',
-    'Nobody becomes the heir of a supervisor that runs, or that somebody else has followed.',
+    'Nobody succeeds a supervisor that runs or already has a successor.',
   ),
   S1: row('sim/src/engine/simulation.ts', 'tests (every seed twice)', 'The same options give the same trace.'),
   S2: row(
@@ -38,7 +34,7 @@ export const HOST_INVARIANTS = {
   S3: row(
     'sim/src/engine/simulation.ts',
     'tests',
-    'Frames are the very bytes that sockets carry, under the very link model and fault rules.',
+    'Frames are the bytes that sockets carry, under the same link model and fault rules.',
   ),
   S4: row(
     'sim/src/programs/sim-programs.ts',

@@ -58,6 +58,10 @@ export const KNOWLEDGE_INVARIANTS = {
   LK2: row('libmk/src/octopus/lock.ts', 'tests', 'Tokens rise from holder to holder, over restarts of the SKB too.'),
   HR1: row('libmk/src/octopus/held-record.ts', 'tests', 'Who loses what it held is told within the session time-out.'),
   HR2: row('libmk/src/octopus/held-record.ts', 'tests', 'It is told once, and never after it gave it back.'),
-  BR1: row('libmk/src/octopus/barrier.ts', 'tests', 'Nobody passes a barrier before as many as it wants have come in.'),
+  BR1: row(
+    'libmk/src/octopus/barrier.ts',
+    'tests',
+    'Nobody passes a barrier before the number it waits for have come in.',
+  ),
   BR2: row('libmk/src/octopus/barrier.ts', 'tests', 'A member that dies stops nobody else.'),
 } as const;

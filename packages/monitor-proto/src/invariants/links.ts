@@ -123,7 +123,7 @@ export const LINK_INVARIANTS = {
   J3: row(
     'node-kernel/src/monitor/membership/join.ts',
     'step',
-    'Whom a monitor knows it knows an address of, until that incarnation is over.',
+    'A monitor has an address of every monitor that it knows, until that incarnation is over.',
   ),
   R1: row(
     'skb/src/registry/registry.ts',

@@ -15,7 +15,7 @@ export const PROGRAM_INVARIANTS = {
   P3: row(
     'node-kernel/src/cpu-driver/dispatchers/dispatchers.ts',
     'tests',
-    'Whoever keeps the core past its slice is asked for it, and past the grace is killed.',
+    'Whoever keeps the core past its slice is asked to yield, and is killed after the grace period.',
   ),
   P4: row(
     'node-kernel/src/cpu-driver/dispatchers/dispatchers.ts',
@@ -91,7 +91,7 @@ export const PROGRAM_INVARIANTS = {
   BD2: row(
     'libmk/src/dispatcher/protocol.ts',
     'tests',
-    'A turn brings at most so many calls and bytes; what is over stays, in order.',
+    'A turn brings a bounded number of calls and bytes; the rest stays, in order.',
   ),
   RT1: row(
     'libmk/src/runtime/runtime.ts',
@@ -115,7 +115,7 @@ export const PROGRAM_INVARIANTS = {
   EP2: row(
     'node-kernel/src/cpu-driver/endpoints/endpoints.ts',
     'cheap, tests',
-    'An endpoint holds at most so many messages that were not taken; more is refused, and nothing was delivered.',
+    'An endpoint buffers a bounded number of messages; one more is refused, and not delivered.',
   ),
   EP3: row(
     'node-kernel/src/cpu-driver/endpoints/endpoints.ts',
@@ -131,7 +131,7 @@ export const PROGRAM_INVARIANTS = {
   RM3: row(
     'libmk/src/threads/remote-threads.ts',
     'tests',
-    'With the dispatcher that it is on it ends, in the error with which that is gone.',
+    'It ends with the dispatcher that it is on, in the same error.',
   ),
   PR1: row(
     'sim/src/programs/program-run.ts',

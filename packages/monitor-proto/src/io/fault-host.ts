@@ -34,7 +34,7 @@ export class FaultHost {
       {
         name: 'mk_rule_frames_total',
         type: 'counter',
-        help: 'Frames that a fault rule in force had a say in (effect frames), and what became of them.',
+        help: 'Frames that a fault rule in force applied to (effect frames), and what became of them.',
         samples,
       },
     ];

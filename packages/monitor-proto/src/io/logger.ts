@@ -90,7 +90,7 @@ export class PipeLogger implements Logger {
     {
       name: 'mk_log_lines_dropped_total',
       type: 'counter',
-      help: 'Log lines that were not written, as their reader did not read or their disk was full.',
+      help: 'Log lines that were not written because their reader did not read or the disk was full.',
       samples: this.outlets.map(({ name, dropped }) => ({ labels: { sink: name }, value: dropped })),
     },
   ];

@@ -7,7 +7,7 @@ export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay
     {
       name: 'mk_sent_bytes_total',
       type: 'counter',
-      help: 'Bytes of frames to send, before the link model had its say.',
+      help: 'Bytes of frames to send, before the link model acts on them.',
       samples: [{ value: bytes }],
     },
     {

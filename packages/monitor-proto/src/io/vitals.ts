@@ -62,7 +62,7 @@ function memory(): readonly MetricFamily[] {
     {
       name: 'mk_resident_memory_bytes',
       type: 'gauge',
-      help: 'Memory that the host gives the process.',
+      help: 'Resident memory of the process.',
       samples: [{ value: rss }],
     },
   ];

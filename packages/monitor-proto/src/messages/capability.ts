@@ -125,7 +125,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', cap: 'cap', owner: 'u32' },
-    doc: 'Who hears of a new owner asks the one that it knew whether that is so.',
+    doc: 'A core that hears of a new owner asks the one it knew to confirm it.',
   },
   cap_vouch_reply: {
     ordinal: 356,
@@ -133,6 +133,6 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32' },
-    doc: 'Nothing that the owner before knows speaks against it, or OWNER_MISMATCH.',
+    doc: 'The previous owner knows nothing against it, or OWNER_MISMATCH.',
   },
 } as const satisfies Record<string, MessageSpec>;

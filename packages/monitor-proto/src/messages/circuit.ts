@@ -36,7 +36,7 @@ export const CIRCUIT_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { circuit: 'u32', caps: 'u32s', payload: 'bytes' },
-    doc: 'Messages of a program; their capabilities lie at these addresses of the receiver. No payload: it shall drop them again.',
+    doc: 'Messages of a program; their capabilities lie at these addresses of the receiver. No payload: it must drop them again.',
   },
   circuit_credit: {
     ordinal: 243,

@@ -99,6 +99,6 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { silent_ms: 'u32' },
-    doc: 'The client was given up after so long a silence: its triggers and what it marked transient are gone.',
+    doc: 'The client was silent for this long and was dropped: its triggers and transient records are gone.',
   },
 } as const satisfies Record<string, MessageSpec>;

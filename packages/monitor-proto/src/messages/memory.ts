@@ -107,7 +107,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int', version: 'int' },
-    doc: 'A sharer shall read its copy no more.',
+    doc: 'A sharer must stop reading its copy.',
   },
   page_invalidated: {
     ordinal: 212,
@@ -123,7 +123,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int', keep: 'u32' },
-    doc: 'The owner shall send the bytes, and may keep a shared copy (1) or none (0).',
+    doc: 'The owner must send the bytes, and may keep a shared copy (1) or none (0).',
   },
   page_data: {
     ordinal: 214,
@@ -131,7 +131,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int', version: 'int', held: 'bool', has_data: 'bool', data: 'bytes' },
-    doc: 'The bytes of a page that its holder owned. held false: it owned it no more.',
+    doc: 'The bytes of a page that its holder owned. held false: it no longer owned it.',
   },
   page_writeback: {
     ordinal: 215,

@@ -88,6 +88,6 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { key: 'bytes' },
-    doc: 'By this the receiver knows which rounds the sender has begun, over whomever they come.',
+    doc: 'With this key the receiver recognises the sender’s rounds, whoever relays them.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -63,7 +63,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Retired: step 5 of the join, when links were opened by it. Nobody sends it; who gets it does nothing.',
+    doc: 'Retired: step 5 of the join, when links were opened by it. Nobody sends it, and a receiver ignores it.',
   },
   capops_ready: {
     ordinal: 8,
@@ -71,7 +71,7 @@ export const REGISTRY_MESSAGES = {
     to: 'any',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Retired: step 6 of the join, before the view said who takes part. Nobody sends it; who gets it does nothing.',
+    doc: 'Retired: step 6 of the join, before the view said who takes part. Nobody sends it, and a receiver ignores it.',
   },
   monitor_gone: {
     ordinal: 9,

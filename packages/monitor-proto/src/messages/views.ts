@@ -132,6 +132,6 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32' },
-    doc: 'To the leader: the sender acts no more and asks for a view without it; until that is agreed on it votes as before.',
+    doc: 'To the leader: the sender has stopped acting and asks for a view without it; until that is agreed on it still votes.',
   },
 } as const satisfies Record<string, MessageSpec>;

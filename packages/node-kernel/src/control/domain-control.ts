@@ -57,7 +57,7 @@ export class DomainControl implements Service {
     },
     domain_create: {
       args: ['cnodes', 'memory'],
-      doc: 'A domain with a cspace of so many CNodes of 256 slots, and so many bytes of RAM at address 1.',
+      doc: 'Creates a domain with a cspace of this many CNodes of 256 slots, and this much RAM (bytes) at address 1.',
       run: (args) => {
         const { cpuDriver } = this.failUnlessBooted();
         const domain = cpuDriver.domains.create(

@@ -44,7 +44,7 @@ export const VERBS: { readonly [V in keyof SkbAnswers]: Verb<SkbAnswers[V]> } = 
     run: (skb, _args, _now, reply) => reply(ok(rttRows(skb.measurement.trips))),
   },
   measure: {
-    doc: 'Measures all round trips anew; answers when done: what was measured now, and the cores that did not report.',
+    doc: 'Measures all round trips again; answers when done: what was measured now, and the cores that did not report.',
     run: (skb, _args, now, reply) =>
       skb.measurement.start(now, ({ trips, silent }) => reply(ok({ trips: rttRows(trips), silent }))),
   },

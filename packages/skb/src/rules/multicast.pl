@@ -33,7 +33,7 @@ multicast_optimum(Root, Tree, Ns) :- multicast_optimum(Root, inf, Tree, Ns).
 
 %!  multicast_optimum(+Root, +Below, -Tree, -Ns) is semidet.
 %
-%   As above, but fails unless there is one that takes less than Below: a proof that none does.
+%   As above, but fails unless one takes less than Below: a proof that none does.
 multicast_optimum(Root, Below, tree(Root, Children), Ns) :-
     cores(Cores),
     length(Cores, Count),
@@ -93,7 +93,7 @@ unbeaten([Choice|More], Kept, Choices) :-
     ),
     unbeaten(More, [Choice|Kept], Rest).
 
-%   Falling tail is the best order of one sender (Jackson's rule); equal tails by core.
+%   Descending tails are the best order of one sender (Jackson's rule); equal tails by core.
 send_order(Branches, Ordered) :-
     findall(key(Minus, Core)-branch(O, T, tree(Core, C)),
         ( member(branch(O, T, tree(Core, C)), Branches), Minus is -T ),
@@ -149,7 +149,7 @@ package_options(Root, Members, Options) :-
           Tail is LeafTail + SubtreeNs ),
         Options).
 
-%   One sender: takes an option of each, orders the sends, and minimises when the last core has received. The search
+%   One sender: picks an option for each child, orders the sends, and minimises when the last core has received. The search
 %   is over the options and over who comes before whom; then every start is as early as it can be.
 best_schedule([], _, [], 0) :- !.
 best_schedule(Options, Below, Trees, Ns) :-

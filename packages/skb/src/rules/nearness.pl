@@ -57,8 +57,8 @@ typical_all([key(Described, _)-Relation|More], Measured, Nearer, [typical(Relati
     Ns is max(Nearer + 1, round(Middle)),
     typical_all(More, Measured, Ns, Table).
 
-%   A pair stands out by a fifth, by half a millisecond (a ping that met another process's turn on the CPU is late by
-%   so much), and by six times what the pairs of its relation usually differ from their median.
+%   A pair stands out by a fifth, by half a millisecond (a ping that meets another process's turn on the CPU is late by
+%   that much), and by six times the usual deviation of its relation's pairs from their median.
 noise(All, Middle, Noise) :-
     findall(Off, ( member(Ns, All), Off is abs(Ns - Middle) ), Offs),
     median(Offs, Usual),

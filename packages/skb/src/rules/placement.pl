@@ -40,8 +40,8 @@ cost_of(far, Sum, Cost) :- Cost #= -Sum.
 
 %!  placed(+Cores, -Packages, -FarthestNs) is det.
 %
-%   What a placement came to, to be told with it: the packages it lies in, and the way between the two cores of it that
-%   are farthest from one another, as nearness.pl counts it; 0 while a pair of them is not measured.
+%   What to report of a placement: its packages, and the distance between the two of its cores that
+%   are farthest from one another, by nearness.pl; 0 while a pair of them is not measured.
 placed(Cores, Packages, FarthestNs) :-
     findall(Package, ( member(Core, Cores), package_of(Core, Package) ), All),
     sort(All, Packages),
@@ -94,7 +94,7 @@ group_by_package(Cores, Groups) :-
 
 count_in(Size, Count) :- Count in 0..Size.
 
-%   The first answer of the search is to be a good one: near begins with a package whose neighbours are close.
+%   The first answer of the search should be good: near begins with a package whose neighbours are close.
 ordered(far, _, _, Groups, Groups).
 ordered(near, K, Near, Groups, Ordered) :-
     findall(Sum-Sorted,
@@ -109,7 +109,7 @@ ordered(near, K, Near, Groups, Ordered) :-
 from_seed(_, Seed, Seed, -1) :- !.
 from_seed(Near, Seed, Group, Ns) :- between_groups(Near, Seed, Group, Ns).
 
-%   What the nearest K cores of a seed sum up to.
+%   The sum over the nearest K cores of a seed.
 reach(_, K, Sum, Sum) :- K =< 0, !.
 reach([], _, Sum, Sum).
 reach([Ns-Group|More], K, Sum0, Sum) :-
@@ -160,7 +160,7 @@ reach_of(Counts, Count, Row, Own, Term) :-
     scalar_product(Row, Counts, #=, Reach),
     Term #= Count * (Reach - Own).
 
-%   Ever cheaper answers until there is none, or the budget is spent.
+%   Ever cheaper answers, until there is none or the budget is spent.
 least(Counts, Cost, Best, Proof) :-
     copy_of_better(Counts, Cost, none, First),
     better_than(First, Counts, Cost, 8, Best, Proof).
@@ -176,7 +176,7 @@ better_than(Known, Counts, Cost, Tries, Best, Proof) :-
     ;   Known = found(_, Best), Proof = optimal
     ).
 
-%   Some 0.2 s: all tries together stay within the usual time limit of a query.
+%   Some 0.2 s: all attempts together stay within the usual time limit of a query.
 within_budget(Goal, Result) :-
     call_with_inference_limit(Goal, 800000, Limit),
     (   Limit == inference_limit_exceeded
@@ -189,7 +189,7 @@ copy_of_better(Counts, Cost, Known, found(Ns, Copy)) :-
         ( ( Known = found(Before, _) -> Cost #< Before ; true ), once(labeling([down], Counts)) ),
         [Ns-Copy]).
 
-%   Of a package, neighbours in cache come first when near, and apart when far.
+%   Within a package: neighbours in cache come first for near, and apart for far.
 take_of(near, Count, Group, Taken) :- by_cache(Group, Ordered), length(Taken, Count), append(Taken, _, Ordered).
 take_of(far, Count, Group, Taken) :- apart_in_cache(Group, Ordered), length(Taken, Count), append(Taken, _, Ordered).
 

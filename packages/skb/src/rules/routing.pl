@@ -36,7 +36,7 @@ next_hop(Kind, From, To, Next) :- route(Kind, From, To, [_, Next|_]).
 
 %!  path_ns(+Path, -Ns) is semidet.
 %
-%   What a message needs along a path of idle cores.
+%   How long a message takes along a path of idle cores.
 path_ns([_], 0).
 path_ns([A, B|More], Ns) :- distance_ns(A, B, First), path_ns([B|More], Rest), Ns is First + Rest.
 

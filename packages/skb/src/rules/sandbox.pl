@@ -54,7 +54,7 @@ limited(InferenceLimit, Deadline) :-
 
 %!  begin(+HeartbeatInferences, +Mark) is det.
 %
-%   Before the first query, also of a saved state: what is set here is not saved. Mark is what a variable of an answer is towards the
+%   Before the first query, also of a saved state: what is set here is not saved. Mark stands for a variable of an answer towards the
 %   host, Mark(Name): nobody can guess it, so that no term of a query is taken for one.
 begin(Heartbeat, Mark) :-
     unlimited,
@@ -100,8 +100,8 @@ shown([Binding|More], [Binding|Shown]) :- shown(More, Shown).
 
 %   Answers
 
-%   An answer has at most so many cells, nested so deep. More than this and swipl-wasm's conversion to JavaScript, like
-%   term_size/2, may write outside its memory; so the count is ours, and stops at the bound.
+%   Bounds of an answer's cells and nesting. Beyond them swipl-wasm's conversion to JavaScript, like
+%   term_size/2, may write outside its memory; so we count ourselves, and stop at the bound.
 max_answer_cells(20000).
 max_answer_depth(200).
 
@@ -143,7 +143,7 @@ fits(Term, Depth, Cells, Left) :-
     compound_name_arguments(Term, _, Args),
     fits(Args, Depth, Cells, Left).
 
-%   The answer of a look-up: nothing to count, no variable, no constraint.
+%   The answer of a lookup: nothing to count, no variable, no constraint.
 atomic_values([], []).
 atomic_values([Name=Value|More], [Name, Value|Flat]) :- atomic(Value), atomic_values(More, Flat).
 
@@ -252,8 +252,8 @@ without_quantifiers(Goal, Goal) :- var(Goal), !.
 without_quantifiers(_^Goal, Plain) :- !, without_quantifiers(Goal, Plain).
 without_quantifiers(Goal, Goal).
 
-%   A predicate of module skb itself: a fact, a shipped rule or an added one. It stays one: clauses may go, a predicate
-%   does not; so it is looked for once.
+%   A predicate of module skb itself: a fact, a shipped rule or an added one. It stays one: clauses may go, but a predicate
+%   does not; so one lookup is enough.
 own_predicate(Name, Arity) :- known_own(Name, Arity), !.
 own_predicate(Name, Arity) :-
     functor(Head, Name, Arity),
@@ -311,7 +311,7 @@ allow_all :-
 
 :- allow_all.
 
-%   Loading what ships
+%   Loading the shipped rules
 
 %!  prepare_module(+Module) is det.
 %
@@ -373,8 +373,8 @@ add_clauses(Name, Text, Outcome) :-
 %!  put_back(+Name, +Text) is det.
 %!  check_put_back(-Refused) is det.
 %
-%   Put back rules that were accepted before, program by program in any order, and then check them: each may call what another one
-%   defines, and what has been removed since, which fails as it did then. Refused has [Name, Why] of those that are not accepted now.
+%   Restore rules that were accepted before, program by program in any order, and then check them: each may call what another
+%   defines, and what has been removed since, which fails as it did then. Refused lists [Name, Why] of those not accepted now.
 %   One program at a time is on the stacks: all of them together may be more than these hold.
 put_back(Name, Text) :-
     unlimited,

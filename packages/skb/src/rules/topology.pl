@@ -66,7 +66,7 @@ told_hops(A, B, Hops) :-
 
 %!  slowed(+Core, +FastestNs, -Ns) is det.
 %
-%   What takes the fastest kind of core so long takes this one longer.
+%   The time that this core takes for what the fastest kind of core does in FastestNs.
 slowed(Core, FastestNs, Ns) :- cpu_kind(Core, _, Speed), !, Ns is FastestNs / Speed.
 slowed(_, Ns, Ns).
 

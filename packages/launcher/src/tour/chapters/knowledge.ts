@@ -56,7 +56,7 @@ async function tree(tour: Tour): Promise<void> {
     .trimEnd()
     .split('\n');
   const rest = text.length - TREE_LINES;
-  tour.say([...text.slice(0, TREE_LINES), ...(rest > 0 ? [`… and ${rest} cores more`] : [])].join('\n'));
+  tour.say([...text.slice(0, TREE_LINES), ...(rest > 0 ? [`… and ${rest} more cores`] : [])].join('\n'));
   tour.check(`the tree of core 0 reaches all ${tour.cores} cores`, text.length === tour.cores);
 }
 

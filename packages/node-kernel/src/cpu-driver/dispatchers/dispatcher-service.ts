@@ -157,7 +157,7 @@ export class DispatcherService implements Service {
       {
         name: 'mk_dispatcher_overruns_total',
         type: 'counter',
-        help: 'Dispatchers that kept the core through the grace and were killed.',
+        help: 'Dispatchers that kept the core through the grace period and were killed.',
         samples: [{ value: this.dispatchers.overruns }],
       },
       {

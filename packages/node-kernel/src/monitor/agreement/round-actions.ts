@@ -48,7 +48,7 @@ export const ROUND_ACTIONS = {
   find_orphan: {
     ordinal: 12,
     phases: [1],
-    doc: 'Whose owner is gone: a holder refuses with CAPABILITY_HELD, who owns it with CAPABILITY_BUSY.',
+    doc: 'Looks for an owner in place of one that is gone: a holder refuses with CAPABILITY_HELD, an owner with CAPABILITY_BUSY.',
   },
   invalidate: {
     ordinal: 13,

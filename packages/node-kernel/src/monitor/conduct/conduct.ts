@@ -132,19 +132,19 @@ export class Conduct implements Service {
       {
         name: 'mk_peer_offences_total',
         type: 'counter',
-        help: 'What peers were caught at by this core.',
+        help: 'Offences of peers that this core caught.',
         samples: offences,
       },
       {
         name: 'mk_requests_held',
         type: 'gauge',
-        help: 'Requests of peers on short rations that wait for their turn.',
+        help: 'Requests of throttled peers that wait for their turn.',
         samples: [{ value: this.heldCount }],
       },
       {
         name: 'mk_requests_dropped_total',
         type: 'counter',
-        help: 'Requests beyond what a core can have operations.',
+        help: 'Requests beyond the operations that a core may have.',
         samples: [{ value: this.dropped }],
       },
     ];

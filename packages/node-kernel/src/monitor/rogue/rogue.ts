@@ -47,7 +47,7 @@ export class Rogue implements Service {
   readonly verbs = {
     rogue: {
       args: ['behaviour', 'rate', 'seed'],
-      doc: 'Has this core misbehave from now on, in one way more (docs/reference/rogue-behaviours.md); none: behave again; without: how it does now. rate: messages to each peer a millisecond.',
+      doc: 'Makes this core misbehave from now on, in one more way (docs/reference/rogue-behaviours.md); none: behave again; absent: answers what it does now. rate: messages to each peer a millisecond.',
       withoutLease: true,
       run: (args, now) => {
         const behaviour = args.oneOf('behaviour', ['', 'none', ...ROGUE_BEHAVIOUR_NAMES], '');
