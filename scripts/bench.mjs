@@ -1,18 +1,25 @@
-// `npm run bench -- NAME [args]`: builds, bundles benchmarks/NAME.ts and runs it. Without a name: lists them.
+// `npm run bench -- [--against REVISION] NAME [args]`: builds, bundles benchmarks/NAME.ts and runs it. Without a name: lists them.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { benchAgainst } from './bench-against.mjs';
 import { install, root, run } from './install.mjs';
 
-const [name, ...rest] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const revision = words[0] === '--against' ? words.splice(0, 2)[1] : undefined;
+const [name, ...rest] = words;
 const known = readdirSync(join(root, 'benchmarks'))
   .filter((file) => file.endsWith('.ts'))
   .map((file) => file.slice(0, -3));
 if (name === undefined || !existsSync(join(root, 'benchmarks', `${name}.ts`))) {
   process.stderr.write(
-    `npm run bench -- NAME; benchmarks: ${known.filter((n) => !['cluster', 'nursery', 'report', 'skb-figures'].includes(n)).join(', ')}\n`,
+    `npm run bench -- [--against REVISION] NAME; benchmarks: ${known.filter((n) => !['cluster', 'nursery', 'report', 'skb-figures'].includes(n)).join(', ')}\n`,
   );
   process.exit(2);
+}
+if (revision !== undefined) {
+  benchAgainst(revision, words);
+  process.exit();
 }
 install();
 run('node', ['scripts/build.mjs']);

@@ -24,7 +24,7 @@ test.each<[string, Partial<HostFacts>, number, string, string]>([
   ['Node', { node: 'v18.20.0' }, 8, 'bad', 'install Node 20.11 or later'],
   ['open files', { openFiles: 100 }, 64, 'bad', 'ulimit -n 192'],
   ['processes', { processes: 100 }, 64, 'bad', 'ulimit -u 792'],
-  ['memory', { availableBytes: 1e9 }, 64, 'bad', 'take 8 cores at the most, or end what uses it'],
+  ['memory', { availableBytes: 1e9 }, 64, 'bad', 'use at most 8 cores, or end what uses the memory'],
   ['ports', { listenFault: 'EADDRNOTAVAIL' }, 8, 'bad', 'bring the loopback up: ip link set lo up'],
   ['ports', { ports: { low: 60_000, high: 60_999 } }, 64, 'bad', expect.stringContaining('sysctl') as never],
   ['CPUs', { load: 40 }, 8, 'warning', expect.stringContaining('busy') as never],
