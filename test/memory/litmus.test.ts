@@ -58,6 +58,17 @@ describe('litmus tests', () => {
     for (const { runs, forbidden } of all) expect({ runs, forbidden }).toEqual({ runs: RUNS, forbidden: {} });
   });
 
+  test.each([
+    [['XY'], 'litmus: there is no test XY; there are SB, MP'],
+    [['MP', '--runs', 'many'], 'litmus: --runs takes a whole number from 1 to 10000000, not "many"'],
+    [['MP', '--pages=three'], 'litmus: --pages is one of two, one, homes, not "three"'],
+    [['MP', '--page', 'one'], 'litmus: there is no option --page; there are --runs, --kind, --pages, --json'],
+  ])('what the program cannot take it refuses in a line: %j', (args, text) => {
+    const { s, run } = begun(1, args);
+    expect(s.wait(0, run())).toMatchObject({ cause: 'exited', status: 2 });
+    expect(s.output.map((line) => line.slice(line.indexOf('litmus:')))).toEqual([expect.stringContaining(text)]);
+  });
+
   test('private copies show their weaker outcomes', () => {
     const forbiddenOf = (name: string): string[] =>
       Object.keys(told(1, name, '--kind', 'private', '--runs', '150')[0]!.forbidden);

@@ -11,11 +11,10 @@
 import { known, roundRobin } from './common/known.ts';
 import type { Client } from '@mk/libmk/channels/client';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
 import type { Process } from '@mk/libmk/processes/processes';
 import { branch } from './bank/branch.ts';
 import { ACCOUNTS, Branch, Desk, names, OPENING_BALANCE } from './bank/interfaces.ts';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { forget, insist } from './common/insisting.ts';
 
 const CLERKS = 3;
@@ -23,7 +22,7 @@ const AUDITS = 4;
 const CALL_NS = 4e9;
 const PAUSE_NS = 200e6;
 
-export const main = program({ name: 'bank', interfaces: [Branch, Desk] }, async (mk) => {
+export const main = tool({ name: 'bank', interfaces: [Branch, Desk] }, async (mk) => {
   if (mk.args[0] === 'branch') return branch(mk);
   const bank = new Bank(mk, coresOf(mk));
   return bank.run(whole(mk, 'rounds', 60, 1, 100_000));

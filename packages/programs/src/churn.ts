@@ -8,9 +8,8 @@ import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { giveAwayCap, u32 } from '@mk/libmk/interface/kinds';
 import type { Client } from '@mk/libmk/channels/client';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { copiesOf, endOf } from './common/copies.ts';
 
 const PAGE = 4096;
@@ -23,7 +22,7 @@ export const Keeper = defineInterface('keeper', {
   there: rpc({ in: { ticket: u32 }, out: { held: u32 } }),
 });
 
-export const main = program({ name: 'churn', interfaces: [Keeper] }, async (mk) => {
+export const main = tool({ name: 'churn', interfaces: [Keeper] }, async (mk) => {
   if (mk.args[0] === 'worker') return worker(mk);
   const cores = coresOf(mk);
   const seconds = whole(mk, 'seconds', 0, 1, 86_400);

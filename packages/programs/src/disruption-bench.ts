@@ -1,12 +1,12 @@
 /**
  * What unmaps cost those they interrupt: a thread computes on every other core, in a quiet time, while pages are
  * unmapped that every second of these cores has touched, and in a quiet time again, which shows the noise. `--rounds N`
- * unmaps each time, `--pairs N` times of both kinds.
+ * unmaps each time, `--pairs N` times of both kinds, each of `--window N` milliseconds. Between turns the computing
+ * threads pause for `--pause N` microseconds; with 0, for cores that have a CPU each, they go on at once.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, onlyOptions, tell, whole, tool } from './common/arguments.ts';
 import { known } from './common/known.ts';
 
 /**
@@ -15,12 +15,17 @@ import { known } from './common/known.ts';
  */
 const CHUNK = 20_000;
 const CHUNK_NS = 100_000;
-const PAUSE_NS = 1_000_000;
+const PAUSE_US = 1000;
 /** How long each time of computing lasts; it ends the unmaps not done yet. */
-const WINDOW_NS = 500_000_000;
+const WINDOW_MS = 500;
+
+interface Pace {
+  readonly forNs: number;
+  readonly pauseNs: number;
+}
 
 /** Computes for so long by its own core's clock; returns chunks per second, and a value. */
-async function compute(mk: Mk, forNs: number): Promise<readonly [rate: number, value: number]> {
+async function compute(mk: Mk, { forNs, pauseNs }: Pace): Promise<readonly [rate: number, value: number]> {
   const begun = mk.now();
   let chunks = 0;
   let value = chunks;
@@ -28,13 +33,14 @@ async function compute(mk: Mk, forNs: number): Promise<readonly [rate: number, v
     for (let step = 0; step < CHUNK; step += 1) value = (value * 31 + step) | 0;
     chunks += 1;
     mk.work(CHUNK_NS);
-    await mk.sleep(PAUSE_NS);
+    if (pauseNs > 0) await mk.sleep(pauseNs);
+    else await mk.yield();
   }
   // The value is returned so that no compiler removes the computation.
   return [(chunks * 1e9) / Math.max(1, mk.now() - begun), value];
 }
 
-export const main = program(
+export const main = tool(
   {
     name: 'disruption-bench',
     threads: {
@@ -46,8 +52,13 @@ export const main = program(
   },
   async (mk) => {
     const others = coresOf(mk).filter((core) => core !== mk.self.core);
+    onlyOptions(mk, ['rounds', 'pairs', 'window', 'pause', 'json']);
     const unmaps = whole(mk, 'rounds', 50, 1, 1000);
     const pairs = whole(mk, 'pairs', 5, 1, 100);
+    const pace = {
+      forNs: 1e6 * whole(mk, 'window', WINDOW_MS, 1, 60_000),
+      pauseNs: 1000 * whole(mk, 'pause', PAUSE_US, 0, 1_000_000),
+    };
     await Promise.all(others.map((core) => mk.span(core)));
     const touching = others.filter((_, i) => i % 2 === 0);
     const losses = others.map((): number[] => []);
@@ -55,14 +66,14 @@ export const main = program(
     const frame = await mk.memory.allocFrame(PAGE_BYTES);
     let done = 0;
     for (let pair = 0; pair < pairs; pair += 1) {
-      const quiet = await computed(mk, others, () => Promise.resolve(0));
+      const quiet = await computed(mk, others, pace, () => Promise.resolve(0));
       const regions = await mapped(mk, frame, touching, unmaps);
-      const loud = await computed(mk, others, (until) => unmapped(mk, regions, until));
+      const loud = await computed(mk, others, pace, (until) => unmapped(mk, regions, until));
       for (const region of regions.slice(loud.value)) await mk.memory.unmap(region);
       done += loud.value;
-      const again = await computed(mk, others, () => Promise.resolve(0));
+      const again = await computed(mk, others, pace, () => Promise.resolve(0));
       for (const [i, rate] of quiet.rates.entries()) {
-        const perUnmap = (other: number): number => ((1 - other / rate) * WINDOW_NS) / Math.max(1, loud.value);
+        const perUnmap = (other: number): number => ((1 - other / rate) * pace.forNs) / Math.max(1, loud.value);
         losses[i]?.push(perUnmap(known(loud.rates[i])));
         noise.push(Math.abs(perUnmap(known(again.rates[i]))));
       }
@@ -106,9 +117,9 @@ async function unmapped(mk: Mk, regions: readonly Region[], until: number): Prom
 }
 
 /** What each core computes in a window, in chunks per second, and the result of something done meanwhile. */
-async function computed<T>(mk: Mk, cores: readonly number[], meanwhile: (until: number) => Promise<T>) {
-  const until = mk.now() + WINDOW_NS;
-  const threads = cores.map((core) => mk.spawnOn<typeof compute>(core, 'compute', WINDOW_NS));
+async function computed<T>(mk: Mk, cores: readonly number[], pace: Pace, meanwhile: (until: number) => Promise<T>) {
+  const until = mk.now() + pace.forNs;
+  const threads = cores.map((core) => mk.spawnOn<typeof compute>(core, 'compute', pace));
   const value = await meanwhile(until);
   const ended = await Promise.all(threads.map((thread) => thread.join()));
   return { rates: ended.map(([rate]) => rate), value };

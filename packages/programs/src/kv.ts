@@ -9,10 +9,9 @@
  */
 import { roundRobin } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
 import type { Process } from '@mk/libmk/processes/processes';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { forget, insist } from './common/insisting.ts';
 import { client, Quorum } from './kv/client.ts';
 import { KEYS, names, Replica, Report } from './kv/interfaces.ts';
@@ -22,7 +21,7 @@ const REPLICAS = 3;
 /** A client waits at most half a minute for each lock, and for its report. */
 const END_NS = 600e9;
 
-export const main = program({ name: 'kv', interfaces: [Replica, Report] }, async (mk) => {
+export const main = tool({ name: 'kv', interfaces: [Replica, Report] }, async (mk) => {
   if (mk.args[0] === 'replica') return replica(mk);
   if (mk.args[0] === 'client') return client(mk);
   return store(mk);

@@ -7,9 +7,8 @@
  */
 import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { coresOf, oneOf, tell, whole } from './common/arguments.ts';
+import { ArgumentError, coresOf, oneOf, onlyOptions, tell, tool, whole } from './common/arguments.ts';
 import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest } from './common/litmus-tests.ts';
 import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
@@ -18,14 +17,15 @@ import { type Witness, witness, witnessLines } from './litmus/witness.ts';
 /** After a batch that a fault affected, the next is this small: fewer runs are lost while faults go on. */
 const SMALL_BATCH = 32;
 
-export const main = program({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
+export const main = tool({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
   const names = mk.args[0]?.startsWith('--') === false ? [mk.args[0]] : LITMUS_NAMES;
+  onlyOptions(mk, ['runs', 'kind', 'pages', 'json']);
   const runs = whole(mk, 'runs', 1000, 1, 10_000_000);
   const kind = oneOf(mk, 'kind', ['coherent', 'private'] as const);
   const pages = oneOf(mk, 'pages', ['two', 'one', 'homes'] as const);
   const tests = names.map((name) => {
     const test = litmusTest(name);
-    if (test === null) throw mk.error('BAD_REQUEST', `there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);
+    if (test === null) throw new ArgumentError(`there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);
     return test;
   });
   let forbidden = 0;

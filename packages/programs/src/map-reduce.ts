@@ -5,8 +5,7 @@
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { roundRobin, known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 
 const WORDS_A_CHUNK = 200;
 const NOUNS = 'core kernel message monitor domain frame capability lock record link token round view ring'.split(' ');
@@ -28,7 +27,7 @@ function reduce(mk: Mk, { parts }: { readonly parts: readonly Counts[] }): Count
   return sums;
 }
 
-export const main = program(
+export const main = tool(
   {
     name: 'map-reduce',
     threads: { map, reduce },

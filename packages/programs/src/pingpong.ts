@@ -3,8 +3,7 @@ import { known } from './common/known.ts';
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, float, record, text, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { copiesOf, endOf } from './common/copies.ts';
 import { describeTimes, duration, timesOf, type Times } from './common/times.ts';
 
@@ -18,7 +17,7 @@ export const Player = defineInterface('player', {
   stop: message({}),
 });
 
-export const main = program({ name: 'pingpong', interfaces: [PingPong, Player] }, async (mk) => {
+export const main = tool({ name: 'pingpong', interfaces: [PingPong, Player] }, async (mk) => {
   if (mk.args[0] === 'player') return player(mk);
   const cores = coresOf(mk);
   const rounds = whole(mk, 'rounds', 100, 1, 1_000_000);

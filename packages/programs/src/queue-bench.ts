@@ -7,8 +7,7 @@
 import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, given, tell, whole } from './common/arguments.ts';
+import { coresOf, given, tell, whole, tool } from './common/arguments.ts';
 import { copiesOf, endOf } from './common/copies.ts';
 import { known } from './common/known.ts';
 import { duration } from './common/times.ts';
@@ -55,7 +54,7 @@ export interface QueueRow {
   readonly queue_most: number;
 }
 
-export const main = program({ name: 'queue-bench', interfaces: [Queue] }, async (mk) => {
+export const main = tool({ name: 'queue-bench', interfaces: [Queue] }, async (mk) => {
   if (mk.args[0] === 'server') return server(mk);
   const [, where] = coresOf(mk);
   if (where === undefined) {

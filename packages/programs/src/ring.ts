@@ -2,8 +2,7 @@
 import { defineInterface, message } from '@mk/libmk/interface/interface';
 import { bool, bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { copiesOf, endOf } from './common/copies.ts';
 import { describeTimes, timesOf } from './common/times.ts';
 
@@ -11,7 +10,7 @@ const MOST_BYTES = 32 << 10;
 /** `last`: the token does not return. */
 export const Ring = defineInterface('ring', { pass: message({ round: u32, last: bool, load: bytes(MOST_BYTES) }) });
 
-export const main = program({ name: 'ring', interfaces: [Ring] }, async (mk) => {
+export const main = tool({ name: 'ring', interfaces: [Ring] }, async (mk) => {
   if (mk.args[0] === 'member') return member(mk);
   const cores = coresOf(mk);
   const rounds = whole(mk, 'rounds', 100, 1, 1_000_000);

@@ -6,8 +6,7 @@ import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
 import { u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, tell, whole } from './common/arguments.ts';
+import { coresOf, onlyOptions, tell, whole, tool } from './common/arguments.ts';
 
 const Counter = defineInterface('counter', { update: rpc({ in: { lines: u32 }, out: { n: u32 } }) });
 const LINE_BYTES = 64;
@@ -41,8 +40,9 @@ async function send(mk: Mk, { server, rounds, lines }: Work): Promise<number> {
   return (mk.now() - begun) / rounds;
 }
 
-export const main = program({ name: 'share-bench', interfaces: [Counter], threads: { share, send } }, async (mk) => {
+export const main = tool({ name: 'share-bench', interfaces: [Counter], threads: { share, send } }, async (mk) => {
   const cores = coresOf(mk);
+  onlyOptions(mk, ['rounds', 'lines', 'json']);
   const rounds = whole(mk, 'rounds', 50, 1, 1_000_000);
   const lines = whole(mk, 'lines', 1, 1, PAGE_BYTES / LINE_BYTES);
   const others = cores.filter((core) => core !== mk.self.core);

@@ -5,20 +5,20 @@
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
-import { program } from '@mk/libmk/program/program';
-import { coresOf, given, tell, whole } from './common/arguments.ts';
+import { coresOf, onlyOptions, given, tell, whole, tool } from './common/arguments.ts';
 import { timesOf } from './common/times.ts';
 
 /** A row holds the times of so many. */
 const TOLD_MOST = 32;
 
-export const main = program(
+export const main = tool(
   {
     name: 'unmap-bench',
     threads: { read: async (mk, address: number) => await mk.memory.load32(address) },
   },
   async (mk) => {
     const cores = coresOf(mk);
+    onlyOptions(mk, ['rounds', 'step', 'rows', 'json']);
     const rounds = whole(mk, 'rounds', 20, 1, 100_000);
     const step = whole(mk, 'step', 0, 0, 100_000);
     const others = cores.filter((core) => core !== mk.self.core);

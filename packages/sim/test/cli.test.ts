@@ -149,6 +149,15 @@ describe('mk-launch sim', () => {
     expect(error.split('\n')).toHaveLength(1);
   });
 
+  test.each([
+    [{ scenario: 'shootdown', plan: 'p.yaml' }, 'shootdown takes no --plan: it has no seeds and no faults'],
+    [{ scenario: 'unmap', seeds: '3' }, 'unmap takes no --seeds'],
+    [{ scenario: 'disruption', out: 'x.svg' }, 'disruption draws nothing'],
+  ])('a figure refuses what it would ignore: %j', (args, text) => {
+    const { status, error } = sim(args);
+    expect({ status, error }).toEqual({ status: 2, error: expect.stringContaining(text) });
+  });
+
   test('a plan that names a core that is not there, or a way to misbehave that there is not, is refused before it runs', () => {
     expect(sim({ plan: plan('cores: 4\nfaults:\n  - at: 1s\n    crash: { core: 9 }\n') }).error).toMatch(
       /no core 9; the machine has 4/,

@@ -1,5 +1,32 @@
 import { known } from './known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
+import { type Program, program, type ProgramSpec } from '@mk/libmk/program/program';
+
+/** The exit status of a program that was given arguments it cannot take. */
+const WRONG_ARGUMENTS = 2;
+
+/** A mistake in a program's arguments, in one line. */
+export class ArgumentError extends Error {}
+
+/** A program with options: a mistake in them ends it with one line and status 2, without a stack. */
+export function tool(spec: ProgramSpec, main: (mk: Mk) => Promise<number | void>): Program {
+  return program(spec, async (mk) => {
+    try {
+      return await main(mk);
+    } catch (error) {
+      if (!(error instanceof ArgumentError)) throw error;
+      mk.console.error(`${spec.name}: ${error.message}`);
+      return WRONG_ARGUMENTS;
+    }
+  });
+}
+
+/** Throws when an option is given that is not among these, as a misspelt one would be. */
+export function onlyOptions(mk: Mk, names: readonly string[]): void {
+  const other = mk.args.find((word) => word.startsWith('--') && !names.includes(known(word.slice(2).split('=')[0])));
+  if (other !== undefined)
+    throw new ArgumentError(`there is no option ${other}; there are ${names.map((name) => `--${name}`).join(', ')}`);
+}
 
 /** Cores that this run may use, according to its starter (`mk.env.CORES`); by default this one alone. */
 export function coresOf(mk: Mk): readonly number[] {
@@ -13,7 +40,7 @@ export function whole(mk: Mk, name: string, usual: number, least: number, most: 
   if (text === null) return usual;
   const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
-  throw mk.error('BAD_REQUEST', `--${name} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
+  throw new ArgumentError(`--${name} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`);
 }
 
 /** One of the choices, given as `--name choice` or `--name=choice`; the first by default. */
@@ -22,7 +49,7 @@ export function oneOf<T extends string>(mk: Mk, name: string, choices: readonly 
   if (text === null) return choices[0];
   const found = choices.find((choice) => choice === text);
   if (found !== undefined) return found;
-  throw mk.error('BAD_REQUEST', `--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
+  throw new ArgumentError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
 /** An option's value, '' when it has none; null: the option is absent. */

@@ -4,16 +4,15 @@
  * allocation's bytes.
  */
 import { known } from '../common/known.ts';
-import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 import type { Mk } from '@mk/libmk/program/mk';
 import type { Process } from '@mk/libmk/processes/processes';
-import { whole } from '../common/arguments.ts';
+import { whole, tool } from '../common/arguments.ts';
 import { coresOf } from './expecting.ts';
 
 const PAGE_BYTES = 4096;
 
-export const main = program({ name: 'memory-exhaust' }, async (mk) => {
+export const main = tool({ name: 'memory-exhaust' }, async (mk) => {
   if (mk.args[0] === 'churn') return churn(mk, Number(mk.args[1]));
   const piece = whole(mk, 'piece', 4 << 20, PAGE_BYTES, 1 << 30);
   const cores = coresOf(mk);

@@ -16,6 +16,7 @@ export const SCENARIOS = {
   shootdown: "the paper's table",
   unmap: "a page's, the whole call",
   share: 'shared memory against messages',
+  disruption: 'what an unmap costs whom it interrupts',
 } as const;
 type ScenarioName = keyof typeof SCENARIOS;
 
@@ -94,6 +95,7 @@ export function parseSimRequest(args: Args): SimRequest {
     throw new OptionError(
       scenario === 'run' ? 'run needs a program: a file, or one that ships' : `${scenario} takes no ${program}`,
     );
+  if (scenario !== 'nemesis' && scenario !== 'run') refuseForFigures(scenario, args);
   const on = text('on');
   const limit = text('limit');
   const duration = text('for');
@@ -128,6 +130,17 @@ export function parseSimRequest(args: Args): SimRequest {
     out: text('out'),
     json: args['json'] === true,
   };
+}
+
+/** Options of seeds and faults, which figures do not have. */
+const OF_SEEDS = ['plan', 'nemesis', 'seeds', 'on', 'limit', 'for', 'weights', 'shrink', 'replay'] as const;
+
+function refuseForFigures(scenario: ScenarioName, args: Args): void {
+  const given = OF_SEEDS.find((name) => args[name] !== undefined && args[name] !== false);
+  if (given !== undefined)
+    throw new OptionError(`${scenario} takes no --${given}: it has no seeds and no faults; see --help`);
+  if (scenario === 'disruption' && args['out'] !== undefined)
+    throw new OptionError('disruption draws nothing; --out is for shootdown, unmap and share');
 }
 
 function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {
