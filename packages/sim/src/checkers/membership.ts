@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isCore, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { SimLogLine } from '../engine/sim-log.ts';
 import type { AnyEvent, SimNode } from '../engine/sim-node.ts';
@@ -15,6 +16,8 @@ class MembershipChecker implements Checker {
   /** By core: the incarnations seen, and the life of each. */
   private readonly lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
   private readonly introduced = new Set<string>();
+  /** By core: the life of the SKB whose introduction it took last. A core that hung may take one of an earlier life. */
+  private readonly introducers = new Map<number, string>();
   /** By core and incarnation: the members of the view that it has installed. */
   private readonly views = new Map<string, readonly unknown[]>();
   private readonly handlers: LineHandlers = {
@@ -22,6 +25,9 @@ class MembershipChecker implements Checker {
     view_installed: (line) => {
       const { members } = line;
       this.views.set(`${line.core}.${line.incarnation}`, Array.isArray(members) ? members : []);
+    },
+    message_delivered: ({ core, message, channel }) => {
+      if (message === 'bind_monitor_request') this.introducers.set(Number(core), known(channel.split('>')[0]));
     },
     message_sent: (line, report) => this.messageSent(line, report),
   };
@@ -51,8 +57,9 @@ class MembershipChecker implements Checker {
     const own = `${line.core}.${line.incarnation}`;
     const other = `${line.peer}.${line.peer_incarnation}`;
     const ends = [own, other].sort().join(' and ');
-    if (this.introduced.has(ends)) report('R3', `${ends} were introduced twice, now to core ${line.core}`);
-    this.introduced.add(ends);
+    const introduction = `${ends} by ${this.introducers.get(Number(line.core)) ?? ''}`;
+    if (this.introduced.has(introduction)) report('R3', `${ends} were introduced twice, now to core ${line.core}`);
+    this.introduced.add(introduction);
   }
 
   private messageSent(line: LineOf<'message_sent'>, report: Report): void {
