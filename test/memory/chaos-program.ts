@@ -9,6 +9,7 @@ import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
 import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
+import { GIVEN_UP } from './chaos-end.ts';
 
 /** Two thirds of what a core brings: whoever takes two steals. */
 const MOST_OF_A_CORE = 40 << 20;
@@ -32,6 +33,9 @@ export const main = program(
         const [next, ...hops] = use.hops;
         return next === undefined ? null : mk.moveTo(next, 'use', { ...use, hops });
       },
+      fail: () => {
+        throw new Error(GIVEN_UP);
+      },
       /** An access after the mapping was taken away: what it came to. */
       late: async (mk, address: number) => {
         try {
@@ -49,7 +53,7 @@ export const main = program(
     const [given] = mk.given;
     if (given !== undefined && tag !== undefined) await chaos.hold(given, Number(tag));
     for (let acts = 6 + mk.randomInt(14); acts > 0; acts -= 1) {
-      await mk.sleep(mk.randomInt(150_000_000));
+      await mk.sleep(mk.randomInt(mk.env['RESTLESS'] === '1' ? 2_000_000 : 150_000_000));
       await chaos.act();
     }
     mk.exit(3);
@@ -232,8 +236,16 @@ class Chaos {
     else if (this.mk.randomInt(2) === 0) await this.mk.sleep(1 + this.mk.randomInt(100_000_000));
   }
 
+  private async giveUp(): Promise<void> {
+    void this.useAtOnce().catch((error: unknown) => known(error));
+    if (this.mk.randomInt(2) === 0) throw new Error(GIVEN_UP);
+    this.mk.spawnOn(this.any(this.spanned)!, 'fail', null);
+  }
+
   private async leave(): Promise<void> {
     if (this.mk.randomInt(4) === 0) this.mk.exit(4);
+    // With work of other threads under way, on this core or another.
+    if (this.mk.env['RESTLESS'] === '1') await this.giveUp();
     await this.mk.sleep(1);
   }
 }

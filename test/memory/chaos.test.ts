@@ -36,6 +36,20 @@ describe('programs that use memory by chance on all cores', () => {
     expect(finished).toBeGreaterThan(0);
   });
 
+  test('they are killed, fail and leave in the middle of anything: no byte is lost or doubled (C5), C1 to C7, M1 to M6', () => {
+    const ends: Record<string, number> = {};
+    for (const seed of seeds([1, 2])) {
+      const came = runMemoryChaos(seed, text, { crashes: false, kills: true, cores: coresOf(seed) });
+      expect({ seed, violations: came.violations, asserted: came.asserted }).toEqual({
+        seed,
+        violations: [],
+        asserted: [],
+      });
+      for (const [cause, count] of Object.entries(came.ends)) ends[cause] = (ends[cause] ?? 0) + count;
+    }
+    expect(Object.keys(ends)).toEqual(expect.arrayContaining(['exited', 'KILLED', 'UNCAUGHT']));
+  });
+
   test('a core that keeps its translations is seen', () => {
     const wrap: NonNullable<SimulationOptions['wrap']> = (machine) => {
       if (machine instanceof Kernel) machine.services.addressSpaces.translations.drop = () => [];
