@@ -5,6 +5,7 @@ import { readText } from '@mk/machine/io/load';
 import { parseScenario } from './nemesis/scenario-file.ts';
 import { processJobs, serveJob } from './io/jobs.ts';
 import type { SimProgram } from './commands/context.ts';
+import { DISRUPTION_PROGRAM, runDisruptionCommand } from './commands/disruption-command.ts';
 import { runShareCommand, SHARE_PROGRAM } from './commands/share-command.ts';
 import { jobOf, runNemesisCommand, runNemesisJobs } from './commands/nemesis-command.ts';
 import { runShootdownCommand } from './commands/shootdown-command.ts';
@@ -106,10 +107,15 @@ const COMMANDS: { readonly [S in SimRequest['scenario']]: typeof runNemesisComma
   shootdown: runShootdownCommand,
   unmap: runUnmapCommand,
   share: runShareCommand,
+  disruption: runDisruptionCommand,
 };
 
 /** The programs of scenarios that are figures. */
-const MEASURING: Readonly<Record<string, string | undefined>> = { unmap: UNMAP_PROGRAM, share: SHARE_PROGRAM };
+const MEASURING: Readonly<Record<string, string | undefined>> = {
+  unmap: UNMAP_PROGRAM,
+  share: SHARE_PROGRAM,
+  disruption: DISRUPTION_PROGRAM,
+};
 
 /** The program of a scenario file; undefined: there is none, or the file will be read again and its fault reported. */
 function replayedProgram(file: unknown): string | undefined {
@@ -143,7 +149,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .positional('scenario', {
       type: 'string',
       describe:
-        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call; share: shared memory against messages',
+        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call; share: shared memory against messages; disruption: what an unmap costs whom it interrupts',
       choices: keysOf(SCENARIOS),
       default: 'nemesis',
     })
@@ -155,7 +161,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', {
       ...TEXT,
-      describe: 'shipped machine or file (default flat; shootdown and unmap: amd-8x4, share: amd-4x4)',
+      describe: 'shipped machine or file (default flat; shootdown, unmap and disruption: amd-8x4, share: amd-4x4)',
     })
     .option('seed', { ...TEXT, describe: 'the first seed (default 1)' })
     .option('seeds', { ...TEXT, describe: 'how many seeds, one after another (default 1); see --jobs' })
@@ -208,6 +214,7 @@ function declareExamples(cli: OptionBuilder): OptionBuilder {
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
     .example('$0 sim unmap --cores 16 --out unmap.svg', 'figure 7: an unmap by four plans, and where its time goes')
     .example('$0 sim share --out share.svg', 'figure 3: shared memory against messages')
+    .example('$0 sim disruption --cores 8', 'what each core that an unmap interrupts loses, by four plans')
     .epilogue(
       'Exit status: 0 every invariant held and programs ended with 0, 1 one broke, 2 the run itself failed or the options are wrong.',
     );

@@ -100,6 +100,28 @@ describe('the figure of an unmap', () => {
   });
 });
 
+describe('what an unmap costs those it interrupts, simulated', () => {
+  test('is a message each way, more for who leads others, and nothing for whom it does not ask', async () => {
+    interface Told {
+      readonly plan: string;
+      readonly asked: readonly number[];
+      readonly noise_ns: number;
+      readonly rows: readonly { readonly core: number; readonly touched: boolean; readonly lost_ns: number }[];
+    }
+    const { plans } = (await simulated('disruption', 'disruption-bench', 'amd-8x4', CORES)) as { plans: Told[] };
+    const lost = (plan: string): readonly number[] =>
+      plans.find((one) => one.plan === plan)!.rows.map(({ lost_ns: ns }) => Math.round(ns * GHZ));
+    for (const { asked, noise_ns: noise } of plans) expect([asked, noise]).toEqual([[4], 0]);
+    for (const { plan } of plans) expect(lost(plan).filter((_, i) => i % 2 === 1)).toEqual([0, 0, 0]);
+    const touched = (plan: string): readonly number[] => lost(plan).filter((_, i) => i % 2 === 0);
+    const [near, , far] = touched('unicast');
+    // 120 cycles for a look at the request, 70 for an answer within the package, 110 for one at one hop.
+    expect([near! >= 180 && near! <= 200, far! > near!]).toEqual([true, true]);
+    // Core 5 leads core 7, for core 4 was not asked.
+    for (const plan of ['multicast', 'numa']) expect(touched(plan)[2]).toBeGreaterThan(touched(plan)[3]! + 120);
+  });
+});
+
 describe('shared memory against messages', () => {
   const rows = [1, 2, 4].flatMap((cores) =>
     [1, 8].map((lines) => ({ cores, lines, shared_ns: 100 * cores * lines, messages_ns: 300 + cores })),

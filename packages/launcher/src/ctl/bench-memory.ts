@@ -3,7 +3,8 @@ import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText } from '@mk/sim/commands/unmap-figure';
-import { benchLine, type BenchLines, type Disruption } from '@mk/sim/commands/bench-lines';
+import { benchLine, type BenchLines } from '@mk/sim/commands/bench-lines';
+import { askedBy, disruptionText } from '@mk/sim/commands/disruption-figure';
 import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
@@ -143,29 +144,12 @@ export const BENCH_DISRUPTION: CtlCommand = {
     if (status !== 0) return status;
     const after = await context.cluster.core(home, 'unmap_plan', {});
     const told = known(rows[0], 'a line of the program');
-    // The first core unmaps: it is not in the rows, but in the round.
-    const asked = [...new Set(after.last.slice(before.rounds - after.rounds).map(({ cores }) => cores - 1))];
+    const asked = askedBy(after.last, after.rounds - before.rounds);
     if (context.json) printJson(context, { ...told, asked });
-    else context.terminal.out(disruptionText(told, asked));
+    else context.terminal.out(disruptionText(told, asked, { name: 'microseconds', ns: 1000 }));
     return 0;
   },
 };
-
-function disruptionText({ unmaps, rows, noise_ns: noise }: Disruption, asked: readonly number[]): string {
-  const line = ({ core, touched, lost_ns: lost }: Disruption['rows'][number]): string =>
-    `${String(core).padStart(4)}  ${touched ? 'yes' : 'no '}      ${(lost / 1000).toFixed(1).padStart(10)}`;
-  const median = (touched: boolean): string => {
-    const sorted = rows.filter((row) => row.touched === touched).map(({ lost_ns: lost }) => lost);
-    sorted.sort((a, b) => a - b);
-    return ((sorted[sorted.length >> 1] ?? 0) / 1000).toFixed(1);
-  };
-  return [
-    `${unmaps} unmaps, each asked ${asked.join(' or ')} other cores; ${rows.filter(({ touched }) => touched).length} had touched the pages`,
-    'core  touched  microseconds of its program an unmap',
-    ...rows.map(line),
-    `medians: ${median(true)} us of a core that had touched the page, ${median(false)} us of one that had not; quiet times differ by ${(noise / 1000).toFixed(1)} us`,
-  ].join('\n');
-}
 
 /** Runs a program on all cores that prints JSON documents, one per line. */
 async function rowsOf<P extends keyof BenchLines>(context: CtlContext, name: P, words: readonly string[]) {

@@ -120,9 +120,13 @@ function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostMod
   }
   const served = (from: PeerId, to: PeerId): Nanos | undefined => (from === root ? servedNs.get(to) : undefined);
   return {
-    latencyNs: (from, to) => served(from, to) ?? plain.latencyNs(from, to),
+    // A reader is busy with its own look, which ends when it has been served.
+    latencyNs: (from, to) => {
+      const atServed = served(from, to);
+      return atServed === undefined ? plain.latencyNs(from, to) : atServed - plain.receiveNs(from, to);
+    },
     sendNs: (from, to) => (served(from, to) === undefined ? plain.sendNs(from, to) : 0),
-    receiveNs: (from, to) => (served(from, to) === undefined ? plain.receiveNs(from, to) : 0),
+    receiveNs: (from, to) => plain.receiveNs(from, to),
     eventNs: plain.eventNs,
   };
 }

@@ -7,7 +7,7 @@ import { fastMac } from '../engine/fast-mac.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimMachine } from '../io/load-machine.ts';
 import { VmPrograms } from '../programs/io/vm-programs.ts';
-import { PROGRAM_COSTS } from '../programs/program-world.ts';
+import { PROGRAM_COSTS, type ProgramCosts } from '../programs/program-world.ts';
 import type { SimProgram } from './context.ts';
 
 const BOOT_LIMIT: Nanos = 20 * SECOND;
@@ -23,6 +23,7 @@ export class ProgramBench {
     machine: SimMachine,
     private readonly cores: number,
     program: SimProgram,
+    costs: Partial<ProgramCosts> = {},
   ) {
     const { model, lrpcNs } = machine;
     const box = { current: costsOf(model) };
@@ -42,7 +43,7 @@ export class ProgramBench {
       hash: false,
       programs: new VmPrograms(program.contextText),
       // A turn costs the machine's local call, if it tells that.
-      programCosts: { ...PROGRAM_COSTS, turnNs: lrpcNs > 0 ? lrpcNs : PROGRAM_COSTS.turnNs },
+      programCosts: { ...PROGRAM_COSTS, turnNs: lrpcNs > 0 ? lrpcNs : PROGRAM_COSTS.turnNs, ...costs },
     });
     this.simulation.observe({
       line: (line, { id }) => {

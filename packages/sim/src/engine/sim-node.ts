@@ -41,6 +41,8 @@ export class SimNode {
   life = 0;
   /** The core is occupied until then. */
   freeAt: Nanos = 0;
+  /** How long its kernel has occupied the core so far. */
+  occupiedNs: Nanos = 0;
   /** Factor by which everything on this core takes longer. */
   slowFactor = 1;
   hung = false;

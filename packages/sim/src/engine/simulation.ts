@@ -317,6 +317,7 @@ export class Simulation implements NetworkHost, EffectHost {
     for (let i = 0; i < effects.length && node.machine !== null; i++)
       cursor = this.effects.perform(node, known(effects[i]), cursor);
     node.freeAt = cursor;
+    node.occupiedNs += cursor - this.now;
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }
 

@@ -47,6 +47,11 @@ export interface ProgramCosts {
   readonly turnNs: Nanos;
   readonly callNs: Nanos;
   readonly callNowNs: Nanos;
+  /**
+   * A core has one CPU: what its kernel does while a turn is under way lengthens the turn. Without it they run side by
+   * side, as a process's threads do.
+   */
+  readonly oneCpu: boolean;
 }
 
 /** About what Barrelfish measured for its upcalls and system calls on the paper's machines, plus some library. */
@@ -56,4 +61,5 @@ export const PROGRAM_COSTS: ProgramCosts = {
   turnNs: 2_000,
   callNs: 500,
   callNowNs: 300,
+  oneCpu: false,
 };

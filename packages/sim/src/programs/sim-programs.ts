@@ -16,7 +16,7 @@ import {
 /*
  * The simulator's host of dispatchers. A turn runs at once when its core resumes it, and is over on the core after the
  * time that it costs: then what its calls ask for happens. Until then its core handles other events, like a real core's
- * monitor while a program's thread runs.
+ * monitor while a program's thread runs; with `oneCpu` that makes the turn longer.
  *
  *   S4  a turn depends only on its dispatcher's earlier turns, its upcalls and the virtual time, and its result is part
  *       of the trace.
@@ -179,10 +179,22 @@ export class SimPrograms {
     if (came.ended !== '') {
       this.of(node).delete(id);
       const event = { type: 'dispatcher_ended', dispatcher: id, cause: came.ended, text: came.fault } as const;
-      return this.host.deliver(now + ranNs, node, null, event, 0);
+      return this.over(node, now + ranNs, event);
     }
     const { turn, fault } = came;
-    this.host.deliver(now + ranNs, node, null, { type: 'dispatcher_turn', dispatcher: id, turn, fault, ranNs }, 0);
+    this.over(node, now + ranNs, { type: 'dispatcher_turn', dispatcher: id, turn, fault, ranNs });
+  }
+
+  /** The turn has had its time; on a core of one CPU it then has to make up for what the kernel took meanwhile. */
+  private over(node: SimNode, at: Nanos, event: AnyEvent): void {
+    if (!this.costs.oneCpu) return this.host.deliver(at, node, null, event, 0);
+    const { life, occupiedNs } = node;
+    this.host.after(at, () => {
+      if (node.life !== life) return;
+      const takenNs = node.occupiedNs - occupiedNs;
+      if (takenNs === 0) this.host.deliver(at, node, null, event, 0);
+      else this.over(node, at + takenNs, event);
+    });
   }
 
   private costOf({ turn, callsNow }: ContextTurn): Nanos {

@@ -36,13 +36,18 @@ function unflatten(flat: readonly number[]): Route | null {
   return at === flat.length ? tree : null;
 }
 
-/** Only the members of a tree: what hung below another core takes that core's place. */
-function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
+/**
+ * Only the members of a tree. What hung below another core is led by the first of it: it is as far from the sender, and
+ * near to the others.
+ */
+export function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
   const kept: Route[] = [];
   for (const [core, below] of routes) {
+    const isKept = isMember(core);
     const children = prune(below, isMember);
-    if (isMember(core)) kept.push([core, children]);
-    else kept.push(...children);
+    const [leader, ...others] = children;
+    if (isKept) kept.push([core, children]);
+    else if (leader !== undefined) kept.push([leader[0], [...leader[1], ...others]]);
   }
   return kept;
 }
