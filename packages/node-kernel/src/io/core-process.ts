@@ -22,6 +22,7 @@ import { costsOfCore, linksOfCore } from './core-links.ts';
 import { DispatcherHost } from './dispatchers/dispatcher-host.ts';
 import { vesselsOf } from './dispatchers/vessels.ts';
 import type { CoreSettings } from './settings.ts';
+import { tierUpSoon } from './tier-up.ts';
 
 /** When a core loads what boot did without, at the latest. */
 const LOAD_LATEST_MS = 5000;
@@ -162,7 +163,10 @@ export class CoreProcess {
     readonly [T in HostEffect['type']]: (effect: Extract<HostEffect, { readonly type: T }>) => void;
   } = {
     registered: ({ registration }) => this.registered(registration),
-    takes_part: ({ view }) => tellParent({ type: 'takes_part', view }),
+    takes_part: ({ view }) => {
+      tierUpSoon();
+      tellParent({ type: 'takes_part', view });
+    },
     upcall: () => undefined, // for the dispatcher of a domain: a process has none yet
     start_dispatcher: (effect) => this.dispatchers.performers.start_dispatcher(effect),
     resume_dispatcher: (effect) => this.dispatchers.performers.resume_dispatcher(effect),
