@@ -73,3 +73,21 @@ test('a supervisor is killed under load and followed by one of two; the cluster 
   await until('all processes have ended', () => place.processes().length === 0);
   expect(place.record()).toBeNull();
 });
+
+test('a core that was added and has ended is known after a takeover, and an end that meets a takeover leaves nothing', async () => {
+  const launcher = place.launch('--detach', '--cores', '1', '--machine', 'amd-2x2', ...PATIENT);
+  const { supervisor } = await launcher.message<ReadyMessage>('ready');
+  await launcher.ended;
+  expect(await place.ask('add', '--cores', '1')).toEqual({ added: [1] });
+  expect((await place.mkctl('crash', '1')).status).toBe(0);
+  await killed(supervisor.pid);
+  const taken = await place.start('mk-launch.cjs', ['takeover']).ended;
+  expect([taken.status, taken.stdout]).toEqual([0, expect.stringContaining('ended: core 1')]);
+  expect((await place.mkctl('restart', '1')).status).toBe(0);
+
+  await killed(place.record()!.supervisor.pid);
+  const [down] = await Promise.all([place.mkctl('down'), place.start('mk-launch.cjs', ['takeover']).ended]);
+  expect([down.status, down.stderr]).toEqual([0, '']);
+  await until('all processes have ended', () => place.processes().length === 0);
+  expect(place.record()).toBeNull();
+});

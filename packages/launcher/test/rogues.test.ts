@@ -21,6 +21,11 @@ function cluster() {
 const closing: Rogues<typeof PROCESS>[] = [];
 afterEach(() => closing.splice(0).forEach((rogues) => rogues.close()));
 
+/** By the clock of the process: a core is told again a second later. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
 describe('cores that misbehave by order', () => {
   test('an order that was not answered may have been heard: a heal ends it', async () => {
     const { silent, heard, rogues } = cluster();
@@ -29,6 +34,21 @@ describe('cores that misbehave by order', () => {
     silent.delete(PROCESS);
     expect(await rogues.heal('all')).toEqual({ healed: ['rogue:1'], missing: [] });
     expect(heard).toEqual(['lie', 'none']);
+  });
+
+  test('a taken over core is told to behave, and one that did not answer again, though nobody knows whether it misbehaves', async () => {
+    const { silent, heard, rogues } = cluster();
+    const other = { ended: false };
+    silent.add(PROCESS);
+    await rogues.follow([
+      [1, PROCESS],
+      [2, other],
+      [3, { ended: true }],
+    ]);
+    expect(heard).toEqual(['none', 'none']);
+    silent.delete(PROCESS);
+    await until(() => heard.length > 2);
+    expect(heard).toEqual(['none', 'none', 'none']);
   });
 
   test('a core that does not answer a heal is named, fails no other one, and is healed later', async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -9,6 +9,7 @@ import type { ClusterConfig } from '../src/boot/cluster-config.ts';
 import { StateDirectory } from '../src/state/state-directory.ts';
 import { readHandover, succeed, writeHandover } from '../src/state/succession.ts';
 import { AdoptedBody } from '../src/supervisor/adopted-body.ts';
+import { openErrors } from '../src/supervisor/error-file.ts';
 import { takeOver } from '../src/supervisor/take-over.ts';
 
 let path: string;
@@ -73,9 +74,9 @@ test('SU2: nobody follows a supervisor that runs, or one that was followed while
 
 test('what is left to a successor is its owner’s to read, and of the cluster of that secret', () => {
   const config = { name: 'a', secret: 'ab'.repeat(32), detached: true } as ClusterConfig;
-  writeHandover(path, { config, takeovers: 2 });
+  writeHandover(path, { config, takeovers: 2, cores: 3 });
   expect(statSync(join(path, 'a.handover')).mode & 0o777).toBe(0o600);
-  expect(readHandover(path, record(GONE))).toEqual({ config, takeovers: 2 });
+  expect(readHandover(path, record(GONE))).toEqual({ config, takeovers: 2, cores: 3 });
   expect(readHandover(path, { ...record(GONE), secret: 'cd'.repeat(32) })).toBeNull();
   writeFileSync(join(path, 'a.handover'), '{"config":{}}');
   expect(readHandover(path, record(GONE))).toBeNull();
@@ -110,4 +111,22 @@ test('an adopted process is one by number and start time: signals reach it alone
   body.signal('SIGKILL');
   await end;
   expect(isRunning(identity)).toBe(false);
+});
+
+test('the last words of an adopted process are those of its own life, not of one before that wrote into the same file', async () => {
+  const file = join(path, 'logs', 'core-1.stderr');
+  const words = (): Promise<readonly string[]> =>
+    new Promise((resolve) => {
+      const lines: string[] = [];
+      const nothing = (): void => undefined;
+      const errorLine = (line: string): void => void (line !== '' && lines.push(line));
+      const body = new AdoptedBody(GONE, file);
+      body.listen({ said: nothing, logged: nothing, errorLine, notStarted: nothing, ended: () => resolve(lines) });
+    });
+  const first = openErrors(file)!;
+  writeSync(first, 'Error: out of luck\n');
+  closeSync(first);
+  expect(await words()).toEqual(['Error: out of luck']);
+  closeSync(openErrors(file)!);
+  expect(await words()).toEqual([]);
 });

@@ -99,14 +99,19 @@ async function goThrough(
   say: (line: string) => void,
 ): Promise<{ readonly status: number; readonly lines: readonly string[] }> {
   const options = { timeoutMs: ANSWER_MS, patient: true };
-  await cluster.supervisor('plan_begin', { text, folder }, options);
-  const release = onInterrupts({
-    first: () => void cluster.supervisor('plan_stop').catch(() => undefined),
-    second: () => process.exit(2),
-    last: () => undefined,
-  });
+  let begun = false;
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    if (begun) void cluster.supervisor('plan_stop').catch(() => undefined);
+  };
+  const release = onInterrupts({ first: stop, second: () => process.exit(2), last: () => undefined });
   const lines: string[] = [];
   try {
+    // A signal that comes before its answer ends the plan as soon as it has begun: what began has somebody who waits.
+    await cluster.supervisor('plan_begin', { text, folder }, options);
+    begun = true;
+    if (stopped) stop();
     for (;;) {
       const told = await cluster.supervisor('plan_told', { from: lines.length }, options);
       told.lines.forEach(say);

@@ -1,9 +1,10 @@
 import { CommandError } from '../cli/usage-error.ts';
-import type { ClusterClient } from '../client/cluster-client.ts';
+import { ClusterClient } from '../client/cluster-client.ts';
 import { title } from '../boot/boot-machine.ts';
 import { isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
-import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
+import { type ClusterRecord, isAlive } from '@mk/libmk/io/cluster-record';
 import { StateDirectory } from '../state/state-directory.ts';
+import { succeed } from '../state/succession.ts';
 import { type CtlCommand, printJson } from './context.ts';
 
 type NamedProcess = ClusterRecord['supervisor'];
@@ -26,7 +27,7 @@ export const DOWN: CtlCommand = {
       throw new CommandError(
         `the processes of ${cluster.name} were not started by mk-launch on this host; end them with docker compose down`,
       );
-    const how = await takeDown(cluster, cluster.record);
+    const how = await takeDown(...(await undisturbed(cluster, cluster.record)));
     if (context.json) printJson(context, { cluster: cluster.name, processes: cluster.record.processes.length, how });
     else
       context.terminal.out(
@@ -34,6 +35,32 @@ export const DOWN: CtlCommand = {
       );
   },
 };
+
+/**
+ * The cluster as nobody else takes it over from now on: with a supervisor that runs, or with this process as the heir of the one that is
+ * gone (decision 0172). Whoever is taking it over just now is waited for, and asked.
+ */
+async function undisturbed(
+  cluster: ClusterClient,
+  record: ClusterRecord,
+): Promise<readonly [ClusterClient, ClusterRecord]> {
+  const state = new StateDirectory();
+  const until = Date.now() + ASKED_MS;
+  for (let now: ClusterRecord | null = record; now !== null && isAlive(now); now = state.read(record.name)) {
+    if (isRunning(now.supervisor)) {
+      const current = now === record ? cluster : ClusterClient.open({ cluster: record.name });
+      return [current, current.record ?? now];
+    }
+    try {
+      succeed(state.path, now);
+      break;
+    } catch (error) {
+      if (!(error instanceof CommandError) || Date.now() > until) break; // it is ended by signals all the same
+    }
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  return [cluster, record];
+}
 
 /** Asks the supervisor; terminates, then kills, whatever still runs. Nothing of the cluster runs afterwards. */
 async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<string> {

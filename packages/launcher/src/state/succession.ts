@@ -24,6 +24,8 @@ export interface Handover {
   readonly config: ClusterConfig;
   /** How often the cluster was taken over. */
   readonly takeovers: number;
+  /** Cores that were ever started, 0 … n − 1: one that has ended is in no record. */
+  readonly cores: number;
 }
 
 const HANDOVER = z.strictObject({
@@ -31,6 +33,7 @@ const HANDOVER = z.strictObject({
     (value) => isRecord(value) && typeof value['secret'] === 'string' && value['detached'] === true,
   ),
   takeovers: z.int().min(0),
+  cores: z.int().min(0),
 });
 
 const HEIR = z.strictObject({ pid: z.int(), startedTicks: z.string().nullable() });

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { lastLifeOf } from './error-file.ts';
 import { isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
 import type { BodyEvents, ProcessBody } from './process-body.ts';
 
@@ -49,7 +50,7 @@ function lastLines(file: string | null): readonly string[] {
       const { size } = fstatSync(opened);
       const bytes = Buffer.alloc(Math.min(size, LAST_ERRORS_BYTES));
       const read = readSync(opened, bytes, 0, bytes.length, size - bytes.length);
-      return bytes.toString('utf8', 0, read).split('\n');
+      return lastLifeOf(bytes.toString('utf8', 0, read).split('\n'));
     } catch {
       return [];
     } finally {

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync } from 'node:fs';
 import { identityOf, type ProcessIdentity } from '@mk/libmk/io/process-identity';
-import { makeFolder } from '@mk/monitor-proto/io/folder';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { title } from '../boot/boot-machine.ts';
+import { openErrors } from './error-file.ts';
 import { lineSplitter } from './line-splitter.ts';
 import type { BodyEvents, ProcessBody } from './process-body.ts';
 import { startError, startErrorText } from './start-error.ts';
@@ -49,16 +48,6 @@ export class ChildBody implements ProcessBody {
   /** Until its end has been seen nobody else has its number. */
   signal(name: NodeJS.Signals): void {
     if (this.child.pid !== undefined) this.child.kill(name);
-  }
-}
-
-/** A log folder that somebody has deleted is made again; where nothing can be written, nothing is. */
-function openErrors(file: string): number | null {
-  try {
-    makeFolder(dirname(file));
-    return openSync(file, 'a');
-  } catch {
-    return null;
   }
 }
 

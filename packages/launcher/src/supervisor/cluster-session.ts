@@ -20,7 +20,7 @@ import { type BootResult, Supervisor, type SupervisorObserver } from './supervis
 import { bootId, identityOf } from '@mk/libmk/io/process-identity';
 import { dropOldRuns, noteRun } from '../state/run-logs.ts';
 import type { ClusterRecord, ProcessRecord } from '@mk/libmk/io/cluster-record';
-import { forgetHeirs, writeHandover } from '../state/succession.ts';
+import { forgetHeirs, type Handover, writeHandover } from '../state/succession.ts';
 import { StateDirectory } from '../state/state-directory.ts';
 
 export interface SessionObserver extends SupervisorObserver {
@@ -51,6 +51,8 @@ export class ClusterSession {
   private readonly noSockets: string | null;
   private address = '';
   private booted = false;
+  private takeovers = 0;
+  private coresStarted = 0;
   private createdAt = new Date().toISOString();
   private closed: Promise<void> | null = null;
 
@@ -71,7 +73,7 @@ export class ClusterSession {
     this.noSockets = config.transport === 'tcp' ? '--transport tcp' : faultOfSocketFolder(this.socketDir);
     this.supervisor = new Supervisor(
       { dataDir: this.ownDataDir, ...(this.noSockets === null ? { socketDir: this.socketDir } : {}), ...config },
-      { ...observer, changed: () => this.write() },
+      { ...observer, changed: () => this.changed() },
     );
     this.control = new ProcessControl(
       this.supervisor,
@@ -101,7 +103,7 @@ export class ClusterSession {
       prepareFolders(this.config, this.state);
       this.makeSocketFolder();
       await this.supervisor.prepare();
-      if (this.config.detached) await this.leaveToSuccessor(0);
+      if (this.config.detached) await this.leaveToSuccessor();
       const booting = this.supervisor.start();
       booting.catch(() => undefined); // awaited below; until then it must not count as unhandled
       this.address = await this.server.listen();
@@ -111,7 +113,7 @@ export class ClusterSession {
       this.booted = true;
       // Before anybody hears that the cluster is ready, since they then read the addresses.
       this.writeNow();
-      if (this.config.detached) await this.leaveToSuccessor(0); // the SKB's port is known now
+      if (this.config.detached) await this.leaveToSuccessor(); // the SKB's port is known now
       return result;
     } catch (error) {
       await this.supervisor.killAll();
@@ -124,25 +126,29 @@ export class ClusterSession {
    * Takes over a cluster whose supervisor was killed: its processes, as they are. Until the record names this process nothing has
    * changed, and when it fails before that nothing will have. Resolves when faults that the other one had injected are healed.
    */
-  async takeOver(record: ClusterRecord, takeovers: number): Promise<void> {
+  async takeOver(record: ClusterRecord, { takeovers, cores }: Handover): Promise<void> {
     this.createdAt = record.createdAt;
+    this.takeovers = takeovers + 1;
+    this.coresStarted = cores;
     await this.supervisor.prepare([]);
     this.address = await this.server.listen();
-    this.supervisor.adopt(record.processes);
+    // First: whoever follows must not count from the same number, even if this process dies in the next line.
+    await this.leaveToSuccessor();
+    this.supervisor.adopt(record.processes, cores);
     this.writeNow();
     forgetHeirs(this.state.path, this.config.name);
     this.booted = true;
-    await this.leaveToSuccessor(takeovers + 1);
     this.log.write('process_started', { pid: process.pid, address: this.address, seed: this.config.seed });
-    await this.control.takenOver(takeovers + 1);
+    await this.control.takenOver(this.takeovers);
   }
 
   /** What whoever follows needs; who cannot be followed goes on all the same. */
-  private async leaveToSuccessor(takeovers: number): Promise<void> {
+  private async leaveToSuccessor(): Promise<void> {
     const tls = await this.supervisor.certificates?.planOfSuccessor();
     const config = { ...this.config, port: this.supervisor.skbPort, ...(tls === undefined ? {} : { tls }) };
     try {
-      writeHandover(this.state.path, { config, takeovers });
+      if (!this.forgotten)
+        writeHandover(this.state.path, { config, takeovers: this.takeovers, cores: this.coresStarted });
     } catch (error) {
       this.log.write('record_not_written', { text: asError(error).message });
     }
@@ -223,6 +229,15 @@ export class ClusterSession {
       processes: this.control.ps(),
     };
     return told;
+  }
+
+  /** Processes came or went. */
+  private changed(): void {
+    this.write();
+    const started = this.supervisor.cores().length;
+    if (started <= this.coresStarted) return;
+    this.coresStarted = started;
+    if (this.booted && this.config.detached) void this.leaveToSuccessor();
   }
 
   private write(): void {

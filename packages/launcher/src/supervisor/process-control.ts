@@ -10,7 +10,7 @@ import { isRogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import { coreName, SKB, title } from '../boot/boot-machine.ts';
 import { askProcess } from '../client/ask.ts';
 import type { Healed, ProcessRow } from '../client/answers.ts';
-import { askTargets, type FaultTarget } from '../client/fault-targets.ts';
+import type { FaultTarget } from '../client/fault-targets.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { FaultDesk } from './fault-desk.ts';
 import { Slowdowns } from './slowdowns.ts';
@@ -71,16 +71,8 @@ export class ProcessControl {
         process.endWanted = true;
         process.kill();
       } else if (process.name !== SKB) this.learnIncarnation(process);
-    const cores = this.processesByPeer().filter(
-      ({ peer, process }) => peer !== SKB_PEER && process.state === 'running',
-    );
-    const behave = { behaviour: 'none' };
-    await Promise.all([
-      this.faultDesk.follow(takeovers),
-      askTargets(cores, ({ process: { address } }) =>
-        askProcess('core', address, this.supervisor.access, 'rogue', behave, { timeoutMs: TELL_MS }),
-      ),
-    ]);
+    const cores = this.supervisor.cores().filter(([, { ended, endWanted }]) => !ended && !endWanted);
+    await Promise.all([this.faultDesk.follow(takeovers), this.rogues.follow(cores)]);
   }
 
   /** One that was joining when its supervisor died tells nobody when it has: it is asked until it knows. */

@@ -44,6 +44,12 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.host.note(`core ${core} misbehaves: ${[...rogue.behaviours].join(', ')}`);
   }
 
+  /** Ends whatever an earlier supervisor has ordered, of which nothing is known here. */
+  async follow(cores: readonly (readonly [core: number, process: P])[]): Promise<void> {
+    for (const [core, process] of cores) this.byCore.set(core, { process, behaviours: new Set(), timer: null });
+    await Promise.all(cores.map(([core]) => this.end(core)));
+  }
+
   /** Ends what the heal means; resolves with the faults that ended, and the cores that will be told later. */
   async heal(
     target: HealTarget,
@@ -73,6 +79,7 @@ export class Rogues<P extends { readonly ended: boolean }> {
       return false;
     }
     this.byCore.delete(core);
+    if (rogue.behaviours.size === 0) return true;
     this.host.log('fault_healed', { rule: ruleOf(core), affected: 0 });
     this.host.note(`core ${core} behaves again`);
     return true;

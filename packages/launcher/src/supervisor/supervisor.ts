@@ -92,16 +92,11 @@ export class Supervisor {
   }
 
   /** Prepares what the supervisor, its clients and the processes that it starts first need; once, before all else. */
-  async prepare(processes = this.firstProcesses()): Promise<void> {
+  async prepare(processes = processNames(this.config.cores)): Promise<void> {
     const { certificates, config } = this;
     if (certificates === null) return;
     await certificates.prepare(['launcher', 'client', ...processes]);
     this.access = accessOf(config.secret, certificates.of('launcher'));
-  }
-
-  /** The processes of the boot. */
-  private firstProcesses(): readonly string[] {
-    return [SKB, ...Array.from({ length: this.config.cores }, (_, core) => coreName(core))];
   }
 
   get ending(): boolean {
@@ -253,16 +248,16 @@ export class Supervisor {
 
   /**
    * Takes over what an earlier supervisor has started. A process that has ended meanwhile is told of as one that ends now; one whose
-   * end that supervisor has seen can be started again.
+   * end that supervisor has seen, of so many cores that were ever started, can be started again.
    */
-  adopt(rows: readonly ProcessRecord[]): void {
+  adopt(rows: readonly ProcessRecord[], cores: number): void {
     for (const row of rows) {
       const process = new ManagedProcess(row.name, new AdoptedBody(row, this.errorFileOf(row.name)), this.events);
       process.wasRecorded(row);
       this.noteSkbPort(process);
       this.processes.set(row.name, process);
     }
-    for (const name of this.firstProcesses()) if (!this.processes.has(name)) this.adoptEnded(name);
+    for (const name of processNames(cores)) if (!this.processes.has(name)) this.adoptEnded(name);
   }
 
   private adoptEnded(name: string): void {
@@ -349,6 +344,11 @@ export class Supervisor {
     await endThese(this.cores().map(([, process]) => process));
     if (this.skb !== undefined) await endThese([this.skb]);
   }
+}
+
+/** The SKB and so many cores. */
+function processNames(cores: number): readonly string[] {
+  return [SKB, ...Array.from({ length: cores }, (_, core) => coreName(core))];
 }
 
 /** SIGTERM, patience, SIGKILL. */

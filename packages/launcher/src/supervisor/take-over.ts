@@ -26,6 +26,6 @@ export async function takeOver(
         : `cluster ${name} was not started with --detach: its processes end with the mk-launch that started them`,
     );
   const session = new ClusterSession(handover.config, observer, state);
-  await session.takeOver(record, handover.takeovers);
+  await session.takeOver(record, handover);
   return session;
 }
