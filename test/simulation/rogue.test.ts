@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
+import { SECOND } from '@mk/monitor-proto/ids';
+import { fastMac } from '@mk/sim/engine/fast-mac';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { runChurn } from '@mk/sim/workloads/churn';
 
@@ -18,5 +22,34 @@ describe('a core that was given nothing misbehaves in every way', () => {
       expect({ seed, violations: result.violations }).toEqual({ seed, violations: [] });
       expect(result.ok).toBeGreaterThan(60);
     }
+  });
+});
+
+describe('a core that offends again and again is put out of the view, and nobody else is', () => {
+  test.each([
+    [3, 'forge'],
+    [0, 'forge'],
+    [3, 'garbage'],
+  ] as const)('core %i: %s', (rogue, behaviour) => {
+    const simulation = new Simulation({
+      seed: 1,
+      cores: 4,
+      machine: flatMachine(),
+      hmac: fastMac,
+      logLevel: 'off',
+      hash: false,
+      measure: false,
+      leaseMs: 600,
+    });
+    const honest = [0, 1, 2, 3].filter((core) => core !== rogue);
+    const membersOf = (core: number): readonly number[] =>
+      simulation.node(core).kernel?.services.views.agreement?.view?.members.map((member) => member.core) ?? [];
+    simulation.start();
+    simulation.run(30 * SECOND, () => [0, 1, 2, 3].every((core) => membersOf(core).length === 4));
+    simulation.control(rogue, 'rogue', { behaviour, rate: 1, seed: 1 }, () => undefined);
+    simulation.run(simulation.now + 10 * SECOND, () => honest.every((core) => membersOf(core).length < 4));
+    simulation.run(simulation.now + 3 * SECOND);
+    expect(honest.map(membersOf)).toEqual(honest.map(() => honest));
+    expect(simulation.node(rogue).ended).toContain('PEER_GONE');
   });
 });

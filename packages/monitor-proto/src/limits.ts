@@ -319,6 +319,12 @@ export const LIMITS = {
     unit: 'ns',
     reason: 'How long a peer that asked too much is throttled to the floor.',
   },
+  quarantineOffences: {
+    value: 32,
+    unit: 'offences',
+    reason:
+      'So many proven offences of a member are enough to accuse it: one proves it, and a bug of ours is not to empty a view.',
+  },
   budgetBatchNs: {
     value: 10 * MILLISECOND,
     unit: 'ns',

@@ -10,10 +10,17 @@ export const OFFENCES = {
   },
   other_name: { proof: true, doc: 'An operation in the name of another core, or of another life of its own.' },
   not_owner: {
-    proof: true,
-    doc: 'What only the owner may ask, about something that the receiver’s own record says is not its.',
+    proof: false,
+    doc: 'What only the owner may ask, about something that the receiver’s own record says is not its; or it was deceived itself.',
   },
-  forged: { proof: true, doc: 'A capability that cannot exist where it is claimed to be: nobody was ever given it.' },
+  forged: {
+    proof: false,
+    doc: 'A capability that cannot exist where it is claimed to be: nobody was ever given it; or a third one gave it a false one.',
+  },
+  unsealed: {
+    proof: false,
+    doc: 'It passed on a round that does not bear its initiator’s seal for the receiver: one of the two made it up.',
+  },
   not_home: { proof: true, doc: 'What only the home of memory may say, about memory of another core.' },
   false_count: { proof: true, doc: 'An answer for other cores than those that it was asked about.' },
   hoard: { proof: true, doc: 'More requests at once than a core can have operations: those beyond are not served.' },

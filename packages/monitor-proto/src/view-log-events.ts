@@ -10,6 +10,11 @@ export const VIEW_LOG_EVENTS = {
     fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', lost: 'numbers' },
     doc: 'A view is in force on this core: who is in it, and who came and went since the one before.',
   },
+  core_quarantined: {
+    level: 'warn',
+    fields: { peer: 'peer', accusers: 'numbers' },
+    doc: 'Enough members have proof that this one misbehaves: it is heard no more here, and the next view is to be without it.',
+  },
   core_fenced: {
     level: 'warn',
     fields: { view: 'number' },

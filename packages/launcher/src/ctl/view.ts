@@ -32,6 +32,7 @@ export const VIEW: CtlCommand = {
         leader: newest?.leader ?? null,
         members: newest?.members ?? [],
         suspects: suspicions(rows),
+        accused: leader?.accused ?? [],
         newcomers: leader?.newcomers ?? [],
         history: leader?.history ?? [],
         cores: rows,
@@ -76,6 +77,7 @@ function show({ terminal }: CtlContext, newest: CoreView, leader: CoreView, rows
       row.newcomers.join(' '),
     ]);
   terminal.out(table.toString());
+  for (const { core, by } of leader.accused) terminal.out(`core ${core} is accused by ${by.join(' ')}`);
   for (const past of leader.history.slice(-8)) {
     const came = past.joined.length === 0 ? '' : `  joined ${past.joined.join(' ')}`;
     const went = past.lost.length === 0 ? '' : `  lost ${past.lost.join(' ')}`;

@@ -134,4 +134,12 @@ export const VIEW_MESSAGES = {
     fields: { view: 'u32' },
     doc: 'To the leader: the sender has stopped acting and asks for a view without it; until that is agreed on it still votes.',
   },
+  view_accuse: {
+    ordinal: 358,
+    from: 'core',
+    to: 'core',
+    lane: 'urgent',
+    fields: { view: 'u32', accused: 'u32s' },
+    doc: 'To the leader, or to everybody when it is accused: core and incarnation of each member that the sender has proof against.',
+  },
 } as const satisfies Record<string, MessageSpec>;

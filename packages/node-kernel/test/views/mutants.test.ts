@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import type { createPrng } from '@mk/monitor-proto/prng';
 import { VIEW_MUTANTS, type ViewMutant } from './mutants.ts';
+import type * as accusations from './accusations.ts';
 import type { leaderOfTwoDies, settled, troubledChanges } from './random-faults.ts';
 import type { ViewWorld } from './view-world.ts';
 
@@ -12,7 +13,7 @@ const SEEDS = 40;
 const HERE = import.meta.dirname;
 const VIEWS = join(HERE, '../../src/monitor/views');
 
-interface World {
+interface World extends Pick<typeof accusations, 'tooFew' | 'enough' | 'earlierLife' | 'oneAfterTheOther'> {
   readonly ViewWorld: typeof ViewWorld;
   readonly createPrng: typeof createPrng;
   readonly troubledChanges: typeof troubledChanges;
@@ -25,7 +26,7 @@ async function worldWith(mutant: ViewMutant | null): Promise<World> {
   const { outputFiles } = await build({
     stdin: {
       contents:
-        "export * from './view-world.ts'; export * from './random-faults.ts'; export { createPrng } from '@mk/monitor-proto/prng';",
+        "export * from './view-world.ts'; export * from './random-faults.ts'; export * from './accusations.ts'; export { createPrng } from '@mk/monitor-proto/prng';",
       resolveDir: HERE,
     },
     bundle: true,
@@ -183,6 +184,11 @@ function hunt(kit: World, seeds: number): { readonly by: string; readonly where:
     deposed,
   })) {
     const by = scenario(kit);
+    if (by !== null) return { by, where };
+  }
+  const { tooFew, enough, earlierLife, oneAfterTheOther } = kit;
+  for (const [where, scenario] of Object.entries({ tooFew, enough, earlierLife, oneAfterTheOther })) {
+    const by = scenario(kit.createPrng);
     if (by !== null) return { by, where };
   }
   for (let number = 0; number < seeds; number += 1) {

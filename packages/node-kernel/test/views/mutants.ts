@@ -5,8 +5,8 @@ export interface ViewMutant {
   readonly file: string;
   readonly good: string;
   readonly bad: string;
-  /** Invariants; V4: the machine does not heal. `leaders`: leaders change without need. */
-  readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'leaders')[];
+  /** Invariants, Q1 of quarantine.ts; V4: the machine does not heal. `leaders`: leaders change without need. */
+  readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'Q1' | 'leaders')[];
 }
 
 export const VIEW_MUTANTS: readonly ViewMutant[] = [
@@ -142,5 +142,47 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     good: 'return this.confirmedAt + this.settings.leaseNs;',
     bad: 'return this.confirmedAt + 1e6 * this.settings.leaseNs;',
     seenBy: ['V1'],
+  },
+  {
+    name: 'one accuser is enough',
+    file: 'quarantine.ts',
+    good: 'return Math.max(2, majorityOf(members - 1));',
+    bad: 'return 1;',
+    seenBy: ['Q1'],
+  },
+  {
+    name: 'two accusers are enough, of however many',
+    file: 'quarantine.ts',
+    good: 'return Math.max(2, majorityOf(members - 1));',
+    bad: 'return 2;',
+    seenBy: ['Q1'],
+  },
+  {
+    name: 'what an earlier life did is held against the next one',
+    file: 'quarantine.ts',
+    good: 'core === this.self || !isMember(view, { core, incarnation })',
+    bad: 'core === this.self || memberIn(view, core) === undefined',
+    seenBy: ['Q1'],
+  },
+  {
+    name: 'a leader that enough accuse is obeyed',
+    file: 'view-agreement.ts',
+    good: 'if (this.#excluded || this.#quarantine.isOut(from.core)) return;',
+    bad: 'if (this.#excluded) return;',
+    seenBy: ['V4'],
+  },
+  {
+    name: 'the leader alone hears of what it is accused of',
+    file: 'quarantine.ts',
+    good: 'leads ? view.members :',
+    bad: 'view === null ? [] :',
+    seenBy: ['V4'],
+  },
+  {
+    name: 'more are put out at once than the view can spare',
+    file: 'quarantine.ts',
+    good: '.slice(0, spared);',
+    bad: '.slice(0, spared + members.length);',
+    seenBy: ['V4'],
   },
 ];

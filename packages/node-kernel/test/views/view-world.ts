@@ -23,6 +23,8 @@ interface Core {
   readonly rate: number;
   readonly views: View[];
   excludedAt: number | null;
+  /** Whom it has heard enough accusers of. */
+  readonly quarantined: number[];
 }
 
 /** Cores with their own clocks, and links that can break in one direction and then hold what is sent for a while. */
@@ -90,6 +92,12 @@ export class ViewWorld {
     this.cores[core] = this.boot({ core, incarnation: old.self.incarnation + 1 }, old.rate);
   }
 
+  /** A core has proof against another, as it is now. */
+  accuse(by: number, core: number): void {
+    const accuser = this.cores[by]!;
+    accuser.agreement.accuse(this.cores[core]!.self, this.clockOf(accuser));
+  }
+
   hang(core: number, forMs: number): void {
     this.cores[core]!.stoppedUntil = this.now + forMs * MS;
   }
@@ -151,6 +159,7 @@ export class ViewWorld {
       stoppedUntil: 0,
       rate,
       views: [],
+      quarantined: [],
       excludedAt: null,
       agreement: new ViewAgreement(
         self,
@@ -161,6 +170,7 @@ export class ViewWorld {
             this.agree(view, self);
           },
           fenced: () => undefined,
+          quarantined: ({ core: accused }) => core.quarantined.push(accused),
           excluded: () => (core.excludedAt = this.now),
         },
         settings,

@@ -23,7 +23,7 @@ class ViewsChecker implements Checker {
     this.nodes.set(node.id, node);
     if (line.event !== 'view_installed') return;
     // A core that lagged installs several in one step.
-    const view = node.kernel?.services.views.agreement?.history.find(({ number }) => number === line['view']);
+    const view = node.kernel?.services.views.agreement?.past.views.find(({ number }) => number === line['view']);
     if (view !== undefined) this.installed(node, view, Number(line['time']) * 1e6, report);
   }
 

@@ -137,7 +137,7 @@ export class Multicasts<P> {
     const isBy = keys.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
     // Two cores that never had a link have no key for each other: nobody can tell (CAVEATS.md).
     if (isBy !== false) return null;
-    context.offences.note(askedBy, 'other_name', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
+    context.offences.note(askedBy, 'unsealed', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
     return 'ROUND_REFUSED';
   }
 

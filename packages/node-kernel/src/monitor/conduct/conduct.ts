@@ -110,7 +110,9 @@ export class Conduct implements Service {
     return !EXPENSIVE.has(message.type) || this.afford(peer, message, now);
   }
 
-  peerGone({ id }: Peer): void {
+  peerGone(peer: Peer): void {
+    const { id } = peer;
+    if (isCorePeer(peer)) this.context.offences.instanceGone(peer.id);
     for (const [key, waiting] of [...this.held]) {
       if (waiting[0]?.peer.id !== id) continue;
       this.heldCount -= waiting.length;
@@ -188,7 +190,9 @@ export class Conduct implements Service {
       const begins = this.heldRounds.get(message.op);
       if (begins?.peer === peer) begins.ended = true;
     }
-    this.context.offences.note(peer.id, 'hoard', `${message.type}: ${HELD_MOST} of its requests wait already`, now);
+    // What it passes on for others is not its own doing.
+    const offence = Math.abs(accountOf(peer, message)) <= ACCOUNTS ? 'hoard' : 'over_budget';
+    this.context.offences.note(peer.id, offence, `${message.type}: ${HELD_MOST} of its requests wait already`, now);
     return false;
   }
 

@@ -15,6 +15,8 @@ export interface OffenceRow {
   readonly text: string;
 }
 
+const NOBODY: readonly CoreId[] = [];
+
 type Entry = { -readonly [K in keyof OffenceRow]: OffenceRow[K] };
 
 /**
@@ -22,6 +24,8 @@ type Entry = { -readonly [K in keyof OffenceRow]: OffenceRow[K] };
  * peer: nobody is blamed for what another says.
  */
 export class Offences {
+  /** Proven offences of each peer's present life. */
+  private readonly proven = new Map<CoreId, number>();
   private readonly byPeer = new Map<CoreId, Map<Offence, Entry>>();
 
   constructor(private readonly sink: EffectSink) {}
@@ -30,17 +34,21 @@ export class Offences {
   note(peer: CoreId, offence: Offence, text: string, now: Nanos): void {
     const entry = this.entryOf(peer, offence, now);
     entry.count += 1;
+    if (entry.proof) this.proven.set(peer, (this.proven.get(peer) ?? 0) + 1);
     entry.last = now;
     entry.text = text.slice(0, 200);
     if ((entry.count & (entry.count - 1)) === 0)
       this.sink.log('peer_offence', { peer, offence, count: entry.count, text: entry.text });
   }
 
-  /** How many of its offences no honest monitor commits. */
-  proven(peer: CoreId): number {
-    let sum = 0;
-    for (const { proof, count } of this.byPeer.get(peer)?.values() ?? []) if (proof) sum += count;
-    return sum;
+  /** Who committed so many offences in its present life that no honest monitor commits. */
+  provenAgainst(count: number): readonly CoreId[] {
+    return this.proven.size === 0 ? NOBODY : [...this.proven].filter(([, sum]) => sum >= count).map(([peer]) => peer);
+  }
+
+  /** What a peer's instance did is not held against the next one. */
+  instanceGone(peer: CoreId): void {
+    this.proven.delete(peer);
   }
 
   rows(): readonly OffenceRow[] {

@@ -42,7 +42,7 @@ const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
       : null,
   ),
   check('round_request', (from, { op }, { core, incarnation }) => {
-    if (isBegunBy(op, core, incarnation)) return nameFault(op, `round ${op} is this core’s own`);
+    if (isBegunBy(op, core, incarnation)) return { offence: 'unsealed', text: 'a round in this core’s own name' };
     return op.startsWith(`${from.id}.`) ? ownName(from, { op }) : null;
   }),
   check(

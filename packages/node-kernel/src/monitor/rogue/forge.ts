@@ -71,6 +71,12 @@ const FORGERIES: readonly MessageMaker[] = [
     const { address, size } = covet(m, to);
     return [{ type: 'ram_steal_reply', op: m.context.operations.nextId(), error: 0, address, size }];
   },
+  // Accuses whoever there is, so that the view goes on without it.
+  (m) => {
+    const { view, members, monitors } = m.context;
+    const accused = members.flatMap((core) => [core, monitors.get(core)?.incarnation ?? 1]);
+    return [{ type: 'view_accuse', view, accused }];
+  },
   (m, to) => pageForgeries(m, Math.floor(covet(m, to).address / PAGE)),
 ];
 

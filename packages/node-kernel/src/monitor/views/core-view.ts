@@ -15,6 +15,8 @@ export interface CoreView {
   readonly suspects: readonly CoreId[];
   /** Proven deaths: the highest incarnation of each core that is certainly dead. */
   readonly dead: readonly Member[];
+  /** Whom members have accused to this core, and who did. */
+  readonly accused: readonly { readonly core: CoreId; readonly by: readonly CoreId[] }[];
   /** Cores that ask to be taken in, and are heard here. */
   readonly newcomers: readonly CoreId[];
   /** The views that this core has installed, oldest first. */

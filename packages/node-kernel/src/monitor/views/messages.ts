@@ -32,6 +32,8 @@ export type ViewMessage =
   | { readonly type: 'view_newcomers'; readonly view: number; readonly newcomers: readonly CoreId[] }
   /** Member → observer, every T: the link from there to here works. */
   | { readonly type: 'view_probe'; readonly view: number }
+  /** Member → leader, or everybody when the leader is accused: whom the sender has proof against. */
+  | { readonly type: 'view_accuse'; readonly view: number; readonly accused: readonly Member[] }
   | { readonly type: 'view_vote_request'; readonly view: number; readonly round: number }
   | { readonly type: 'view_vote_reply'; readonly view: number; readonly round: number; readonly granted: boolean }
   | { readonly type: 'view_prepare'; readonly view: number; readonly ballot: Ballot }

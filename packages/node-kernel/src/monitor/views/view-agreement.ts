@@ -14,14 +14,14 @@ import { Leadership } from './leadership.ts';
 import { Lease } from './lease.ts';
 import { LinkWatch } from './link-watch.ts';
 import { Newcomers } from './newcomers.ts';
+import { PastViews } from './past-views.ts';
+import { Quarantine } from './quarantine.ts';
 import type { ViewPort } from './view-port.ts';
 import { Wish } from './wish.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
 import { compareBallots, epochOf, isDead, isMember, memberIn, nextEpoch, observersOf } from './view.ts';
 import type { Ballot, Member, View, ViewSettings } from './view.ts';
 
-/** How many past views a member keeps for laggards. */
-const HISTORY = 64;
 /** Pause between two candidates that stand because their leader is proven dead. */
 const SUCCESSION_TURN: Nanos = 25_000_000;
 /** Longest pause before a newcomer asks again. */
@@ -29,7 +29,7 @@ const RETRY_MOST: Nanos = 500_000_000;
 
 export class ViewAgreement {
   #view: View | null = null;
-  readonly history: View[] = [];
+  readonly past = new PastViews();
   #acceptor: Acceptor | null = null;
   #leadership: Leadership | null = null;
   readonly #lease: Lease;
@@ -37,6 +37,7 @@ export class ViewAgreement {
   /** Proven deaths: the highest incarnation of each core that is certainly dead. */
   readonly #dead = new Map<CoreId, number>();
   readonly #newcomers: Newcomers;
+  readonly #quarantine: Quarantine;
   /** While not a member: its wish to be taken in. */
   readonly #wish: Wish;
   /** When a leader with a lease of its own was last heard. */
@@ -62,6 +63,7 @@ export class ViewAgreement {
     this.#lease = new Lease(settings.leaseNs);
     this.#watch = new LinkWatch(settings);
     this.#newcomers = new Newcomers(settings);
+    this.#quarantine = new Quarantine(self.core, port.send, (accusation) => port.quarantined(accusation));
     this.#wish = new Wish(self, contacts, (core, message) => port.send(core, message), settings);
     this.#elections = new Elections(self.core, settings, this.#electionHost());
   }
@@ -114,7 +116,8 @@ export class ViewAgreement {
   /** What this core sees: whose links seem broken, who is proven dead, and who asks to be taken in. */
   sightings(now: Nanos) {
     const dead = [...this.#dead].map(([core, incarnation]) => ({ core, incarnation }));
-    return { suspects: this.#watch.suspects(now), dead, newcomers: this.#newcomers.heard(now) };
+    const accused = this.#quarantine.accusations.map(({ core, by }) => ({ core, by: [...by] }));
+    return { suspects: this.#watch.suspects(now), dead, newcomers: this.#newcomers.heard(now), accused };
   }
 
   /** Founds the first view of a machine; the founder leads it. */
@@ -130,6 +133,13 @@ export class ViewAgreement {
       this.#elections.nextCandidacy = now + (1 + this.#rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
     this.#leadership?.tick(now);
     this.#updateFence(now);
+  }
+
+  /** This core has proof that a member misbehaves. */
+  accuse(member: Member, now: Nanos): void {
+    if (!this.#quarantine.accuse(this.self.core, [member])) return;
+    this.#quarantine.say(this.leader);
+    this.#leadership?.tick(now);
   }
 
   /**
@@ -175,7 +185,7 @@ export class ViewAgreement {
   }
 
   receive(from: Member, message: ViewMessage, now: Nanos): void {
-    if (this.#excluded) return;
+    if (this.#excluded || this.#quarantine.isOut(from.core)) return;
     if (message.type === 'view_install') return this.#learn(message.views, now);
     const view = this.#view;
     if (message.type === 'view_join') return this.#wantsIn(from, message, now);
@@ -187,7 +197,7 @@ export class ViewAgreement {
     if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.#early = { from, beacon: message };
     if (view === null) return undefined;
     this.#watch.ran(now);
-    if (message.view < view.number || !isMember(view, from)) return this.#teach(from.core, message.view);
+    if (message.view < view.number || !isMember(view, from)) return this.past.teach(from.core, message.view, this.port);
     // A core that is ahead teaches this one as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
     this.#watch.heard(from.core, now);
@@ -205,6 +215,9 @@ export class ViewAgreement {
         return this.#leadership?.heardNewcomers(from, message.newcomers, now);
       case 'view_leave':
         return this.#leadership?.asksToLeave(from, now);
+      case 'view_accuse':
+        this.#quarantine.accuse(from, message.accused);
+        return this.#leadership?.tick(now);
       case 'view_vote_request':
         return this.#elections.voteRequest(from, message, now);
       case 'view_vote_reply':
@@ -242,6 +255,7 @@ export class ViewAgreement {
     if (view === null && this.contacts().length === 0) return;
     this.#nextProbe = now + (view === null ? Math.min(this.settings.beaconNs, RETRY_MOST) : this.settings.beaconNs);
     if (view === null) return this.#wish.say(now);
+    this.#quarantine.say(this.leader);
     for (const core of observersOf(view, this.self.core, this.settings.observers))
       this.port.send(core, { type: 'view_probe', view: view.number });
   }
@@ -293,7 +307,7 @@ export class ViewAgreement {
     const port = {
       self: this.self,
       send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
-      suspects: (at: Nanos) => this.#watch.suspects(at),
+      suspects: (at: Nanos) => [...this.#watch.suspects(at), ...this.#quarantine.out],
       acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#accepting().accept(proposal),
       chosen: (view: View, at: Nanos) => this.#chosen(view, at),
     };
@@ -304,7 +318,7 @@ export class ViewAgreement {
       this.settings,
       this.#dead,
       this.#newcomers,
-      this.history,
+      this.past.views,
       now,
       oldLeasesUntil,
       toldAt,
@@ -320,20 +334,14 @@ export class ViewAgreement {
     this.#learn([view], now);
   }
 
-  /** Sends a core the views that it lacks. */
-  #teach(core: CoreId, known: number): void {
-    const views = this.history.filter(({ number }) => number > known);
-    if (views.length > 0) this.port.send(core, { type: 'view_install', views });
-  }
-
   #wantsIn(from: Member, { member, hears }: ViewMessageOf<'view_join'>, now: Nanos): void {
     const view = this.#view;
     if (view === null || from.core !== member.core) return;
-    const known = memberIn(view, member.core);
-    if (known !== undefined && known.incarnation >= member.incarnation) {
-      if (known.incarnation === member.incarnation) this.#teachNewcomer(member.core);
-      return;
-    }
+    const known = memberIn(view, member.core)?.incarnation ?? 0;
+    // A newcomer begins with the view that took it in: what was before is not its business.
+    if (known === member.incarnation)
+      this.port.send(member.core, { type: 'view_install', views: this.past.sinceJoinOf(member.core) });
+    if (known >= member.incarnation) return;
     const isNew = this.#newcomers.asked(member, hears, now);
     const { core, incarnation } = member;
     this.port.send(core, { type: 'view_join_reply', incarnation, leader: this.leader ?? NO_CORE });
@@ -342,14 +350,6 @@ export class ViewAgreement {
       const newcomers = this.#newcomers.heard(now);
       this.port.send(this.#leader, { type: 'view_newcomers', view: view.number, newcomers });
     }
-  }
-
-  /** A newcomer begins with the view that took it in, and needs none before. */
-  #teachNewcomer(core: CoreId): void {
-    const first = this.history.findIndex(
-      (view) => memberIn(view, core)?.incarnation === known(memberIn(this.#installed(), core)).incarnation,
-    );
-    this.port.send(core, { type: 'view_install', views: this.history.slice(first) });
   }
 
   #learn(views: readonly View[], now: Nanos): void {
@@ -370,12 +370,12 @@ export class ViewAgreement {
     const wasLeading = this.#leadership;
     const before = this.#view;
     this.#view = view;
-    this.history.push(view);
-    if (this.history.length > HISTORY) this.history.shift();
+    this.past.add(view);
     this.#elections.install();
     this.#leadership = null;
     this.#leader = view.leader;
     this.#newcomers.install(view);
+    this.#quarantine.install(view);
     if (!isMember(view, this.self)) {
       this.#excluded = true;
       this.#updateFence(now);

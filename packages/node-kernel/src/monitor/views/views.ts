@@ -1,5 +1,7 @@
 import { isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { isWhole } from '@mk/monitor-proto/guards';
+import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Verb } from '../../control/verb.ts';
@@ -65,12 +67,15 @@ export class Views implements Service {
   private foundingUntil: Nanos = 0;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
   private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
+  /** So many proven offences of a member are enough to accuse it; 0: nobody is accused. */
+  private offencesMost = 0;
 
   readonly messages = {
     view_beacon: (from, message, now) => this.receive(from, message, now),
     view_beacon_reply: (from, message, now) => this.receive(from, message, now),
     view_newcomers: (from, message, now) => this.receive(from, message, now),
     view_probe: (from, message, now) => this.receive(from, message, now),
+    view_accuse: (from, message, now) => this.receive(from, message, now),
     view_vote_request: (from, message, now) => this.receive(from, message, now),
     view_vote_reply: (from, message, now) => this.receive(from, message, now),
     view_prepare: (from, message, now) => this.receive(from, message, now),
@@ -113,6 +118,7 @@ export class Views implements Service {
   registered(now: Nanos): void {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
+    this.offencesMost = offencesMostOf(settings);
     this.awaitsFounding = this.context.registeredView === 0 && incarnation === 1;
     this.foundingUntil = this.awaitsFounding ? now + FOUNDING_NS : now;
     this.agreement = new ViewAgreement(
@@ -122,6 +128,8 @@ export class Views implements Service {
         installed: (view, at) => this.install(view, at),
         fenced: (fenced, at) => this.fence(fenced, at),
         excluded: (view, at) => this.exclude(view, at),
+        quarantined: ({ core, by }) =>
+          this.context.outbox.log('core_quarantined', { peer: core, accusers: [...by].sort((a, b) => a - b) }),
       },
       this.settings,
       () => (this.isFounding ? NOBODY : this.host.known()),
@@ -293,8 +301,19 @@ export class Views implements Service {
 
   private tick(now: Nanos): void {
     this.agreement?.tick(now);
+    this.accuse(now);
     if (this.isCutOff(now)) this.host.cutOff();
     this.arm(now);
+  }
+
+  /** Whoever was caught too often is accused, as the incarnation that it was caught as. */
+  private accuse(now: Nanos): void {
+    const { agreement, context } = this;
+    if (this.offencesMost === 0 || agreement === null) return;
+    for (const core of context.offences.provenAgainst(this.offencesMost)) {
+      const incarnation = context.monitors.get(core)?.incarnation;
+      if (incarnation !== undefined) agreement.accuse({ core, incarnation }, now);
+    }
   }
 
   private arm(now: Nanos): void {
@@ -369,7 +388,7 @@ export class Views implements Service {
       fenced: context.fenced,
       lease_ms: ms(this.settings.leaseNs),
       lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
-      ...(agreement?.sightings(now) ?? { suspects: [], dead: [], newcomers: [] }),
+      ...(agreement?.sightings(now) ?? { suspects: [], dead: [], accused: [], newcomers: [] }),
       history: this.installed.map(({ view: { number, leader, members }, at, joined, lost }) => ({
         view: number,
         leader,
@@ -389,6 +408,12 @@ function forceVerb(views: Views): Verb<View> {
     doc: 'An operator’s new epoch: this core goes on with every core that it hears, although no majority of the view is left.',
     run: () => views.forced(),
   };
+}
+
+/** How much a member may offend, by the cluster's settings. */
+function offencesMostOf(settings: string): number {
+  const { quarantine }: { readonly quarantine?: unknown } = JSON.parse(settings);
+  return isWhole(quarantine, 0) ? quarantine : limit('quarantineOffences');
 }
 
 /** T and L of the cluster: its settings say how long a lease lasts. */

@@ -53,6 +53,10 @@ export function toWire(message: ViewMessage): Message {
       return { type: 'view_install', views: message.views.flatMap(flattenView) };
     case 'view_join':
       return { type: 'view_join', ...message.member, hears: message.hears };
+    case 'view_accuse': {
+      const { view, accused } = message;
+      return { type: 'view_accuse', view, accused: accused.flatMap(({ core, incarnation }) => [core, incarnation]) };
+    }
     default:
       return message;
   }
@@ -82,9 +86,18 @@ export function fromWire(message: WireViewMessage): ViewMessage | null {
       const { core, incarnation, hears } = message;
       return { type: 'view_join', member: { core, incarnation }, hears };
     }
+    case 'view_accuse':
+      return { type: 'view_accuse', view: message.view, accused: membersOf(message.accused) };
     default:
       return message;
   }
+}
+
+function membersOf(flat: readonly number[]): Member[] {
+  return Array.from({ length: flat.length >> 1 }, (_, i) => ({
+    core: known(flat[2 * i]),
+    incarnation: known(flat[2 * i + 1]),
+  }));
 }
 
 function flattenProposal({ ballot, view }: Proposal): number[] {

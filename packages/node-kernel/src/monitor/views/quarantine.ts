@@ -1,0 +1,108 @@
+/**
+ * Who is put out of the view for what others caught it at. A member that has proof against another accuses it; one that hears enough
+ * accusers takes the link to the accused for broken: it hears it no more, suspects it, and gives it no lease. From there on it is a cut link,
+ * so that V1 to V4 rest on what they rest on anyway. A leader that is accused is missed like one that is silent.
+ *
+ *   Q1  no member is put out on the word of fewer than a majority of the others, nor of one alone;
+ *   Q2  nobody is put out whom the view could not spare.
+ */
+import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { ViewMessage } from './messages.ts';
+import { isMember, majorityOf, type Member, memberIn, type View } from './view.ts';
+
+export interface Accusation {
+  readonly core: CoreId;
+  readonly incarnation: Incarnation;
+  readonly by: ReadonlySet<CoreId>;
+}
+
+const NOBODY: ReadonlySet<CoreId> = new Set();
+
+/** How many accusers put a member out of a view of so many: a majority of the others, and two at least. */
+export function accusersNeeded(members: number): number {
+  return Math.max(2, majorityOf(members - 1));
+}
+
+export class Quarantine {
+  #view: View | null = null;
+  /** By accused core. */
+  readonly #accused = new Map<CoreId, { readonly incarnation: Incarnation; readonly by: Set<CoreId> }>();
+  #out: ReadonlySet<CoreId> = NOBODY;
+
+  constructor(
+    private readonly self: CoreId,
+    private readonly send: (core: CoreId, message: ViewMessage) => void,
+    /** Enough accuse a member, for the first time in this view. */
+    private readonly decided: (accusation: Accusation) => void,
+  ) {}
+
+  /** Of a new view nothing holds that concerns who is not in it, or in it anew. */
+  install(view: View): void {
+    const before = this.#view;
+    this.#view = view;
+    for (const [core, { incarnation, by }] of this.#accused) {
+      for (const accuser of by)
+        if (before !== null && memberIn(view, accuser)?.incarnation !== memberIn(before, accuser)?.incarnation)
+          by.delete(accuser);
+      if (by.size === 0 || !isMember(view, { core, incarnation })) this.#accused.delete(core);
+    }
+    this.#decide();
+  }
+
+  /** Whether a core is not listened to any more. */
+  isOut(core: CoreId): boolean {
+    return this.#out.has(core);
+  }
+
+  get out(): readonly CoreId[] {
+    return [...this.#out];
+  }
+
+  get accusations(): readonly Accusation[] {
+    return [...this.#accused].map(([core, { incarnation, by }]) => ({ core, incarnation, by }));
+  }
+
+  /** A member accuses others, this core itself included; true: that is news. */
+  accuse(by: CoreId, members: readonly Member[]): boolean {
+    const view = this.#view;
+    if (view === null) return false;
+    let isNew = false;
+    for (const { core, incarnation } of members) {
+      if (core === by || core === this.self || !isMember(view, { core, incarnation })) continue;
+      const known = this.#accused.get(core);
+      if (known?.by.has(by) === true) continue;
+      isNew = true;
+      if (known === undefined) this.#accused.set(core, { incarnation, by: new Set([by]) });
+      else known.by.add(by);
+    }
+    if (isNew) this.#decide();
+    return isNew;
+  }
+
+  /** Says again whom this core accuses: to the leader; to everybody if it is the leader, as nobody else would hear of it then. */
+  say(leader: CoreId | null): void {
+    const view = this.#view;
+    const own = this.accusations.filter(({ by }) => by.has(this.self));
+    if (view === null || own.length === 0) return;
+    const leads = leader === null || own.some(({ core }) => core === leader);
+    const accused = own.map(({ core, incarnation }) => ({ core, incarnation }));
+    for (const { core } of leads ? view.members : [{ core: leader }])
+      if (core !== this.self) this.send(core, { type: 'view_accuse', view: view.number, accused });
+  }
+
+  #decide(): void {
+    if (this.#view === null || this.#accused.size === 0) {
+      this.#out = NOBODY;
+      return;
+    }
+    const { members } = this.#view;
+    const spared = members.length - majorityOf(members.length);
+    const guilty = this.accusations
+      .filter(({ by }) => by.size >= accusersNeeded(members.length))
+      .sort((a, b) => b.by.size - a.by.size || a.core - b.core)
+      .slice(0, spared);
+    const before = this.#out;
+    this.#out = new Set(guilty.map(({ core }) => core));
+    for (const one of guilty) if (!before.has(one.core)) this.decided(one);
+  }
+}
