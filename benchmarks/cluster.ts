@@ -30,6 +30,8 @@ export interface ClusterOptions {
   readonly occupied?: number;
   /** After this long without reaching a majority a core is left out of the view; default: short. */
   readonly leaseMs?: number;
+  /** This many proven offences put a core out of the view; 0: nobody is put out. */
+  readonly quarantine?: number;
   /** Hex; default: random. */
   readonly secret?: string;
   readonly dataDir?: string;
@@ -74,6 +76,7 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
     timeScale: options.occupied ?? 0,
     ...(options.occupied === undefined ? {} : { occupancy: true }),
     ...(options.leaseMs === undefined ? {} : { leaseMs: options.leaseMs }),
+    ...(options.quarantine === undefined ? {} : { quarantine: options.quarantine }),
     measure,
     machineFollows: machine !== null,
     ...data,

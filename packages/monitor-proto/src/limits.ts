@@ -319,8 +319,14 @@ export const LIMITS = {
     unit: 'ns',
     reason: 'How long a peer that asked too much is throttled to the floor.',
   },
+  requestsHeld: {
+    value: 2 * 4096,
+    unit: 'requests',
+    reason:
+      'Of a peer on rations: twice what it can have operations; at the rate of the floor those are served within their deadline. Only who waits for no answer has more.',
+  },
   quarantineOffences: {
-    value: 32,
+    value: 8,
     unit: 'offences',
     reason:
       'So many proven offences of a member are enough to accuse it: one proves it, and a bug of ours is not to empty a view.',

@@ -87,10 +87,10 @@ function createCapops(core: Core, agreement: Agreement, whenSettled: CapopsPort[
   });
 }
 
-function createConduct(core: Core, capops: Capops, spaces: AddressSpaces, pages: Pages): Conduct {
+function createConduct(core: Core, agreement: Agreement, capops: Capops, spaces: AddressSpaces, pages: Pages): Conduct {
   const { context, cpuDriver, deliver } = core;
   const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
-  return new Conduct(context, cpuDriver, deliver, isOpen, {
+  return new Conduct(context, cpuDriver, deliver, isOpen, () => agreement.rounds.waitsSince, {
     hasTold: (peer) => spaces.hasTold(peer),
     // An earlier life may have handed out what this one does not know of.
     hasHanded: (range) => context.incarnation > 1 || capops.shared.given.hasTo(range),
@@ -139,7 +139,7 @@ export function createServices(core: Core) {
     domainOf: (caller) => programs.partOf(caller).spec,
   });
   return {
-    conduct: createConduct(core, capops, addressSpaces, pages),
+    conduct: createConduct(core, agreement, capops, addressSpaces, pages),
     membership,
     views,
     agreement,

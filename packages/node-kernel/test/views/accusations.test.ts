@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { accusersNeeded } from '@mk/node-kernel/monitor/views/quarantine';
-import { amongFaults, earlierLife, enough, oneAfterTheOther, tooFew } from './accusations.ts';
+import { amongFaults, atOnce, earlierLife, enough, oneAfterTheOther, tooFew } from './accusations.ts';
 
 describe('quarantine by view', () => {
   test('takes a majority of the others, and two at least', () => {
@@ -14,6 +14,10 @@ describe('quarantine by view', () => {
 
   test('puts out a member and a leader', () => {
     expect(enough(createPrng)).toBeNull();
+  });
+
+  test('waits for no lease', () => {
+    expect(atOnce(createPrng)).toBeNull();
   });
 
   test('does not concern the next life', () => {

@@ -57,6 +57,15 @@ export function enough(prngOf: MakePrng): string | null {
   return null;
 }
 
+/** Who is guilty is out as soon as the others have agreed on it, long before its lease ends. */
+export function atOnce(prngOf: MakePrng): string | null {
+  const world = new ViewWorld(5, prngOf(1), 3);
+  world.run(2000);
+  for (const accuser of [0, 1, 2]) world.accuse(accuser, 4);
+  world.run(400); // a lease is 1500
+  return isIn(world, 4) ? 'V4' : (world.violations[0]?.slice(0, 2) ?? null);
+}
+
 /** What was proven against an earlier life is not held against the next one. */
 export function earlierLife(prngOf: MakePrng): string | null {
   const world = new ViewWorld(5, prngOf(1), 3);
@@ -72,13 +81,26 @@ export function earlierLife(prngOf: MakePrng): string | null {
   return world.agreed.size > views ? 'Q1' : brokenBy(world);
 }
 
-/** Q2: two of four are accused at once; the view cannot spare both, so they go one after the other. */
+/** Q2: two of four are accused, the leader one of them; the view cannot spare both, so they go one after the other. */
 export function oneAfterTheOther(prngOf: MakePrng): string | null {
-  const world = new ViewWorld(4, prngOf(1), 3);
-  world.run(2000);
-  for (const core of [2, 3]) for (const by of [0, 1]) world.accuse(by, core);
-  world.run(20_000);
-  return isIn(world, 2) || isIn(world, 3) ? 'V4' : brokenBy(world);
+  for (const [guilty, accusers] of [
+    [
+      [2, 3],
+      [0, 1],
+    ],
+    [
+      [0, 3],
+      [1, 2],
+    ],
+  ] as const) {
+    const world = new ViewWorld(4, prngOf(1), 3);
+    world.run(2000);
+    for (const core of guilty) for (const by of accusers) world.accuse(by, core);
+    world.run(20_000);
+    const wrong = guilty.some((core) => isIn(world, core)) ? 'V4' : brokenBy(world);
+    if (wrong !== null) return wrong;
+  }
+  return null;
 }
 
 /** Cuts, hangs, crashes and restarts, while one member is accused by all and accuses all. */

@@ -165,6 +165,13 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     seenBy: ['Q1'],
   },
   {
+    name: 'whoever is left out counts as guilty: nobody waits for leases',
+    file: 'leadership.ts',
+    good: 'return leaving.length === 1 && this.port.isGuilty(known(leaving[0]));',
+    bad: 'return leaving.length > 0;',
+    seenBy: ['V1', 'leaders'],
+  },
+  {
     name: 'a leader that enough accuse is obeyed',
     file: 'view-agreement.ts',
     good: 'if (this.#excluded || this.#quarantine.isOut(from.core)) return;',

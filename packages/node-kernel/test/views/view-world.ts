@@ -24,7 +24,7 @@ interface Core {
   readonly views: View[];
   excludedAt: number | null;
   /** Whom it has heard enough accusers of. */
-  readonly quarantined: number[];
+  readonly quarantined: Member[];
 }
 
 /** Cores with their own clocks, and links that can break in one direction and then hold what is sent for a while. */
@@ -170,7 +170,7 @@ export class ViewWorld {
             this.agree(view, self);
           },
           fenced: () => undefined,
-          quarantined: ({ core: accused }) => core.quarantined.push(accused),
+          quarantined: (accused) => core.quarantined.push(accused),
           excluded: () => (core.excludedAt = this.now),
         },
         settings,
@@ -186,13 +186,26 @@ export class ViewWorld {
     else if (JSON.stringify(known) !== JSON.stringify(view))
       this.violations.push(`V3: core ${by.core} installs another view ${view.number}`);
     if (known !== undefined) return;
-    // V1 in its strictest form: a core outside the view has no valid lease from the moment that anybody is in it.
+    // V1 in its strictest form: a core outside the view has no valid lease from the moment that anybody is in it. Nobody
+    // waits for the guilty.
     for (const core of this.cores) {
-      if (core.alive && !isMember(view, core.self) && core.agreement.mayAct(this.clockOf(core)))
+      if (
+        core.alive &&
+        !this.isGuilty(core.self) &&
+        !isMember(view, core.self) &&
+        core.agreement.mayAct(this.clockOf(core))
+      )
         this.violations.push(
           `V1: view ${view.number} is in force and core ${core.self.core}, which is not in it, may act`,
         );
     }
+  }
+
+  /** Whether somebody has heard enough accusers of a core as it is now. */
+  private isGuilty({ core, incarnation }: Member): boolean {
+    return this.cores.some(({ quarantined }) =>
+      quarantined.some((one) => one.core === core && one.incarnation === incarnation),
+    );
   }
 
   private check(): void {
@@ -200,7 +213,7 @@ export class ViewWorld {
     for (const core of this.cores) {
       if (!core.alive) continue;
       const may = core.agreement.mayAct(this.clockOf(core));
-      if (may && !isMember(newest, core.self))
+      if (may && !this.isGuilty(core.self) && !isMember(newest, core.self))
         this.violations.push(`V1: core ${core.self.core} acts outside view ${newest.number}`);
       core.views.forEach((view, i) => {
         if (i > 0 && view.number !== core.views[i - 1]!.number + 1)

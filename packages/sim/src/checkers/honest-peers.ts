@@ -15,7 +15,8 @@ const EXPECTED = new Set([
 
 /**
  * H1: sound peers never break the protocol towards each other: no frame is rejected (the window U3 is kept, an ack
- * covers what was sent), and handshakes fail only for reasons that faults explain. H2: no process ends by itself.
+ * covers what was sent), and handshakes fail only for reasons that faults explain. H2: no process ends by itself. Q3
+ * (quarantine.ts): a sound core that hears accusers never takes another sound one for guilty.
  */
 export function honestPeersChecker(): Checker {
   const rogues = new Set<unknown>();
@@ -30,6 +31,8 @@ export function honestPeersChecker(): Checker {
           'H1',
           `${line.core} caught ${String(line['peer'])} at ${String(line['offence'])}: ${String(line['text'])}`,
         );
+      if (line.event === 'core_quarantined')
+        report('Q3', `${line.core} puts out ${String(line['peer'])}, accused by ${String(line['accusers'])}`);
       if (line.event === 'frame_rejected') {
         const text = String(line['text']);
         report(

@@ -18,9 +18,13 @@ class ViewsChecker implements Checker {
   /** The number of the last view that each life of a core installed. */
   private readonly last = new Map<string, number>();
   private newest: View | null = null;
+  /** Lives that are put out for what they did: nobody waits for their leases (quarantine.ts). */
+  private readonly guilty = new Set<string>();
 
   line(line: SimLogLine, report: Report, node: SimNode): void {
     this.nodes.set(node.id, node);
+    const accused = line.event === 'core_quarantined' ? this.nodes.get(Number(line['peer'])) : undefined;
+    if (accused !== undefined) this.guilty.add(lifeOf(accused));
     if (line.event !== 'view_installed') return;
     // A core that lagged installs several in one step.
     const view = node.kernel?.services.views.agreement?.past.views.find(({ number }) => number === line['view']);
@@ -35,7 +39,7 @@ class ViewsChecker implements Checker {
 
   private installed(node: SimNode, view: View, now: number, report: Report): void {
     const text = JSON.stringify([view.leader, view.members]);
-    const life = `${node.id}/${node.life}`;
+    const life = lifeOf(node);
     const before = this.last.get(life);
     this.last.set(life, view.number);
     if (before !== undefined && view.number !== before + 1 && epochOf(view.number) <= epochOf(before))
@@ -54,10 +58,11 @@ class ViewsChecker implements Checker {
 
   /** Those whom the new view leaves out have no lease from the moment anybody is in it. */
   private succeeds(before: View, view: View, now: number, report: Report): void {
-    for (const { id, kernel } of this.nodes.values()) {
+    for (const other of this.nodes.values()) {
+      const { id, kernel } = other;
       const agreement = kernel?.services.views.agreement ?? null;
       if (agreement === null || isMember(view, agreement.self)) continue;
-      if (agreement.mayAct(now))
+      if (agreement.mayAct(now) && !this.guilty.has(lifeOf(other)))
         report('V1', `view ${view.number} is in force and core ${id}, which is not in it, has a lease`);
     }
     const decided = before.members.filter((member) => isMember(view, member) || this.leaves(member)).length;
@@ -74,6 +79,10 @@ class ViewsChecker implements Checker {
     const node = this.nodes.get(core);
     return node?.incarnation === incarnation && node.kernel?.services.views.agreement?.isLeaving === true;
   }
+}
+
+function lifeOf({ id, life }: SimNode): string {
+  return `${id}/${life}`;
 }
 
 function viewOf({ kernel }: SimNode): View | null {

@@ -32,6 +32,10 @@ export interface ChurnRunOptions {
   readonly crashes?: number;
   /** They are started again a while later, as new incarnations. */
   readonly restarts?: boolean;
+  /** So many last cores do, at the same time; 1 without it. */
+  readonly rogues?: number;
+  /** How many proven offences are enough to accuse; as in a real cluster without it. */
+  readonly quarantine?: number;
   /** Link faults per second of virtual time; 0: none. */
   readonly faultsPerSecond?: number;
   readonly checkers?: readonly CheckerFactory[];
@@ -100,9 +104,12 @@ class ChurnRun {
       cores: this.cores,
       machine: flatMachine(),
       hmac,
-      logLevel: 'off',
+      logLevel: 'warn',
       hash: options.hash ?? false,
-      settings: JSON.stringify({ ramBytes: RAM_BYTES }),
+      settings: JSON.stringify({
+        ramBytes: RAM_BYTES,
+        ...(options.quarantine !== undefined && { quarantine: options.quarantine }),
+      }),
       ...(wrap && { wrap }),
     });
     this.checks = new Checks(
@@ -139,8 +146,14 @@ class ChurnRun {
     };
   }
 
+  /** The cores that misbehave. */
+  private get rogues(): readonly CoreId[] {
+    const { rogue, rogues = rogue === undefined ? 0 : 1 } = this.options;
+    return Array.from({ length: rogues }, (_, n) => this.cores - rogues + n);
+  }
+
   private makeDomains(): void {
-    const honest = this.options.rogue === undefined ? this.cores : this.cores - 1;
+    const honest = this.cores - this.rogues.length;
     let left = honest * DOMAINS_PER_CORE;
     for (let n = 0; n < left; n += 1) {
       const core = n % honest;
@@ -225,7 +238,7 @@ class ChurnRun {
     const { rogue = [] } = this.options;
     const forNs = FAULTS_FOR / Math.max(1, rogue.length);
     for (const [i, behaviour] of rogue.entries()) {
-      const action = { type: 'rogue', cores: [this.cores - 1], behaviour, forNs } as const;
+      const action = { type: 'rogue', cores: this.rogues, behaviour, forNs } as const;
       this.simulation.call(begin + i * forNs, () => applyFault(this.simulation, action));
     }
   }

@@ -40,7 +40,15 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
     to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
   );
   const leaseMs = settings.leaseMs ?? leaseMsOf(settings);
-  return { seed: settings.seed, base: settings.links, delaysNs, leaseMs, ...occupancyOf(settings, core) };
+  const quarantine = settings.quarantine === undefined ? {} : { quarantine: settings.quarantine };
+  return {
+    seed: settings.seed,
+    base: settings.links,
+    delaysNs,
+    leaseMs,
+    ...quarantine,
+    ...occupancyOf(settings, core),
+  };
 }
 
 /**

@@ -40,6 +40,8 @@ export interface SkbSettings {
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: 15 s, longer on machines of more than 64 cores. */
   readonly leaseMs?: number;
+  /** So many proven offences of a member are enough to accuse it; 0: nobody is put out; absent: the limit `quarantineOffences`. */
+  readonly quarantine?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
   /** The token for /metrics and /healthz; absent: none is asked for. */
@@ -68,6 +70,7 @@ const KEYS = [
   'dataDir',
   'sessionTimeoutMs',
   'leaseMs',
+  'quarantine',
   'tls',
   'metricsToken',
 ];
@@ -100,6 +103,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
     return 'MK_SKB.sessionTimeoutMs must be from 1000 to 86400000';
   if (value.leaseMs !== undefined && !isWhole(value.leaseMs, 100, 86_400_000))
     return 'MK_SKB.leaseMs must be from 100 to 86400000';
+  if (value.quarantine !== undefined && !isWhole(value.quarantine, 0, 1_000_000))
+    return 'MK_SKB.quarantine must be from 0 to 1000000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...value, ...flags } as SkbSettings;
 }

@@ -55,7 +55,7 @@ export type PhaseAct<P> = (
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts<P> {
   /** Why the initiator may not ask for this, by this core's own record; null: it may, for all that is known here. */
-  readonly wrong?: (initiator: CoreId, given: P) => Fault | 'CAPABILITY_BUSY' | null;
+  readonly wrong?: (initiator: CoreId, given: P) => Fault | 'OWNER_MISMATCH' | 'CAPABILITY_BUSY' | null;
   readonly prepare?: PhaseAct<P>;
   readonly commit: PhaseAct<P>;
   readonly abort?: PhaseAct<P>;
@@ -147,7 +147,7 @@ export class Multicasts<P> {
     const initiator = coreOf(op);
     if (wrong === undefined || rounds.askedBy === null || initiator === context.core) return null;
     const fault = wrong(initiator, given);
-    if (fault === null || fault === 'CAPABILITY_BUSY') return fault;
+    if (fault === null || typeof fault === 'string') return fault;
     if (rounds.askedBy === initiator) context.offences.note(initiator, fault.offence, fault.text, this.now);
     return 'OWNER_MISMATCH';
   }

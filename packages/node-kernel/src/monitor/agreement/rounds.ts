@@ -64,6 +64,7 @@ interface RoundNode {
   /** Who asked; null at the initiator. */
   readonly parent: CoreId | null;
   readonly request: Omit<MessageOf<'round_request'>, 'below'>;
+  readonly begunAt: Nanos;
   /** Subtrees not yet asked, when they are asked one by one. */
   readonly later: Route[];
   /** Those asked that have not answered; `NOBODY` at a leaf, which asks none. */
@@ -107,6 +108,18 @@ export class Rounds {
     return this.nodes.reduce((sum, phase) => sum + phase.size, 0);
   }
 
+  /** Since when this core waits for the oldest phase that it has begun itself; Infinity: it waits for none. */
+  get waitsSince(): Nanos {
+    let since = Infinity;
+    for (const phase of this.nodes)
+      for (const { parent, begunAt } of phase.values()) {
+        if (parent !== null) continue;
+        since = Math.min(since, begunAt);
+        break; // the others of this map began later
+      }
+    return since;
+  }
+
   /** Begins one phase at its initiator. Calls `finish` once, by `deadline` at the latest. */
   begin(
     phase: Phase,
@@ -123,7 +136,7 @@ export class Rounds {
     const act = this.actOf(ordinal);
     if (act === undefined) throw new Error(`no service brings the round action ${action}`);
     const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: ordinal, payload };
-    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, finish);
+    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, now, finish);
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
     this.act(node, act, deadline, now);
@@ -138,7 +151,7 @@ export class Rounds {
       const refusals: Answer[] = [...coresOf(request.below, code), [this.host.self, code]];
       return this.reply(from, request, 0, refusals, NONE);
     }
-    const node = nodeOf(request, from, NOTHING_LATER, null);
+    const node = nodeOf(request, from, NOTHING_LATER, now, null);
     this.askAll(node, request.below, now);
     this.askedBy = from;
     this.askedAction = request.kind;
@@ -323,6 +336,7 @@ function nodeOf(
   request: RoundNode['request'],
   parent: CoreId | null,
   later: Route[],
+  begunAt: Nanos,
   finish: RoundNode['finish'],
 ): RoundNode {
   const { op } = request;
@@ -332,6 +346,7 @@ function nodeOf(
     phase,
     parent,
     request,
+    begunAt,
     later,
     waiting: NOBODY,
     ownVote: false,

@@ -136,9 +136,9 @@ export class Capops implements Service {
     this.shared.state.invariants();
   }
 
-  /** Whether a round has frozen something here that has not ended. */
+  /** Whether a round has frozen something here or watches it, and has not ended. */
   hasBegun(op: OperationId): boolean {
-    return this.revokes.parts.has(op) || this.shared.guards.has(op);
+    return this.revokes.parts.has(op) || this.shared.guards.has(op) || this.reclaims.isWatching(op);
   }
 
   /** An operation between cores is under way here: a snapshot taken now may show a state unlike a quiet cluster's. */

@@ -19,8 +19,8 @@ export function claimOf(m: CapopsContext, capability: Capability, core: CoreId):
   return owner !== undefined && isGone(m, owner) ? 'possible' : claim;
 }
 
-/** What speaks against a claim: a fault, or that nobody can tell now; null: nothing. */
-type Wrong = Fault | 'CAPABILITY_BUSY' | null;
+/** What speaks against a claim: a fault, an error that may be nobody's fault, or that nobody can tell now; null: nothing. */
+type Wrong = Fault | 'OWNER_MISMATCH' | 'CAPABILITY_BUSY' | null;
 
 /** For what only the owner may ask. */
 export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: CapabilityPayload) => Wrong {
@@ -29,6 +29,8 @@ export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: Capabili
     if (claim === 'possible') return null;
     const owner = m.state.database.find(capability)?.owner;
     if (claim === 'changing') return 'CAPABILITY_BUSY';
+    // It may have had it a moment ago.
+    if (owner === undefined && m.mayHaveHanded(capability)) return 'OWNER_MISMATCH';
     const text = `acts as the owner of ${describeCapability(capability)}`;
     return owner === undefined
       ? { offence: 'forged', text }

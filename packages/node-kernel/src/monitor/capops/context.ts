@@ -146,6 +146,11 @@ export class CapopsContext {
     this.deletions.push(goOn);
   }
 
+  /** Whether others may have had something of a range from here, now or at any time before. */
+  mayHaveHanded(range: Range): boolean {
+    return this.someoneLeft || this.given.hasTo(range);
+  }
+
   /** Why this core cannot serve a request as the owner, and whom to ask instead; null: it can. */
   refusalOf(
     view: number,
@@ -159,7 +164,8 @@ export class CapopsContext {
     if (found.ok) {
       if ((found.value.relations & REMOTE.copies) !== 0 || !typeRow(capability.type).needsLocality) return null;
       const text = `asks for ${describeCapability(capability)}, of which nobody else was given a copy`;
-      this.context.offences.note(from, 'forged', text, this.now);
+      // What was on its way when the last copy went is no offence.
+      if (!this.mayHaveHanded(capability)) this.context.offences.note(from, 'forged', text, this.now);
       return { error: 'CAPABILITY_NOT_FOUND', owner: core };
     }
     const owner = found.error === 'CAPABILITY_FOREIGN' ? known(this.state.database.find(capability)).owner : core;

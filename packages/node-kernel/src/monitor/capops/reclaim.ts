@@ -28,11 +28,24 @@ interface Batch {
   readonly freed: (bytes: number) => void;
 }
 
+/** What waits here until its home has answered for what went before. */
+interface Freed {
+  readonly range: Range;
+  readonly certain: boolean;
+}
+
 const NONE: readonly Range[] = [];
+/** In one request: some 18 KB. */
+const RANGES_MOST = 1024;
 
 export class Reclaims {
   /** On their way home from here. */
   private readonly leaving = new Map<OperationId, readonly Range[]>();
+  /**
+   * By home; an entry: a request is on its way to it. So a core that frees much at once sends a few large requests, not
+   * a burst.
+   */
+  private readonly next = new Map<CoreId, Freed[]>();
   /** Handed to a revoke's initiator, until a watch shows that they have reached their home. */
   private entrusted: Range[] = [];
   /** Of a home that started again: nobody has been asked yet who holds what of it. */
@@ -67,9 +80,11 @@ export class Reclaims {
   /** Everything that this core answers for and that is neither free nor covered. */
   ranges(): readonly Range[] {
     const parts = [this.entrusted, this.reserved, this.queue, this.current];
-    if (this.leaving.size === 0 && parts.every(({ length }) => length === 0)) return NONE;
+    const { leaving, next } = this;
+    if (leaving.size === 0 && next.size === 0 && parts.every(({ length }) => length === 0)) return NONE;
     return [
-      ...[...this.leaving.values()].flat(),
+      ...[...leaving.values()].flat(),
+      ...[...next.values()].flat().map(({ range }) => range),
       ...this.entrusted,
       ...this.reserved,
       ...this.queue.map(({ range }) => range),
@@ -86,7 +101,12 @@ export class Reclaims {
   }
 
   get idle(): boolean {
-    return !this.running && this.leaving.size === 0;
+    return !this.running && this.leaving.size === 0 && this.next.size === 0;
+  }
+
+  /** Whether a watch of this round is on here. */
+  isWatching(op: OperationId): boolean {
+    return this.watches.has(op);
   }
 
   /** What a single deletion freed. */
@@ -166,12 +186,28 @@ export class Reclaims {
 
   private send(home: CoreId, ranges: readonly Range[], certain: boolean): void {
     if (home === this.m.context.core) return this.arrive(ranges, certain, () => undefined);
+    const freed = ranges.map((range) => ({ range, certain }));
+    const waiting = this.next.get(home);
+    if (waiting !== undefined) return void waiting.push(...freed);
+    this.next.set(home, []);
+    return this.begin(home, freed);
+  }
+
+  private begin(home: CoreId, freed: readonly Freed[]): void {
     const { m } = this;
+    const ranges = freed.map(({ range }) => range);
+    const certain = freed.every((one) => one.certain);
+    const { address, size } = known(ranges[0]);
     m.carryOn(
       'reclaim',
-      makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size),
+      makeCapability('RAM', address, size),
       (op) => this.sendHome(op, home, ranges, certain),
       m.now,
+      () => {
+        const left = this.next.get(home)?.splice(0, RANGES_MOST) ?? [];
+        if (left.length > 0) this.begin(home, left);
+        else this.next.delete(home);
+      },
     );
   }
 

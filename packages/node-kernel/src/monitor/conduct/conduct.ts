@@ -12,7 +12,7 @@ import { coreOf } from '../agreement/finished.ts';
 import { isSecondPhase } from '../agreement/round-actions.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Service, Verbs } from '../service.ts';
-import { Meter } from './meter.ts';
+import { HELD_UP, Meter } from './meter.ts';
 import { faultOf } from './screening.ts';
 
 /*
@@ -22,9 +22,9 @@ import { faultOf } from './screening.ts';
  * - What a peer may not say is dropped and counted against it (`Offences`).
  * - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work must wait.
  *
- * A peer has no more waiting requests than it can have operations; further ones are dropped, as no honest peer sends
- * them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not begun: else
- * it would stay open for as long as the peer lives.
+ * A peer has as many waiting requests as it can have operations, and some more; further ones are dropped, as no honest
+ * peer sends them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not
+ * begun: else it would stay open for as long as the peer lives.
  */
 
 /** Messages that make work on many cores or lock something: what an account is charged for. */
@@ -38,7 +38,7 @@ const EXPENSIVE: ReadonlySet<MessageType> = new Set<MessageType>([
   'cap_reclaim_request',
   'ram_steal_request',
 ]);
-const HELD_MOST = limit('operationsInFlight');
+const HELD_MOST = limit('requestsHeld');
 const BATCH = limit('budgetBatchNs');
 const ACCOUNTS = 65_536;
 
@@ -80,6 +80,8 @@ export class Conduct implements Service {
     private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
     /** Whether the first phase of a round has begun here and not ended. */
     private readonly isOpen: (op: OperationId) => boolean,
+    /** Since when this core waits for the oldest round of its own. */
+    private readonly waitsSince: () => Nanos,
     private readonly pages: PageUses,
   ) {}
 
@@ -165,7 +167,8 @@ export class Conduct implements Service {
     const key = accountOf(peer, message);
     const { offences, operations } = this.context;
     const waiting = this.held.get(key);
-    const verdict = this.meter.ask(key, now, operations.begun);
+    const starves = (): boolean => now - this.waitsSince() > HELD_UP;
+    const verdict = this.meter.ask(key, now, operations.begun, starves);
     if (verdict === 'over')
       offences.note(peer.id, 'over_budget', `${message.type}: more than its share while others worked`, now);
     if (verdict === 'pass' && waiting === undefined) return true;

@@ -14,8 +14,10 @@ const FLOOR_PER_SECOND = limit('budgetFloorPerSecond');
 const FLOOR = (2 * FLOOR_PER_SECOND * WINDOW) / 1e9;
 const RATIONS = limit('budgetRationsNs');
 const SHARE = limit('budgetShare');
-/** With fewer requests of others in two windows there is no work to hurt. */
+/** With fewer requests of others in two windows there is no work to hurt; but see `starves`. */
 const OTHERS_WORK = 4;
+/** A round of this core's own that takes longer than this is held up: a round takes milliseconds, or its core is away. */
+export const HELD_UP: Nanos = 2 * WINDOW;
 
 interface Account {
   window: number;
@@ -33,9 +35,10 @@ export class Meter {
 
   /**
    * One more request on an account. `pass`: serve it. `over`: its owner goes on rations with this one, which is held.
-   * `held`: it already was. `ownOperations`: how many this core itself has begun so far.
+   * `held`: it already was. `ownOperations`: how many this core itself has begun so far. `starves`: whether something
+   * of its own is held up: a core that is kept from working asks for little, and counts as working all the same.
    */
-  ask(key: number, now: Nanos, ownOperations: number): 'pass' | 'held' | 'over' {
+  ask(key: number, now: Nanos, ownOperations: number, starves: () => boolean): 'pass' | 'held' | 'over' {
     const account = this.accountOf(key);
     roll(account, now);
     account.count += 1;
@@ -43,7 +46,7 @@ export class Meter {
     const asked = account.count + account.before;
     if (asked <= FLOOR) return 'pass';
     const others = this.busiestBut(account, now, ownOperations);
-    if (others < OTHERS_WORK || asked <= SHARE * others) return 'pass';
+    if (asked <= SHARE * others || (others < OTHERS_WORK && !starves())) return 'pass';
     account.rationedUntil = now + RATIONS;
     account.tokens = 0;
     account.filledAt = now;

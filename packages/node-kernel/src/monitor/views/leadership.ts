@@ -28,6 +28,8 @@ export interface LeadershipPort {
   send(core: CoreId, message: ViewMessage): void;
   /** Members whose links to this core seem broken. */
   suspects(now: Nanos): readonly CoreId[];
+  /** Whether enough members have proof against one (quarantine.ts). */
+  isGuilty(core: CoreId): boolean;
   /** This core's own acceptor. */
   acceptOwn(proposal: Proposal): boolean;
   chosen(view: View, now: Nanos): void;
@@ -283,8 +285,16 @@ export class Leadership {
     const { beaconNs, leaseNs } = this.settings;
     const window = leaving.length === 0 ? this.#joinWindow : beaconNs;
     const stable = now - known(this.#change).since >= window || now - known(this.#wantedSince) >= leaseNs;
-    if (leaving.length > 0 && proven) return true;
+    if (leaving.length > 0 && (proven || this.#isGuiltyAlone(leaving))) return true;
     return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
+  }
+
+  /**
+   * Who is guilty keeps to no lease, so nobody waits for its. One at a time: with it and whoever has yet to install the next view, the old one
+   * has no majority of leases once the next has one (V1); with two of five it could have.
+   */
+  #isGuiltyAlone(leaving: readonly CoreId[]): boolean {
+    return leaving.length === 1 && this.port.isGuilty(known(leaving[0]));
   }
 
   get #joinWindow(): Nanos {

@@ -1,10 +1,13 @@
 /**
  * Who is put out of the view for what others caught it at. A member that has proof against another accuses it; one that hears enough
  * accusers takes the link to the accused for broken: it hears it no more, suspects it, and gives it no lease. From there on it is a cut link,
- * so that V1 to V4 rest on what they rest on anyway. A leader that is accused is missed like one that is silent.
+ * so that V1 to V4 rest on what they rest on anyway; but nobody waits for the end of its lease, which it need not keep to. A leader that is
+ * accused is missed like one that is silent.
  *
  *   Q1  no member is put out on the word of fewer than a majority of the others, nor of one alone;
- *   Q2  nobody is put out whom the view could not spare.
+ *   Q2  members are put out one after the other, and none whom the view could not spare;
+ *   Q3  nobody who keeps to the protocol is put out, whatever fails, as long as fewer members than Q1 asks for misbehave: what counts
+ *       as proof no sound monitor does, be it deceived or cut off.
  */
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
@@ -96,7 +99,7 @@ export class Quarantine {
       return;
     }
     const { members } = this.#view;
-    const spared = members.length - majorityOf(members.length);
+    const spared = Math.min(1, members.length - majorityOf(members.length));
     const guilty = this.accusations
       .filter(({ by }) => by.size >= accusersNeeded(members.length))
       .sort((a, b) => b.by.size - a.by.size || a.core - b.core)

@@ -308,6 +308,7 @@ export class ViewAgreement {
       self: this.self,
       send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
       suspects: (at: Nanos) => [...this.#watch.suspects(at), ...this.#quarantine.out],
+      isGuilty: (core: CoreId) => this.#quarantine.isOut(core),
       acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#accepting().accept(proposal),
       chosen: (view: View, at: Nanos) => this.#chosen(view, at),
     };
