@@ -1,7 +1,5 @@
 import { isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { isWhole } from '@mk/monitor-proto/guards';
-import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import type { Verb } from '../../control/verb.ts';
@@ -12,6 +10,7 @@ import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
 import type { CoreView } from './core-view.ts';
 import { ViewAgreement } from './view-agreement.ts';
+import { offencesMostOf, viewSettingsOf } from './settings.ts';
 import { DEFAULT_VIEW_SETTINGS, isMember, type Member, type View, type ViewSettings } from './view.ts';
 import { flattenView, fromWire, toWire, unflattenView, type WireViewMessage } from './wire.ts';
 
@@ -408,17 +407,4 @@ function forceVerb(views: Views): Verb<View> {
     doc: 'An operator’s new epoch: this core goes on with every core that it hears, although no majority of the view is left.',
     run: () => views.forced(),
   };
-}
-
-/** How much a member may offend, by the cluster's settings. */
-function offencesMostOf(settings: string): number {
-  const { quarantine }: { readonly quarantine?: unknown } = JSON.parse(settings);
-  return isWhole(quarantine, 0) ? quarantine : limit('quarantineOffences');
-}
-
-/** T and L of the cluster: its settings say how long a lease lasts. */
-function viewSettingsOf(settings: string): ViewSettings {
-  const { leaseMs }: { readonly leaseMs?: unknown } = JSON.parse(settings);
-  if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return DEFAULT_VIEW_SETTINGS;
-  return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs: Math.round((leaseMs * 1e6) / 3) };
 }

@@ -1,0 +1,16 @@
+import { isWhole } from '@mk/monitor-proto/guards';
+import { limit } from '@mk/monitor-proto/limits';
+import { DEFAULT_VIEW_SETTINGS, type ViewSettings } from './view.ts';
+
+/** How many proven offences accuse a member, by the cluster's settings; 0: nobody is accused. */
+export function offencesMostOf(settings: string): number {
+  const { quarantine }: { readonly quarantine?: unknown } = JSON.parse(settings);
+  return isWhole(quarantine, 0) ? quarantine : limit('quarantineOffences');
+}
+
+/** T and L of the cluster: its settings say how long a lease lasts. */
+export function viewSettingsOf(settings: string): ViewSettings {
+  const { leaseMs }: { readonly leaseMs?: unknown } = JSON.parse(settings);
+  if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return DEFAULT_VIEW_SETTINGS;
+  return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs: Math.round((leaseMs * 1e6) / 3) };
+}
