@@ -30,6 +30,9 @@ describe('a core that offends again and again is put out of the view, and nobody
     [3, 'forge'],
     [0, 'forge'],
     [3, 'garbage'],
+    [3, 'flood'],
+    [3, 'spam_retype'],
+    [0, 'spam_revoke'],
   ] as const)('core %i: %s', (rogue, behaviour) => {
     const simulation = new Simulation({
       seed: 1,

@@ -24,6 +24,11 @@ export const OFFENCES = {
   not_home: { proof: true, doc: 'What only the home of memory may say, about memory of another core.' },
   false_count: { proof: true, doc: 'An answer for other cores than those that it was asked about.' },
   hoard: { proof: true, doc: 'More requests at once than a core can have operations: those beyond are not served.' },
+  early_end: {
+    proof: true,
+    doc: 'Ends rounds that it has begun before it can have anybody’s answer, time and again.',
+  },
+  unasked: { proof: true, doc: 'An answer to what nobody ever asked it.' },
   disputed: {
     proof: false,
     doc: 'A claim to own something that another core, who should know, says is false: one of the two lies.',

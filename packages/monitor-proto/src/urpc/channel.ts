@@ -184,6 +184,11 @@ export class Channel {
     return this.unacknowledged === 0 && this.ackDueAt === Infinity && !this.ackNow;
   }
 
+  /** How many messages of a lane the peer has received, as far as it has told. */
+  acknowledged(lane: number): number {
+    return this.out(lane).acked;
+  }
+
   /** Messages taken and not yet acknowledged, over all lanes. */
   get unacknowledged(): number {
     const { urgentOut, monitorOut, bulkOut } = this;

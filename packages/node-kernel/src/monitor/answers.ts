@@ -1,4 +1,4 @@
-import { type Nanos, type PeerId, peerTitle } from '@mk/monitor-proto/ids';
+import { isCore, type Nanos, type PeerId, peerTitle } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
@@ -16,6 +16,7 @@ export interface Answered<T> {
 export class Answers<T> {
   private readonly pending = new Pending<number, readonly [answer: T, receivedAt: Nanos]>();
   private lastId = 0;
+  private wrapped = false;
 
   /** `unheard`: what a missing answer means, as in “core 3 `did not answer a ping`”. */
   constructor(
@@ -25,10 +26,13 @@ export class Answers<T> {
 
   nextId(): number {
     this.lastId = (this.lastId + 1) >>> 0;
+    this.wrapped ||= this.lastId === 0;
     return this.lastId;
   }
 
   answered(from: PeerId, id: number, answer: T, now: Nanos): void {
+    if (id > this.lastId && !this.wrapped && isCore(from))
+      this.context.offences.note(from, 'unasked', `answers question ${id} of ${this.lastId}`, now);
     this.pending.answered(id, from, [answer, now], now);
   }
 

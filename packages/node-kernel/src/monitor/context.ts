@@ -5,6 +5,7 @@ import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Outbox } from '@mk/monitor-proto/outbox';
 import type { KernelEffect } from '../effects.ts';
+import { EarlyEnds } from './conduct/early-ends.ts';
 import { Offences } from './conduct/offences.ts';
 import { OperationRunner } from './operations.ts';
 import { isMember, type Member, type View } from './views/view.ts';
@@ -44,6 +45,8 @@ export class MonitorContext {
   readonly operations: OperationRunner;
   /** What peers were caught at. */
   readonly offences: Offences;
+  /** Whether they wait for what they ask. */
+  readonly earlyEnds: EarlyEnds;
   /** Counts the changes of the members. */
   memberChanges = 0;
   private memberList: readonly CoreId[] | null = null;
@@ -54,6 +57,7 @@ export class MonitorContext {
   ) {
     this.operations = new OperationRunner(endpoint.timers);
     this.offences = new Offences(outbox);
+    this.earlyEnds = new EarlyEnds(endpoint, this.offences);
   }
 
   get timers(): Endpoint['timers'] {

@@ -59,7 +59,8 @@ describe('a member of a round', () => {
         mayAsk: () => true,
         isSilent: () => false,
         send,
-        blame: () => undefined,
+        answered: () => undefined,
+      blame: () => undefined,
       },
       (ordinal) => ACTS[ordinal],
     );

@@ -160,6 +160,7 @@ function roundHostOf(context: MonitorContext): RoundHost {
       return monitor !== undefined && (!ready || context.isInView(monitor));
     },
     send: (core, message) => context.send(core, message),
+    answered: (core, op) => context.earlyEnds.answered(core, op),
     blame: (core, offence, text, now) => context.offences.note(core, offence, text, now),
   };
 }

@@ -332,9 +332,9 @@ export class Multicasts<P> {
   }
 }
 
-/** What the tree could not do: this core asks each one. */
+/** What the tree could not do: this core asks each one, once more. */
 function oneByOne(cores: readonly CoreId[]): Plan {
-  return { kind: 'multicast', serial: false, routes: cores.map((core) => [core, []]) };
+  return { kind: 'multicast', serial: false, routes: cores.map((core) => [core, []]), again: true };
 }
 
 /** An action's rounds as errors call them. */

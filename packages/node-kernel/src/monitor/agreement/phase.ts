@@ -3,7 +3,8 @@ import { limit } from '@mk/monitor-proto/limits';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { Plan } from './plan.ts';
 import type { Phase, RoundActionName } from './round-actions.ts';
-import { firstRefusal, type PhaseResult, type Rounds } from './rounds.ts';
+import { firstRefusal } from './round-answers.ts';
+import type { PhaseResult, Rounds } from './rounds.ts';
 
 /** An error is one line: of many cores it names the first; the log has all. */
 const MOST_NAMED = 16;
@@ -31,7 +32,7 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
   return yield* wait<PhaseResult>({
     arm(resume, now) {
       const until = deadline ?? now + limit('operationDeadlineNs');
-      rounds.begin(phase, op, action, payload, plan.routes, plan.serial, until, now, resume);
+      rounds.begin(phase, op, action, payload, plan, until, now, resume);
       return () => undefined;
     },
   });

@@ -14,6 +14,8 @@ export interface Plan {
   readonly kind: PlanKind;
   readonly serial: boolean;
   readonly routes: readonly Route[];
+  /** For cores that were asked before and did not answer. */
+  readonly again?: boolean;
 }
 
 /** A tree from its flat form: core, number of children, then each child's tree. Null when it is malformed. */

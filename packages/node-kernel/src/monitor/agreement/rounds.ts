@@ -1,5 +1,5 @@
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
-import { type ErrorName, errorOfCode, ERRORS } from '@mk/monitor-proto/errors';
+import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
@@ -7,6 +7,8 @@ import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Offence } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { Plan } from './plan.ts';
+import { answersFor, coresOf, isSilence } from './round-answers.ts';
 import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /*
@@ -51,6 +53,8 @@ export interface RoundHost {
   /** Whether a core may be asked now: known to us and, with `inView`, in the view (J2). */
   mayAsk(core: CoreId, inView: boolean): boolean;
   send(core: CoreId, message: Message): ErrorName | null;
+  /** A core has been answered to the first of two phases. */
+  answered(core: CoreId, op: OperationId): void;
   /** Reports what a core was caught at. */
   blame(core: CoreId, offence: Offence, text: string, now: Nanos): void;
   /** Whether nothing has been heard from a core for a while. */
@@ -67,6 +71,8 @@ interface RoundNode {
   readonly begunAt: Nanos;
   /** Subtrees not yet asked, when they are asked one by one. */
   readonly later: Route[];
+  /** These cores may have been asked before, for others as well: such an answer comes late. */
+  readonly again: boolean;
   /** Those asked that have not answered; `NOBODY` at a leaf, which asks none. */
   waiting: Map<CoreId, Route>;
   ownVote: boolean;
@@ -126,8 +132,7 @@ export class Rounds {
     op: OperationId,
     action: RoundActionName,
     payload: Uint8Array,
-    routes: readonly Route[],
-    serial: boolean,
+    { routes, serial, again = false }: Pick<Plan, 'routes' | 'serial' | 'again'>,
     deadline: Nanos,
     now: Nanos,
     finish: (result: PhaseResult, now: Nanos) => void,
@@ -136,7 +141,7 @@ export class Rounds {
     const act = this.actOf(ordinal);
     if (act === undefined) throw new Error(`no service brings the round action ${action}`);
     const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: ordinal, payload };
-    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, now, finish);
+    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, again, now, finish);
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
     this.act(node, act, deadline, now);
@@ -151,7 +156,7 @@ export class Rounds {
       const refusals: Answer[] = [...coresOf(request.below, code), [this.host.self, code]];
       return this.reply(from, request, 0, refusals, NONE);
     }
-    const node = nodeOf(request, from, NOTHING_LATER, now, null);
+    const node = nodeOf(request, from, NOTHING_LATER, false, now, null);
     this.askAll(node, request.below, now);
     this.askedBy = from;
     this.askedAction = request.kind;
@@ -165,6 +170,7 @@ export class Rounds {
     const route = node?.waiting.get(from);
     if (node === undefined || route === undefined) return; // answered after it was given up
     if (!answersFor(route, reply)) {
+      if (node.again) return;
       this.host.blame(
         from,
         'false_count',
@@ -324,6 +330,7 @@ export class Rounds {
     data: readonly number[],
   ): void {
     this.host.send(to, { type: 'round_reply', op, phase, count, refusals, data });
+    if (phase === PHASES.prepare) this.host.answered(to, op);
   }
 }
 
@@ -336,6 +343,7 @@ function nodeOf(
   request: RoundNode['request'],
   parent: CoreId | null,
   later: Route[],
+  again: boolean,
   begunAt: Nanos,
   finish: RoundNode['finish'],
 ): RoundNode {
@@ -348,6 +356,7 @@ function nodeOf(
     request,
     begunAt,
     later,
+    again,
     waiting: NOBODY,
     ownVote: false,
     consenting: 0,
@@ -360,37 +369,10 @@ function nodeOf(
   };
 }
 
-/**
- * A2 of a child's answer: it counts each core below once, as consenting or refusing, and its numbers are at least 0.
- */
-function answersFor(route: Route, { count, refusals, data }: MessageOf<'round_reply'>): boolean {
-  if (!data.every((number) => number >= 0 && number < Infinity)) return false;
-  const [, below] = route;
-  if (below.length === 0 && refusals.length === 0) return count === 1;
-  const cores = new Set(coresOf([route], 0).map(([one]) => one));
-  if (count + refusals.length !== cores.size) return false;
-  return refusals.every(([one]) => cores.delete(one));
-}
-
 function refuse(node: RoundNode, answers: readonly Answer[]): void {
   if (answers.length > 0) node.refusals = node.refusals.concat(answers);
 }
 
 function tell(node: RoundNode, data: readonly number[]): void {
   if (data.length > 0) node.data = node.data.concat(data);
-}
-
-/** The first refusal of a result as an error name, or null. */
-export function firstRefusal(result: PhaseResult): { readonly core: CoreId; readonly error: ErrorName } | null {
-  const first = result.refusals[0];
-  return first === undefined ? null : { core: first[0], error: errorOfCode(first[1]) ?? 'ROUND_REFUSED' };
-}
-
-/** Stands for an answer that did not come. */
-function isSilence([, code]: Answer): boolean {
-  return code === ERRORS.OPERATION_TIMEOUT.code || code === ERRORS.PEER_GONE.code;
-}
-
-function coresOf(routes: readonly Route[], code: number): Answer[] {
-  return routes.flatMap(([core, below]): Answer[] => [[core, code], ...coresOf(below, code)]);
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, type Nanos, type OperationId, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -9,7 +10,7 @@ import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Range } from '../../capability/model/capability.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import { coreOf } from '../agreement/finished.ts';
-import { isSecondPhase } from '../agreement/round-actions.ts';
+import { isSecondPhase, PHASES, ROUND_ACTIONS } from '../agreement/round-actions.ts';
 import type { MonitorContext } from '../context.ts';
 import type { Service, Verbs } from '../service.ts';
 import { HELD_UP, Meter } from './meter.ts';
@@ -59,7 +60,7 @@ export interface PageUses {
 interface Waiting {
   readonly peer: CorePeer;
   readonly message: Message;
-  /** Its end was dropped: nobody would end what it begins. */
+  /** Its end has come, or was dropped: nobody would end what it begins. */
   ended: boolean;
 }
 
@@ -109,12 +110,17 @@ export class Conduct implements Service {
       if (used === null || !this.pages.hasHanded(used)) offences.note(peer.id, fault.offence, fault.text, now);
       return false;
     }
+    if (message.type === 'ping_reply' && this.context.earlyEnds.takeAnswer(peer, message.id)) return false;
+    if (message.type === 'round_request') this.follow(peer, message, now);
     return !EXPENSIVE.has(message.type) || this.afford(peer, message, now);
   }
 
   peerGone(peer: Peer): void {
     const { id } = peer;
-    if (isCorePeer(peer)) this.context.offences.instanceGone(peer.id);
+    if (isCorePeer(peer)) {
+      this.context.offences.instanceGone(peer.id);
+      this.context.earlyEnds.peerGone(peer.id);
+    }
     for (const [key, waiting] of [...this.held]) {
       if (waiting[0]?.peer.id !== id) continue;
       this.heldCount -= waiting.length;
@@ -161,6 +167,20 @@ export class Conduct implements Service {
       last_s_ago: (now - last) / 1e9,
     }));
     return { offences: rows, held: this.heldCount, dropped: this.dropped };
+  }
+
+  /** What a peer asks directly for a round of its own; empty rounds may go from core to core, and run out of time. */
+  private follow(peer: CorePeer, message: MessageOf<'round_request'>, now: Nanos): void {
+    const { op, phase, kind } = message;
+    if (coreOf(op) !== peer.id || kind === ROUND_ACTIONS.noop.ordinal) return;
+    const { earlyEnds } = this.context;
+    if (!isEnd(message)) {
+      if (phase === PHASES.prepare) earlyEnds.begun(peer, op);
+      return;
+    }
+    earlyEnds.ended(peer, op, now);
+    const begins = this.heldRounds.get(op);
+    if (begins?.peer === peer) begins.ended = true;
   }
 
   private afford(peer: CorePeer, message: Message, now: Nanos): boolean {
@@ -210,7 +230,7 @@ export class Conduct implements Service {
     this.timer = null;
     for (const [key, waiting] of [...this.held]) {
       let served = 0;
-      while (served < waiting.length && this.meter.takeToken(key, now)) served += 1;
+      while (served < waiting.length && (known(waiting[served]).ended || this.meter.takeToken(key, now))) served += 1;
       const due = waiting.splice(0, served);
       this.heldCount -= served;
       if (waiting.length === 0) this.held.delete(key);

@@ -45,6 +45,9 @@ const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
     if (isBegunBy(op, core, incarnation)) return { offence: 'unsealed', text: 'a round in this core’s own name' };
     return op.startsWith(`${from.id}.`) ? ownName(from, { op }) : null;
   }),
+  check('round_reply', (from, { op }) =>
+    isBegunBy(op, from.id, from.incarnation) ? { offence: 'unasked', text: 'answers a round of its own' } : null,
+  ),
   check(
     'page_reset',
     (from, message, { state }) =>
