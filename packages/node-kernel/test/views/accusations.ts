@@ -26,7 +26,7 @@ function brokenBy(world: ViewWorld): string | null {
   return world.violations[0]?.slice(0, 2) ?? (world.converged ? null : 'V4');
 }
 
-/** Q1: one member, whatever it says of whom, and two of four others put nobody out. */
+/** QV1: one member, whatever it says of whom, and two of four others put nobody out. */
 export function tooFew(prngOf: MakePrng): string | null {
   const alone = new ViewWorld(5, prngOf(1), 3);
   alone.run(2000);
@@ -37,7 +37,7 @@ export function tooFew(prngOf: MakePrng): string | null {
     }
   const two = accused(prngOf, 3, [0, 1]);
   const pair = accused(prngOf, 0, [1], 2);
-  if (alone.agreed.size > 1 || two.agreed.size > 1 || pair.agreed.size > 1) return 'Q1';
+  if (alone.agreed.size > 1 || two.agreed.size > 1 || pair.agreed.size > 1) return 'QV1';
   return brokenBy(alone) ?? brokenBy(two) ?? brokenBy(pair);
 }
 
@@ -78,10 +78,10 @@ export function earlierLife(prngOf: MakePrng): string | null {
   const views = world.agreed.size;
   for (const core of [0, 1, 2, 4]) world.cores[core]!.agreement.accuse(before, world.now);
   world.run(6000);
-  return world.agreed.size > views ? 'Q1' : brokenBy(world);
+  return world.agreed.size > views ? 'QV1' : brokenBy(world);
 }
 
-/** Q2: two of four are accused, the leader one of them; the view cannot spare both, so they go one after the other. */
+/** QV2: two of four are accused, the leader one of them; the view cannot spare both, so they go one after the other. */
 export function oneAfterTheOther(prngOf: MakePrng): string | null {
   for (const [guilty, accusers] of [
     [

@@ -5,8 +5,8 @@ export interface ViewMutant {
   readonly file: string;
   readonly good: string;
   readonly bad: string;
-  /** Invariants, Q1 of quarantine.ts; V4: the machine does not heal. `leaders`: leaders change without need. */
-  readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'Q1' | 'leaders')[];
+  /** Invariants, QV1 of quarantine.ts; V4: the machine does not heal. `leaders`: leaders change without need. */
+  readonly seenBy: readonly ('V1' | 'V3' | 'V4' | 'QV1' | 'leaders')[];
 }
 
 export const VIEW_MUTANTS: readonly ViewMutant[] = [
@@ -148,21 +148,21 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     file: 'quarantine.ts',
     good: 'return Math.max(2, majorityOf(members - 1));',
     bad: 'return 1;',
-    seenBy: ['Q1'],
+    seenBy: ['QV1'],
   },
   {
     name: 'two accusers are enough, of however many',
     file: 'quarantine.ts',
     good: 'return Math.max(2, majorityOf(members - 1));',
     bad: 'return 2;',
-    seenBy: ['Q1'],
+    seenBy: ['QV1'],
   },
   {
     name: 'what an earlier life did is held against the next one',
     file: 'quarantine.ts',
     good: 'core === this.self || !isMember(view, { core, incarnation })',
     bad: 'core === this.self || memberIn(view, core) === undefined',
-    seenBy: ['Q1'],
+    seenBy: ['QV1'],
   },
   {
     name: 'whoever is left out counts as guilty: nobody waits for leases',

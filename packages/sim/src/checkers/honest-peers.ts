@@ -15,7 +15,7 @@ const EXPECTED = new Set([
 
 /**
  * H1: sound peers never break the protocol towards each other: no frame is rejected (the window U3 is kept, an ack
- * covers what was sent), and handshakes fail only for reasons that faults explain. H2: no process ends by itself. Q3
+ * covers what was sent), and handshakes fail only for reasons that faults explain. H2: no process ends by itself. QV3
  * (quarantine.ts): a sound core that hears accusers never takes another sound one for guilty.
  */
 export function honestPeersChecker(): Checker {
@@ -32,7 +32,7 @@ export function honestPeersChecker(): Checker {
           `${line.core} caught ${String(line['peer'])} at ${String(line['offence'])}: ${String(line['text'])}`,
         );
       if (line.event === 'core_quarantined')
-        report('Q3', `${line.core} puts out ${String(line['peer'])}, accused by ${String(line['accusers'])}`);
+        report('QV3', `${line.core} puts out ${String(line['peer'])}, accused by ${String(line['accusers'])}`);
       if (line.event === 'frame_rejected') {
         const text = String(line['text']);
         report(

@@ -4,9 +4,9 @@
  * so that V1 to V4 rest on what they rest on anyway; but nobody waits for the end of its lease, which it need not keep to. A leader that is
  * accused is missed like one that is silent.
  *
- *   Q1  no member is put out on the word of fewer than a majority of the others, nor of one alone;
- *   Q2  members are put out one after the other, and none whom the view could not spare;
- *   Q3  nobody who keeps to the protocol is put out, whatever fails, as long as fewer members than Q1 asks for misbehave: what counts
+ *   QV1  no member is put out on the word of fewer than a majority of the others, nor of one alone;
+ *   QV2  members are put out one after the other, and none whom the view could not spare;
+ *   QV3  nobody who keeps to the protocol is put out, whatever fails, as long as fewer members than QV1 asks for misbehave: what counts
  *       as proof no sound monitor does, be it deceived or cut off.
  */
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
