@@ -11,6 +11,7 @@ import type { ViewMessage } from './messages.ts';
 import type { CoreView } from './core-view.ts';
 import { ViewAgreement } from './view-agreement.ts';
 import { offencesMostOf, viewSettingsOf } from './settings.ts';
+import type { ViewsHost } from './views-host.ts';
 import { DEFAULT_VIEW_SETTINGS, isMember, type Member, type View, type ViewSettings } from './view.ts';
 import { flattenView, fromWire, toWire, unflattenView, type WireViewMessage } from './wire.ts';
 
@@ -20,20 +21,6 @@ interface Installed {
   readonly at: Nanos;
   readonly joined: readonly number[];
   readonly lost: readonly number[];
-}
-
-/** What views need of their core. */
-export interface ViewsHost {
-  /** Cores that this core knows, once no others wait to be announced; empty before. */
-  known(): readonly number[];
-  /** A view goes on without an incarnation: whatever waits for it waits in vain. */
-  dropped(member: Member, cause: string, now: Nanos): void;
-  /** The lease ran out, or is valid again. */
-  fenced(fenced: boolean, now: Nanos): void;
-  /** No lease for so long that nobody should wait for it. */
-  cutOff(): void;
-  /** A view without this incarnation is in force: its process ends. */
-  excluded(text: string): void;
 }
 
 const KEPT = 64;

@@ -1,0 +1,16 @@
+import type { Nanos } from '@mk/monitor-proto/ids';
+import type { Member } from './view.ts';
+
+/** What views need of their core. */
+export interface ViewsHost {
+  /** Cores that this core knows, once no others wait to be announced; empty before. */
+  known(): readonly number[];
+  /** A view goes on without an incarnation: whatever waits for it waits in vain. */
+  dropped(member: Member, cause: string, now: Nanos): void;
+  /** The lease ran out, or is valid again. */
+  fenced(fenced: boolean, now: Nanos): void;
+  /** No lease for so long that nobody should wait for it. */
+  cutOff(): void;
+  /** A view without this incarnation is in force: its process ends. */
+  excluded(text: string): void;
+}
