@@ -10,7 +10,8 @@ import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts
 import { failOnRefusal, phaseOf } from './phase.ts';
 import type { Plan, PlanBook, PlanKind } from './plan.ts';
 import { type Act, PHASES, type Phase, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
-import type { PhaseResult, Rounds } from './rounds.ts';
+import type { PhaseResult } from './round-answers.ts';
+import type { Rounds } from './rounds.ts';
 import type { Sealed, Seals } from './seals.ts';
 
 /*

@@ -3,8 +3,8 @@ import { limit } from '@mk/monitor-proto/limits';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { Plan } from './plan.ts';
 import type { Phase, RoundActionName } from './round-actions.ts';
-import { firstRefusal } from './round-answers.ts';
-import type { PhaseResult, Rounds } from './rounds.ts';
+import { firstRefusal, type PhaseResult } from './round-answers.ts';
+import type { Rounds } from './rounds.ts';
 
 /** An error is one line: of many cores it names the first; the log has all. */
 const MOST_NAMED = 16;

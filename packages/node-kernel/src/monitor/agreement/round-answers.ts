@@ -2,7 +2,18 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { type ErrorName, errorOfCode, ERRORS } from '@mk/monitor-proto/errors';
 import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { PhaseResult } from './rounds.ts';
+
+/** A phase's outcome: how many cores consented, and who refused with what. */
+export interface PhaseResult {
+  readonly consenting: number;
+  readonly refusals: readonly Answer[];
+  /** What voters told beside their votes: pairs of natural numbers, unordered. */
+  readonly data: readonly number[];
+  /** Requests and replies, at all cores; one request for a subtree that did not answer. */
+  readonly messages: number;
+  /** Those who did not answer, or are gone; if some have been altogether silent, only those. */
+  readonly silent: readonly CoreId[];
+}
 
 /**
  * A2 of a child's answer: it counts each core below once, as consenting or refusing, and its numbers are at least 0.

@@ -8,7 +8,7 @@ import type { Offence } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Plan } from './plan.ts';
-import { answersFor, coresOf, isSilence } from './round-answers.ts';
+import { answersFor, coresOf, isSilence, type PhaseResult } from './round-answers.ts';
 import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /*
@@ -23,18 +23,6 @@ import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActi
  * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
  * aggregation).
  */
-
-/** A phase's outcome: how many cores consented, and who refused with what. */
-export interface PhaseResult {
-  readonly consenting: number;
-  readonly refusals: readonly Answer[];
-  /** What voters told beside their votes: pairs of natural numbers, unordered. */
-  readonly data: readonly number[];
-  /** Requests and replies, at all cores; one request for a subtree that did not answer. */
-  readonly messages: number;
-  /** Those who did not answer, or are gone; if some have been altogether silent, only those. */
-  readonly silent: readonly CoreId[];
-}
 
 /** A phase that its initiator still waits for. */
 export interface Progress {
