@@ -60,7 +60,7 @@ describe('a member of a round', () => {
         isSilent: () => false,
         send,
         answered: () => undefined,
-      blame: () => undefined,
+        blame: () => undefined,
       },
       (ordinal) => ACTS[ordinal],
     );
