@@ -25,6 +25,8 @@ const exits = (name: string, source: string, status: number): Edge => ({
   text: '',
 });
 const TRAPPED = `new Proxy({}, { get() { throw new Error('trap'); }, getPrototypeOf() { throw new Error('trap'); } })`;
+const rejects = (name: string, body: string, text: string): Edge =>
+  fails(name, MAIN(body), `a promise that nobody held: ${text}`, 'UNHANDLED_REJECTION');
 /** `try` in words: the name of the error, or what came. */
 const OUTCOME = `const outcome = (p) => Promise.resolve(p).then((v) => 'value ' + String(v), (e) => e.name);`;
 const checks = (name: string, body: string, more = ''): Edge => exits(name, MAIN(`${OUTCOME}\n${body}`, more), 0);
@@ -44,6 +46,41 @@ export const EDGES: readonly Edge[] = [
     'thread-throws',
     MAIN(`mk.threads.spawn('t', () => { throw 7; }).detach(); await mk.sleep(1e12);`),
     'thread t: threw "7", which is no Error',
+  ),
+  rejects(
+    'rejects-alone',
+    `void (async () => { await mk.sleep(1e6); throw new Error('alone'); })(); await mk.sleep(1e12);`,
+    'Error: alone',
+  ),
+  rejects('rejects-and-ends', `void Promise.reject(new Error('at the end')); return 0;`, 'Error: at the end'),
+  rejects('rejects-and-exits', `void Promise.reject(8); await mk.exit(3);`, 'threw "8", which is no Error'),
+  rejects(
+    'rejects-call',
+    `void mk.capabilities.delete(200); await mk.sleep(1e12);`,
+    'CAPABILITY_NOT_FOUND: No capability there, or one that is being revoked and so reads as absent.',
+  ),
+  rejects(
+    'rejects-trap',
+    `void Promise.reject(${TRAPPED}); await mk.sleep(1e12);`,
+    'threw an error that cannot be read, which is no Error',
+  ),
+  fails(
+    'rejects-far',
+    `import { program } from '@mk/libmk/program/program';
+    const threads = { far: async (mk) => { void Promise.reject(new Error('far')); await mk.sleep(1e12); } };
+    export const main = program({ name: 'far', threads }, async (mk) => { await mk.span(1); await mk.spawnOn(1, 'far').join(); });`,
+    'a promise that nobody held: Error: far',
+    'UNHANDLED_REJECTION',
+  ),
+  checks(
+    'held-in-time',
+    `const one = Promise.reject(new Error('one')); await null; await null; await one.catch(() => undefined);
+    const two = (async () => { throw new Error('two'); })(); for (let i = 0; i < 100; i += 1) await null;
+    mk.assert((await outcome(two)) === 'Error', 'held in the same turn');
+    const three = mk.threads.spawn('three', () => { throw new Error('three'); }); await mk.sleep(1e6);
+    mk.assert((await outcome(three.join())) === 'Error', 'a thread’s end is kept for who joins it');
+    await Promise.all([mk.sleep(1), Promise.reject(4)]).catch(() => undefined);
+    await Promise.race([mk.sleep(1e6), mk.capabilities.delete(200)]).catch(() => undefined); await mk.sleep(2e6);`,
   ),
   fails(
     'no-main',
@@ -92,6 +129,91 @@ export const EDGES: readonly Edge[] = [
     mk.assert([await took(NaN), await took('5')].every((e) => e === 'BAD_REQUEST'), 'no time');
     const waits = took(Infinity); await mk.yield(); mutex.unlock();
     mk.assert((await waits) === 'value undefined', 'for ever');`,
+  ),
+  // Who does not want it any more takes nothing and begins nothing; what was made for one that gave up meanwhile goes back.
+  checks(
+    'gives-up',
+    `const over = mk.cancellation(); over.cancel();
+    const refused = async (what, wait) => {
+      mk.assert((await outcome(wait({ signal: over.signal }))) === 'CANCELLED', what + ' cancelled');
+      mk.assert((await outcome(wait({ timeoutNs: NaN }))) === 'BAD_REQUEST', what + ' at no time');
+    };
+    const events = mk.threads.events('e'); events.push(1);
+    const ticks = mk.threads.events('t'); ticks.push(2);
+    const set = mk.threads.waitSet().add('t', ticks);
+    const [permits, mutex] = [mk.threads.semaphore(1), mk.threads.mutex('m')];
+    const ended = mk.threads.spawn('ended', () => 5); await mk.yield();
+    await refused('a queue', (o) => events.receive(o)); await refused('a set', (o) => set.next(o));
+    await refused('a permit', (o) => permits.wait(o)); await refused('a mutex', (o) => mutex.lock(o));
+    await refused('a join', (o) => ended.join(o));
+    mk.assert(events.length === 1 && ticks.length === 1 && permits.value === 1 && !mutex.locked, 'nothing is lost');
+    mk.assert((await set.next({ timeoutNs: 0 })).value === 2 && (await events.receive({ timeoutNs: 0 })) === 1, 'what is there is taken');
+    const ram = await mk.capabilities.alloc(4096);
+    await refused('an allocation', (o) => mk.capabilities.alloc(4096, o)); await refused('a copy', (o) => mk.capabilities.copy(ram, o));
+    await refused('a span', (o) => mk.span(1, o));
+    for (let i = 0; i < 600; i += 1) {
+      const meanwhile = mk.cancellation();
+      const made = i % 2 ? mk.capabilities.alloc(4096, { signal: meanwhile.signal }) : mk.capabilities.copy(ram, { signal: meanwhile.signal });
+      meanwhile.cancel();
+      mk.assert((await outcome(made)) === 'CANCELLED', 'given up');
+      await mk.nop();
+    }
+    await mk.capabilities.delete(await mk.capabilities.copy(ram)); await mk.capabilities.delete(await mk.capabilities.alloc(4096));
+    await mk.span(1);`,
+  ),
+  exits(
+    'gives-up-calls',
+    `import { program } from '@mk/libmk/program/program';
+    import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
+    import { cap, u32 } from '@mk/libmk/interface/kinds';
+    const Till = defineInterface('till', { add: message({ n: u32 }), sum: rpc({ in: { n: u32 }, out: { n: u32 } }), make: rpc({ in: {}, out: { c: cap } }) });
+    export const main = program({ name: 'till' }, async (mk) => {
+      ${OUTCOME}
+      let sum = 0; const ram = await mk.capabilities.alloc(4096);
+      const make = async () => { await mk.sleep(1e6); return { c: ram }; };
+      await mk.export('till', Till, { add: ({ n }) => { sum += n; }, sum: ({ n }) => ({ n: (sum += n) }), make });
+      const over = mk.cancellation(); over.cancel();
+      for (const o of [{ signal: over.signal }, { timeoutNs: NaN }, { timeoutNs: 0 }])
+        mk.assert(/CANCELLED|BAD_REQUEST|DEADLINE_EXCEEDED/.test(await outcome(mk.bind('till', Till, o))), 'a bind');
+      const till = await mk.bind('till', Till);
+      const refused = [];
+      for (const o of [{ signal: over.signal }, { timeoutNs: NaN }])
+        for (const call of [till.add, till.sum, till.make]) refused.push(await outcome(call({ n: 1 }, o)));
+      refused.push(await outcome(till.sum({ n: 1 }, { timeoutNs: 0 })));
+      mk.assert(refused.join() === 'CANCELLED,CANCELLED,CANCELLED,BAD_REQUEST,BAD_REQUEST,BAD_REQUEST,DEADLINE_EXCEEDED', refused.join());
+      mk.assert((await till.sum({ n: 1 })).n === 1, 'nothing was sent before');
+      for (let i = 0; i < 300; i += 1) mk.assert((await outcome(till.make({}, { timeoutNs: 1e6 }))) === 'DEADLINE_EXCEEDED', 'too late');
+      await mk.sleep(1e8);
+      await mk.capabilities.delete((await till.make({})).c);
+    });`,
+    0,
+  ),
+  // Whatever is always ready waits behind what became ready meanwhile: nothing waits longer than one event of each other source.
+  checks(
+    'waits-fairly',
+    `const set = mk.threads.waitSet(); const [a, b, c] = ['a', 'b', 'c'].map((tag) => mk.threads.events(tag));
+    const busy = { label: 'busy', take: () => ({ ok: true, value: 0 }), onReady: () => () => undefined };
+    for (const [tag, source] of Object.entries({ busy, a, b, c })) set.add(tag, source);
+    const take = async (n) => { const said = []; for (let i = 0; i < n; i += 1) said.push((await set.next()).tag); return said.join(' '); };
+    mk.assert((await take(3)) === 'busy busy busy', 'alone');
+    c.push(1); a.push(1); a.push(2); b.push(1);
+    const said = await take(8); mk.assert(said === 'busy c a b busy a busy busy', said);
+    let between = 0, most = 0, ticks = 0; set.add('tick', mk.threads.every(1e6));
+    mk.threads.spawn('feeder', async () => { for (;;) { await mk.sleep(1e6); a.push(0); b.push(0); } }).detach();
+    const seen = { a: 0, b: 0, tick: 0, busy: 0 };
+    while (Math.min(seen.a, seen.b, seen.tick) < 20) {
+      const { tag } = await set.next(); seen[tag] += 1; mk.work(2e4);
+      between = tag === 'busy' && a.length + b.length > 0 ? between + 1 : 0; most = Math.max(most, between);
+    }
+    mk.assert(most <= 1, 'one event of the busy source at most while others wait: ' + most);
+    const loops = mk.threads.waitSet().add('c', c); let ended = 0;
+    const all = [1, 2, 3].map((n) => mk.threads.spawn('loop' + n, async () => { for await (const _ of loops); ended += 1; }));
+    await mk.yield(); c.push(1); await mk.yield(); loops.remove(c);
+    for (const thread of all) await thread.join();
+    const last = mk.threads.after(1e3); const set2 = mk.threads.waitSet().add('last', last); let taken = 0;
+    const two = [1, 2].map((n) => mk.threads.spawn('l' + n, async () => { for await (const { ok } of set2) if (ok) { taken += 1; last.stop(); } }));
+    for (const thread of two) await thread.join();
+    mk.assert(ended === 3 && taken === 1, 'every loop ends with the last source');`,
   ),
   checks(
     'thread-crowd',

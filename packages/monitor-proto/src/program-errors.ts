@@ -49,4 +49,9 @@ export const PROGRAM_ERRORS = {
     again: true,
     doc: 'The dispatcher has as many calls outstanding as it may; make this one when some are answered.',
   },
+  UNHANDLED_REJECTION: {
+    code: 216,
+    definite: false,
+    doc: 'A promise of the program was rejected, and nobody held it when the turn was over.',
+  },
 } as const;

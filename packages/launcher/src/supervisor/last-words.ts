@@ -16,8 +16,14 @@ export function lastWordsOf(lines: readonly string[]): string {
   return withCause(tellingLine(lines), lines);
 }
 
+/** V8's words where a heap reached its own limit, not the host's: on a core that is the heap of a program, whose thread could not be ended in time. */
+const HEAP_LIMIT = /Reached heap limit|invalid table size|Ineffective mark-compacts/;
+const OF_A_PROGRAM =
+  'a heap grew past its limit, a program’s if one ran there: with --isolation process such a program ends alone';
+
 /** The text, preceded by the cause where the system refused something: memory, processes, files. */
 export function withCause(text: string, lines: readonly string[] = [text]): string {
+  if (lines.some((line) => HEAP_LIMIT.test(line))) return `${OF_A_PROGRAM} (${text})`;
   const code = SIGNS.find(([sign]) => lines.some((line) => sign.test(line)))?.[1];
   return code === undefined ? text : `${CAUSES[code]} (${text})`;
 }

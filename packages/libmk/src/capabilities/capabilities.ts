@@ -5,7 +5,7 @@ import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type WaitOptions, waitFor } from '../runtime/waiting.ts';
+import { mayBegin, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 import { CAPABILITY_TYPE_NAMES } from './type-names.ts';
 
 /** The answer of `identify`. */
@@ -31,6 +31,8 @@ export interface AllocateOptions {
 /** Rights that a capability carries; mint can only take some away. */
 export const RIGHTS = { read: 1, write: 2, execute: 4, grant: 8, identify: 16 } as const;
 
+/** What ends a wait by its options; if nothing was under way then, nothing happened. */
+const GIVEN_UP: ReadonlySet<string> = new Set(['CANCELLED', 'DEADLINE_EXCEEDED']);
 /** First and longest pause before retrying an operation that another one blocked, and the deadline. */
 const RETRY_NS = { first: 1_000_000, most: 128_000_000, deadline: 10_000_000_000 } as const;
 
@@ -50,7 +52,10 @@ export class Capabilities {
   async alloc(bytes: number, options: AllocateOptions & WaitOptions = {}): Promise<number> {
     const { alignment, near, from, to, ...waiting } = options;
     // An undefined value does not cross the border.
-    return this.again('allocate', [{ bytes, alignment, near, from, to }], waiting);
+    return this.again('allocate', [{ bytes, alignment, near, from, to }], waiting, () => ({
+      wake: (address) => this.giveBack([address]),
+      fail: nothing,
+    }));
   }
 
   /**
@@ -167,12 +172,13 @@ export class Capabilities {
     name: N,
     args: readonly PlainValue[],
     options: WaitOptions,
+    abandoned: (() => Waker<CallAnswer<N>>) | null = null,
   ): Promise<CallAnswer<N>> {
     const { runtime } = this;
     const until = runtime.now() + RETRY_NS.deadline;
     for (let pause: number = RETRY_NS.first; ; pause = Math.min(RETRY_NS.most, 2 * pause)) {
       try {
-        return await runtime.calls.ask(name, args, options);
+        return await runtime.calls.ask(name, args, options, abandoned);
       } catch (error) {
         if (!isMkError(error) || !error.worthRetrying || runtime.now() + pause > until) throw error;
       }
@@ -197,18 +203,41 @@ export class Capabilities {
   ): Promise<readonly number[]> {
     const { slots } = this.runtime;
     for (;;) {
+      mayBegin(this.runtime, 'an operation on capabilities', options);
       const addresses = slots.reserve(count);
+      let isUnderWay = false;
+      const release = (error: unknown): void => {
+        // An operation that may have happened keeps its slots: they might be filled.
+        if (isUnderWay || (isMkError(error) && !error.definite && !GIVEN_UP.has(error.name))) return;
+        for (const address of addresses) slots.release(address);
+      };
+      const abandoned = (): Waker<unknown> => {
+        isUnderWay = true;
+        const fail = (error: unknown): void => {
+          isUnderWay = false;
+          release(error);
+        };
+        return { wake: () => this.giveBack(addresses), fail };
+      };
       try {
-        await this.again('invoke', [make(known(addresses[0]))], options);
+        await this.again('invoke', [make(known(addresses[0]))], options, abandoned);
         return addresses;
       } catch (error) {
         if (isMkError(error, 'SLOT_IN_USE')) continue; // filled by the kernel: they stay reserved
-        // An operation that may have happened keeps its slots: they might be filled.
-        if (isMkError(error) && error.definite) for (const address of addresses) slots.release(address);
+        release(error);
         throw error;
       }
     }
   }
+
+  /** Deletes what was made for a caller who had given up meanwhile. */
+  private giveBack(addresses: readonly number[]): void {
+    for (const address of addresses) this.delete(address).catch(nothing); // it ends with the domain
+  }
+}
+
+function nothing(): void {
+  // There is nothing to give back.
 }
 
 function identityOf(told: PlainValue): CapabilityIdentity {

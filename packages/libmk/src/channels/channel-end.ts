@@ -4,7 +4,7 @@ import { MessageReader, MessageWriter, type SentCapability } from '../interface/
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorOf } from '../runtime/thrown-value.ts';
-import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
+import { mayTake, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
 /** How a channel reaches its other end. */
 export type TransportName = 'lmp' | 'urpc' | 'multihop';
@@ -98,6 +98,7 @@ export class ChannelEnd {
   send(message: MessageWriter, options: SendOptions = {}): Promise<void> {
     const { capabilities } = message;
     try {
+      mayTake(this.runtime, options);
       this.check(message);
       if (options.busy === 'fail' && !this.canSend(message.length)) throw this.busy();
     } catch (error) {
@@ -111,6 +112,7 @@ export class ChannelEnd {
 
   /** Waits until a message of so many bytes would be taken. */
   async writable(bytes = 0, options: WaitOptions = {}): Promise<void> {
+    mayTake(this.runtime, options);
     if (this.canSend(bytes)) return;
     if (this.error !== null) throw this.error;
     await waitFor<Promise<void> | undefined>(this.runtime, `room on ${this.label}`, options, (waker) => {
@@ -160,7 +162,7 @@ export class ChannelEnd {
 
   /** A batch of messages; capabilities come with a batch of one. */
   arrived(data: Uint8Array, capabilities: readonly number[]): void {
-    if (this.error !== null) return;
+    if (this.error !== null) return dropCapabilities(this.runtime, capabilities);
     const { owner } = this;
     if (owner === null) {
       this.early.push({ data, capabilities });
@@ -266,6 +268,11 @@ export class ChannelEnd {
   private leave(sender: WaitingSender): void {
     if (this.senders.delete(sender)) this.credited(0);
   }
+}
+
+/** Deletes what came with a message that nobody will read. */
+export function dropCapabilities({ calls }: Runtime, addresses: readonly number[]): void {
+  for (const address of addresses) calls.tell('invoke', [{ operation: 'delete', target: { address } }]);
 }
 
 const DONE = Promise.resolve();

@@ -7,8 +7,8 @@ import { EventQueue } from '../runtime/event-queue.ts';
 import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { deadlineOf, waitFor, type WaitOptions } from '../runtime/waiting.ts';
-import { ChannelEnd, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
+import { deadlineOf, mayBegin, waitFor, type WaitOptions } from '../runtime/waiting.ts';
+import { ChannelEnd, dropCapabilities, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
 
 /** How to bind, beside how long to wait for the name: by default until it is offered. */
 export interface BindOptions extends WaitOptions {
@@ -128,15 +128,15 @@ export class Channels {
     giveBack: (value: CallAnswer<N>) => void,
   ): Promise<CallAnswer<N>> {
     const { runtime } = this;
-    this.pending += 1;
-    let wanted = true;
-    const answer = runtime.calls.ask(call, args);
+    mayBegin(runtime, what, options);
     const answered = (): void => {
       this.pending -= 1;
       if (this.pending === 0) this.replay();
     };
     return waitFor<CallAnswer<N>>(runtime, what, options, (waker) => {
-      answer.then(
+      let wanted = true;
+      this.pending += 1;
+      runtime.calls.ask(call, args).then(
         (value) => {
           if (wanted) waker.wake(value);
           else giveBack(value);
@@ -164,8 +164,7 @@ export class Channels {
       this.early.push(again);
       return;
     }
-    for (const address of capabilities)
-      this.runtime.calls.tell('invoke', [{ operation: 'delete', target: { address } }]);
+    dropCapabilities(this.runtime, capabilities);
   }
 
   private replay(): void {

@@ -6,8 +6,8 @@ import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorOf } from '../runtime/thrown-value.ts';
-import { deadlineOf, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
-import type { ChannelEnd, ChannelFacts, ChannelOwner, SendOptions } from './channel-end.ts';
+import { deadlineOf, mayBegin, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
+import { type ChannelEnd, type ChannelFacts, type ChannelOwner, dropCapabilities, type SendOptions } from './channel-end.ts';
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES } from './wire.ts';
 
 /** An event that the server sent. */
@@ -85,6 +85,7 @@ class ClientEnd implements ChannelOwner {
     const { closedBy } = this.channel;
     if (closedBy !== null) return Promise.reject(closedBy);
     try {
+      mayBegin(this.runtime, `${this.spoken.name}.${method.name}`, options);
       this.writeCall(method, token, input, options);
     } catch (error) {
       return Promise.reject(errorOf(error));
@@ -157,7 +158,7 @@ class ClientEnd implements ChannelOwner {
 
   private answer(reader: MessageReader): void {
     const { method, waker } = this.take(reader.count()) ?? {};
-    if (method === undefined) return; // its caller has given up
+    if (method === undefined) return dropCapabilities(this.runtime, reader.carried); // its caller has given up
     try {
       const value = known(method.output).read(reader, method.name);
       reader.end();

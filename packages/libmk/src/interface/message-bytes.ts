@@ -146,6 +146,11 @@ export class MessageReader {
     private readonly until = bytes.length,
   ) {}
 
+  /** Addresses of all the capabilities that came with it. */
+  get carried(): readonly number[] {
+    return this.capabilities;
+  }
+
   private get view(): DataView {
     const { bytes } = this;
     return (this.made ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.length));

@@ -3,7 +3,7 @@ import type { Border } from '../dispatcher/border.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Call, UpcallOf } from '../dispatcher/protocol.ts';
 import { MkError } from './mk-error.ts';
-import { type Clockwork, type WaitOptions, type Waker, waitFor } from './waiting.ts';
+import { type Clockwork, mayBegin, type WaitOptions, type Waker, waitFor } from './waiting.ts';
 
 /** System calls under way, by number. */
 export class Calls {
@@ -21,14 +21,29 @@ export class Calls {
     return this.open.size;
   }
 
-  /** Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. */
-  ask<N extends string>(name: N, args: readonly PlainValue[], options: WaitOptions = {}): Promise<CallAnswer<N>> {
+  /**
+   * Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. `abandoned` is called
+   * when the caller gives up before the answer: what it returns hears that instead.
+   */
+  ask<N extends string>(
+    name: N,
+    args: readonly PlainValue[],
+    options: WaitOptions = {},
+    abandoned: (() => Waker<CallAnswer<N>>) | null = null,
+  ): Promise<CallAnswer<N>> {
+    try {
+      mayBegin(this.clock, `system call ${name}`, options);
+    } catch (error) {
+      return Promise.reject(error as Error); // an async function would cost every call three microtasks more
+    }
     return waitFor<CallAnswer<N>>(this.clock, `system call ${name}`, options, (waker) => {
       this.lastId += 1;
       const id = this.lastId;
       this.open.set(id, waker);
       this.outgoing.push([id, name, args]);
-      return () => void this.open.delete(id);
+      return () => {
+        if (this.open.delete(id) && abandoned !== null) this.open.set(id, abandoned());
+      };
     });
   }
 

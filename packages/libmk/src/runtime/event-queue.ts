@@ -79,8 +79,8 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
 
   /** The next event; rejects with the error that ended the source, DEADLINE_EXCEEDED or CANCELLED. */
   receive(options: WaitOptions = {}): Promise<T> {
-    const taken = this.take();
     return waitFor<T>(this.clock, this.label, options, (waker) => {
+      const taken = this.take();
       if (taken === null) {
         this.waiters.add(waker);
         return () => void this.waiters.delete(waker);

@@ -24,6 +24,7 @@ export type UpcallHandler<T extends UpcallType> = (upcall: UpcallOf<T>) => void;
  *   RT1 upcalls of a batch are handled in order, each before any thread that it woke runs
  *   RT2 after `end` nothing of the program runs
  *   RT3 an uncaught error ends the program with the name of the thread
+ *   RT4 so does a promise that is rejected and that nobody holds when its turn is over, also a turn that ends the program
  */
 export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly queue: RunQueue;
@@ -137,10 +138,23 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     const caught = errorOf(error);
     const name = isMkError(caught) ? caught.name : 'PROGRAM_FAILED';
     const where = thread === null ? '' : `thread ${thread.name}: `;
-    this.flush();
+    this.fail(name, `${where}${describe(caught)}`);
+  }
+
+  /** RT4. */
+  rejected(reason: unknown): void {
+    const { outgoing } = this.calls;
+    const exit = outgoing.findLastIndex(([, name]) => name === 'exit');
+    if (exit >= 0) outgoing.splice(exit, 1);
+    else if (this.over) return;
+    this.fail('UNHANDLED_REJECTION', `a promise that nobody held: ${describe(reason)}`);
+  }
+
+  private fail(name: string, text: string): void {
+    if (!this.over) this.flush();
     this.over = true;
     this.queue.stop();
-    this.border.fail(name, `${where}${describe(caught)}`);
+    this.border.fail(name, text);
   }
 
   /** Checks the program's invariants, after each step of a thread and after what runs without one. */

@@ -8,11 +8,11 @@ import type { RunQueue } from './run-queue.ts';
 
 /** How long a call may wait. By default until what it waits for happens or becomes impossible. */
 export interface WaitOptions {
-  /** Nanoseconds from now; past it the call ends in DEADLINE_EXCEEDED. 0: do not wait. */
+  /** Nanoseconds from now; past it the call ends in DEADLINE_EXCEEDED. 0: takes what is there, and begins nothing. */
   readonly timeoutNs?: Nanos;
   /** A time of `mk.now()`; the earlier of the two counts. */
   readonly deadline?: Nanos;
-  /** Cancels the wait. */
+  /** Cancels the wait. Where it has aborted before, nothing is taken and nothing begins. */
   readonly signal?: CancelSignal;
 }
 
@@ -31,7 +31,8 @@ export interface Waker<T> {
 
 /**
  * Waits for the holder of the waker that `arm` gets, at most as long as the options allow. `arm` returns the function
- * that cancels the wait, called once however the wait ends.
+ * that cancels the wait, called once however the wait ends. It takes what it waits for only when it is called: not
+ * where the options are no options, or the signal has aborted, so that nothing is lost.
  */
 export function waitFor<T>(
   clock: Clockwork,
@@ -40,8 +41,17 @@ export function waitFor<T>(
   arm: (waker: Waker<T>) => () => void,
 ): Promise<T> {
   const { signal } = options;
-  const deadline = deadlineOf(clock.now(), options);
+  let deadline: Nanos;
+  try {
+    deadline = deadlineOf(clock.now(), options);
+  } catch (error) {
+    return Promise.reject(error as Error);
+  }
   const parked = clock.queue.park<T>(what);
+  if (hasAborted(signal)) {
+    parked.fail(known(signal).reason);
+    return parked.promise;
+  }
   let disarm: () => void = nothing;
   const end = (settle: () => void): void => {
     if (!parked.open) return;
@@ -56,10 +66,29 @@ export function waitFor<T>(
   const timer = deadline === Infinity || deadline <= clock.now() ? null : clock.timers.set(deadline, late);
   disarm = arm({ wake: (value) => end(() => parked.wake(value)), fail });
   if (!parked.open) disarm();
-  else if (signal?.aborted === true) onAbort();
+  else if (hasAborted(signal)) onAbort();
   else if (deadline <= clock.now()) late();
   else signal?.addEventListener('abort', onAbort);
   return parked.promise;
+}
+
+/** Throws if the caller does not want this any more: nothing shall begin that is given up at once. */
+export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): void {
+  mayTake(clock, options);
+  const now = clock.now();
+  if (deadlineOf(now, options) <= now)
+    throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
+}
+
+/** Throws for options that are none, and the reason of a signal that has aborted. */
+export function mayTake(clock: Clockwork, options: WaitOptions): void {
+  deadlineOf(clock.now(), options);
+  if (hasAborted(options.signal)) throw known(options.signal).reason;
+}
+
+/** Asked each time: arming a wait may abort it. */
+function hasAborted(signal: CancelSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
 
 /** When the options' time is over; Infinity: never. Throws BAD_REQUEST for what is no time. */

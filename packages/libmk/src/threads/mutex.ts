@@ -1,6 +1,6 @@
 import { MkError } from '../runtime/mk-error.ts';
 import type { Strand } from '../runtime/run-queue.ts';
-import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtime/waiting.ts';
+import { type Clockwork, type WaitOptions, type Waker, mayTake, waitFor } from '../runtime/waiting.ts';
 
 /**
  * Mutual exclusion between the threads of one dispatcher, for sections that contain an `await`. Handed on in the order in
@@ -37,6 +37,7 @@ export class Mutex {
     const strand = this.clock.queue.current;
     if (this.held && strand !== null && this.owner === strand)
       throw new MkError('WOULD_DEADLOCK', `thread ${strand.name} holds mutex ${this.name} already`);
+    mayTake(this.clock, options);
     if (this.tryLock()) return;
     await waitFor<void>(this.clock, `mutex ${this.name}`, options, (waker) => {
       const waiter = { ...waker, strand };

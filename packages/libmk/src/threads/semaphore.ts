@@ -1,4 +1,4 @@
-import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtime/waiting.ts';
+import { type Clockwork, type WaitOptions, type Waker, mayTake, waitFor } from '../runtime/waiting.ts';
 
 /**
  * A counting semaphore between the threads of one dispatcher; waiters are served in order.
@@ -26,6 +26,7 @@ export class Semaphore {
 
   /** Takes one, waiting for it if there is none. */
   async wait(options: WaitOptions = {}): Promise<void> {
+    mayTake(this.clock, options);
     if (this.tryWait()) return;
     await waitFor<void>(this.clock, `semaphore ${this.name}`, options, (waker) => {
       this.waiters.add(waker);

@@ -28,6 +28,8 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
   private readonly members = new Map<Waitable<unknown>, Member>();
   private line: Member[] = [];
   private readonly waiters = new Set<Waker<WaitSetEvent>>();
+  /** Loops among them, which end with the last source. */
+  private readonly loops = new Set<Waker<WaitSetEvent | null>>();
 
   constructor(private readonly clock: Clockwork) {}
 
@@ -55,9 +57,9 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
   remove(source: Waitable<unknown>): boolean {
     const member = this.members.get(source);
     if (member === undefined) return false;
-    member.here = false;
-    member.stop();
-    return this.members.delete(source);
+    this.drop(member);
+    this.endLoops();
+    return true;
   }
 
   /** An event available now; null: none. */
@@ -69,35 +71,61 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
       const taken = member.here ? member.source.take() : null;
       if (taken === null) continue;
       if (taken.ok) this.queue(member);
-      else this.remove(member.source);
+      else this.drop(member);
       return { ...taken, tag: member.tag, source: member.source };
     }
   }
 
   /** The next event; DEADLINE_EXCEEDED or CANCELLED by the options. */
   next(options: WaitOptions = {}): Promise<WaitSetEvent> {
-    const found = this.poll();
     return waitFor<WaitSetEvent>(this.clock, 'an event of a wait set', options, (waker) => {
+      const found = this.poll();
       if (found !== null) waker.wake(found);
       else this.waiters.add(waker);
       return () => void this.waiters.delete(waker);
     });
   }
 
-  /** Event after event, as long as there are sources. */
+  /** Event after event, as long as there are sources; of many loops each ends with the last source. */
   async *[Symbol.asyncIterator](): AsyncGenerator<WaitSetEvent, void> {
-    while (this.size > 0) yield await this.next();
+    while (this.size > 0) {
+      const event = await this.nextOfLoop();
+      if (event === null) return;
+      yield event;
+    }
+  }
+
+  private nextOfLoop(): Promise<WaitSetEvent | null> {
+    return waitFor<WaitSetEvent | null>(this.clock, 'an event of a wait set', {}, (waker) => {
+      const found = this.poll();
+      if (found !== null) waker.wake(found);
+      else for (const waiting of [this.waiters, this.loops]) waiting.add(waker);
+      return () => {
+        for (const waiting of [this.waiters, this.loops]) waiting.delete(waker);
+      };
+    });
   }
 
   private ready(member: Member): void {
     this.queue(member);
     while (this.waiters.size > 0) {
       const event = this.poll();
-      if (event === null) return;
+      if (event === null) break;
       const [waiter] = this.waiters;
       this.waiters.delete(known(waiter));
       known(waiter).wake(event);
     }
+    this.endLoops();
+  }
+
+  private drop(member: Member): void {
+    member.here = false;
+    member.stop();
+    this.members.delete(member.source);
+  }
+
+  private endLoops(): void {
+    if (this.size === 0) for (const loop of [...this.loops]) loop.wake(null);
   }
 
   private queue(member: Member): void {

@@ -37,6 +37,8 @@ export interface ContextHandle {
   room(length: number): Uint8Array;
   /** The bytes of the next resumption, and the shared memory that they name. */
   give(bytes: Uint8Array, frames?: readonly GivenFrame[]): void;
+  /** Its next run of `mkTurn` ends the turn that is over with a rejected promise that nobody holds. */
+  giveRejection(reason: unknown): void;
   /** The result of the last turn, in memory that the next turn reuses. */
   collect(): Uint8Array;
   /** The same, over the port. */
@@ -77,6 +79,7 @@ const writer = new PlainWriter(TURN_BYTES_MOST + (1 << 16));
 const callWriter = new PlainWriter(borderLimit('callNowBytes'));
 let entry: DispatcherEntry | null = null;
 let inbox: Uint8Array | null = null;
+let rejection: { readonly reason: unknown } | null = null;
 let startedAt: Nanos = 0;
 let until: Nanos = 0;
 let workNs: Nanos = 0;
@@ -142,6 +145,7 @@ function bad(text: string): CallResult {
 
 /** One turn: hands over the upcalls; the microtasks drain when the calling script ends. */
 function turn(): void {
+  if (rejection !== null) return rejected(rejection.reason);
   const resumption = decodeResumption(known(inbox, 'what the dispatcher is resumed with'));
   inbox = null;
   startedAt = resumption.now;
@@ -153,6 +157,16 @@ function turn(): void {
     else entry.resume(resumption.upcalls);
   } catch (error) {
     border.fail('UNCAUGHT', textOf(error));
+  }
+}
+
+function rejected(reason: unknown): void {
+  rejection = null;
+  try {
+    if (entry?.rejected === undefined) border.fail('UNHANDLED_REJECTION', textOf(reason));
+    else entry.rejected(reason);
+  } catch (error) {
+    border.fail('UNHANDLED_REJECTION', textOf(error));
   }
 }
 
@@ -228,6 +242,9 @@ const handle: ContextHandle = {
     }
     // Callers that asked for them and left leave them behind.
     for (const frame of frames.keys()) if (frames.size > FRAMES_KEPT) frames.delete(frame);
+  },
+  giveRejection(reason) {
+    rejection = { reason };
   },
   collect,
   takeShared(length) {

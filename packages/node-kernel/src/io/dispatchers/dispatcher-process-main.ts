@@ -1,4 +1,5 @@
 import { bareContext } from './bare-context.ts';
+import { unhandledRejections } from './unhandled-rejections.ts';
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -78,6 +79,11 @@ function run(): void {
     if (script !== null) script.runInContext(context);
     script = null;
     resumeScript.runInContext(context);
+    const lost = unhandledRejections()[0];
+    if (lost !== undefined) {
+      handle.giveRejection(lost.reason);
+      resumeScript.runInContext(context);
+    }
     write(TO_CORE.turn, new Uint8Array(handle.collect()));
   }
 }

@@ -1,4 +1,5 @@
 import { bareContext } from './bare-context.ts';
+import { unhandledRejections } from './unhandled-rejections.ts';
 import { known } from '@mk/monitor-proto/assert';
 import { setPriority } from 'node:os';
 import vm from 'node:vm';
@@ -77,6 +78,11 @@ function run(): void {
     if (script !== null) script.runInContext(context);
     script = null;
     resumeScript.runInContext(context);
+    const lost = unhandledRejections()[0];
+    if (lost !== undefined) {
+      handle.giveRejection(lost.reason);
+      resumeScript.runInContext(context);
+    }
     handle.post();
   }
 }

@@ -11,7 +11,13 @@ import { programLimit } from './limits.ts';
 import { fail } from './spawn.ts';
 
 /** Ends that a program's library may report; every other error counts as uncaught, whatever its name. */
-const OWN_CAUSES: ReadonlySet<string> = new Set(['NO_PROGRAM', 'ASSERTION_FAILED', 'INVARIANT_VIOLATED', 'LEFTOVERS']);
+const OWN_CAUSES: ReadonlySet<string> = new Set([
+  'NO_PROGRAM',
+  'ASSERTION_FAILED',
+  'INVARIANT_VIOLATED',
+  'LEFTOVERS',
+  'UNHANDLED_REJECTION',
+]);
 
 /** What a program asks of the process manager. */
 export function programCalls(p: ProcessManager) {
