@@ -1,3 +1,4 @@
+import { visible } from '@mk/machine/one-line';
 import { known } from '@mk/monitor-proto/assert';
 import { UsageError } from '../cli/usage-error.ts';
 import { coresUp } from '../client/cores.ts';
@@ -35,12 +36,12 @@ function printTable({ terminal }: CtlContext, rows: readonly ShownDomain[]): voi
   for (const row of rows)
     table.push([
       row.domain,
-      row.program,
+      visible(row.program),
       stateOf(row),
       Object.keys(row.parts).join(','),
       row.finished ? '' : `${row.run_ms} ms`,
       `${(row.ran_ms / 1000).toFixed(1)} s`,
-      row.args.join(' ').slice(0, 40),
+      visible(row.args.join(' ').slice(0, 40)),
     ]);
   terminal.out(table.toString());
 }

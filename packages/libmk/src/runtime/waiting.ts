@@ -74,16 +74,24 @@ export function waitFor<T>(
 
 /** Throws if the caller does not want this any more: nothing shall begin that is given up at once. */
 export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): void {
-  mayTake(clock, options);
+  if (isForEver(options)) return;
   const now = clock.now();
-  if (deadlineOf(now, options) <= now)
+  const deadline = deadlineOf(now, options);
+  if (hasAborted(options.signal)) throw known(options.signal).reason;
+  if (deadline <= now)
     throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
 }
 
 /** Throws for options that are none, and the reason of a signal that has aborted. */
 export function mayTake(clock: Clockwork, options: WaitOptions): void {
+  if (isForEver(options)) return;
   deadlineOf(clock.now(), options);
   if (hasAborted(options.signal)) throw known(options.signal).reason;
+}
+
+/** As nearly every call is made. */
+function isForEver({ timeoutNs, deadline, signal }: WaitOptions): boolean {
+  return timeoutNs === undefined && deadline === undefined && signal === undefined;
 }
 
 /** Asked each time: arming a wait may abort it. */

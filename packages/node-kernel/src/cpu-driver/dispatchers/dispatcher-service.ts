@@ -1,4 +1,5 @@
 import type { DispatcherRow } from '../../control/verb-answers.ts';
+import { visibleLines } from '@mk/machine/one-line';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { ERRORS, isErrorName } from '@mk/monitor-proto/errors';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
@@ -36,7 +37,7 @@ export class DispatcherService implements Service {
       this.unfenced(now, (at) => this.turn(dispatcher, turn, fault, ranNs, at)),
     dispatcher_call: ({ dispatcher, name, args }, now) =>
       this.unfenced(now, (at) => this.callNow(dispatcher, name, args, at)),
-    dispatcher_ended: ({ dispatcher, cause, text }, now) => this.dispatchers.ended(dispatcher, cause, text, now),
+    dispatcher_ended: ({ dispatcher, cause, text }, now) => this.dispatchers.ended(dispatcher, cause, visibleLines(text), now),
   } satisfies EventHandlers;
 
   readonly systemCalls = {

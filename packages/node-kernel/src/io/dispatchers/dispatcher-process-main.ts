@@ -1,5 +1,5 @@
 import { bareContext } from './bare-context.ts';
-import { unhandledRejections } from './unhandled-rejections.ts';
+import { RESUMED, unhandledRejections } from './unhandled-rejections.ts';
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -78,11 +78,11 @@ function run(): void {
     handle.give(copied(handle, read(TO_CHILD.resume)));
     if (script !== null) script.runInContext(context);
     script = null;
-    resumeScript.runInContext(context);
+    resumeScript.runInContext(context, RESUMED);
     const lost = unhandledRejections()[0];
     if (lost !== undefined) {
       handle.giveRejection(lost.reason);
-      resumeScript.runInContext(context);
+      resumeScript.runInContext(context, RESUMED);
     }
     write(TO_CORE.turn, new Uint8Array(handle.collect()));
   }

@@ -1,5 +1,5 @@
 import { bareContext } from './bare-context.ts';
-import { unhandledRejections } from './unhandled-rejections.ts';
+import { RESUMED, unhandledRejections } from './unhandled-rejections.ts';
 import { known } from '@mk/monitor-proto/assert';
 import { setPriority } from 'node:os';
 import vm from 'node:vm';
@@ -77,11 +77,11 @@ function run(): void {
     take();
     if (script !== null) script.runInContext(context);
     script = null;
-    resumeScript.runInContext(context);
+    resumeScript.runInContext(context, RESUMED);
     const lost = unhandledRejections()[0];
     if (lost !== undefined) {
       handle.giveRejection(lost.reason);
-      resumeScript.runInContext(context);
+      resumeScript.runInContext(context, RESUMED);
     }
     handle.post();
   }

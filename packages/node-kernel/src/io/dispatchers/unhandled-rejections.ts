@@ -6,6 +6,9 @@ import vm from 'node:vm';
  * and in the simulator that is too late: so Node is made to look when a turn is over.
  */
 
+/** How a turn is begun: Node would write the library's whole text, which is one line, before what it throws. */
+export const RESUMED = { displayErrors: false } as const;
+
 /** Why a promise that nobody holds was rejected. */
 export interface Rejection {
   readonly reason: unknown;

@@ -1,4 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { visibleLines } from '@mk/machine/one-line';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { type PlainValue, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import type { TaskClass } from '../../cpu-driver/scheduler/task.ts';
@@ -100,5 +101,5 @@ function failure(
   text: string,
 ): { readonly cause: string; readonly status: number; readonly text: string } {
   const cause = OWN_CAUSES.has(error) ? error : 'UNCAUGHT';
-  return { cause, status: 1, text: text.slice(0, programLimit('endingCharacters')) };
+  return { cause, status: 1, text: visibleLines(text.slice(0, programLimit('endingCharacters'))) };
 }

@@ -1,5 +1,5 @@
 import { bareContext } from '@mk/node-kernel/io/dispatchers/bare-context';
-import { unhandledRejections } from '@mk/node-kernel/io/dispatchers/unhandled-rejections';
+import { RESUMED, unhandledRejections } from '@mk/node-kernel/io/dispatchers/unhandled-rejections';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { programLimit } from '@mk/node-kernel/monitor/programs/limits';
 import vm from 'node:vm';
@@ -113,11 +113,11 @@ class VmProgram implements ProgramContext {
       this.begun = true;
       this.script().runInContext(this.context, limit);
     }
-    RESUME.runInContext(this.context, limit);
+    RESUME.runInContext(this.context, { ...RESUMED, ...limit });
     const lost = unhandledRejections()[0];
     if (lost === undefined) return true;
     this.handle.giveRejection(lost.reason);
-    RESUME.runInContext(this.context, limit);
+    RESUME.runInContext(this.context, { ...RESUMED, ...limit });
     return true;
   }
 
