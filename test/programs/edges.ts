@@ -46,7 +46,11 @@ export const EDGES: readonly Edge[] = [
     MAIN(`throw new Error('\\u001b[2J\\u0000\\r\\u202e and\\ta tab');`),
     'thread main: Error: \\x1b[2J\\x00\\x0d\\u202e and\ta tab',
   ),
-  fails('pollutes-promises', MAIN(`Promise.prototype.then = () => { throw new Error('mine'); }; await mk.nop();`), 'thread main: Error: mine'),
+  fails(
+    'pollutes-promises',
+    MAIN(`Promise.prototype.then = () => { throw new Error('mine'); }; await mk.nop();`),
+    'thread main: Error: mine',
+  ),
   fails('throws-much', MAIN(`throw new Error('y'.repeat(1e6));`), `thread main: Error: ${'y'.repeat(8172)}`),
   fails(
     'thread-throws',

@@ -7,7 +7,13 @@ import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorOf } from '../runtime/thrown-value.ts';
 import { deadlineOf, mayBegin, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
-import { type ChannelEnd, type ChannelFacts, type ChannelOwner, dropCapabilities, type SendOptions } from './channel-end.ts';
+import {
+  type ChannelEnd,
+  type ChannelFacts,
+  type ChannelOwner,
+  dropCapabilities,
+  type SendOptions,
+} from './channel-end.ts';
 import { FORM, REFUSAL_NAME_BYTES, REFUSAL_TEXT_BYTES } from './wire.ts';
 
 /** An event that the server sent. */

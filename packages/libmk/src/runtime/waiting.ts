@@ -78,8 +78,7 @@ export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): 
   const now = clock.now();
   const deadline = deadlineOf(now, options);
   if (hasAborted(options.signal)) throw known(options.signal).reason;
-  if (deadline <= now)
-    throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
+  if (deadline <= now) throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
 }
 
 /** Throws for options that are none, and the reason of a signal that has aborted. */

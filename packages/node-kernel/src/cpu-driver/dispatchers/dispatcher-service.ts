@@ -37,7 +37,8 @@ export class DispatcherService implements Service {
       this.unfenced(now, (at) => this.turn(dispatcher, turn, fault, ranNs, at)),
     dispatcher_call: ({ dispatcher, name, args }, now) =>
       this.unfenced(now, (at) => this.callNow(dispatcher, name, args, at)),
-    dispatcher_ended: ({ dispatcher, cause, text }, now) => this.dispatchers.ended(dispatcher, cause, visibleLines(text), now),
+    dispatcher_ended: ({ dispatcher, cause, text }, now) =>
+      this.dispatchers.ended(dispatcher, cause, visibleLines(text), now),
   } satisfies EventHandlers;
 
   readonly systemCalls = {
