@@ -62,7 +62,10 @@ describe('litmus tests', () => {
     [['XY'], 'litmus: there is no test XY; there are SB, MP'],
     [['MP', '--runs', 'many'], 'litmus: --runs takes a whole number from 1 to 10000000, not "many"'],
     [['MP', '--pages=three'], 'litmus: --pages is one of two, one, homes, not "three"'],
-    [['MP', '--page', 'one'], 'litmus: there is no option --page; there are --runs, --kind, --pages, --json'],
+    [
+      ['MP', '--page', 'one'],
+      'litmus: there is no option --page; there are --runs, --kind, --pages, --json, --progress',
+    ],
   ])('what the program cannot take it refuses in a line: %j', (args, text) => {
     const { s, run } = begun(1, args);
     expect(s.wait(0, run())).toMatchObject({ cause: 'exited', status: 2 });

@@ -5,17 +5,23 @@ import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DomainRow, loadProgram } from '@mk/libmk/io/domains';
 import type { UnmapCurve } from '@mk/sim/commands/unmap-figure';
 import { programText } from '../../scripts/bundle-program.mjs';
-import { ClusterPlace } from '../integration/running-cluster.ts';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
+import type { TreeNode } from '@mk/skb/topology/multicast-tree';
+import { ClusterPlace, type ReadyMessage } from '../integration/running-cluster.ts';
 import { CASES, fileOf } from './cases.ts';
 
 const NAME = 'program-tests';
+/** Two packages: the trees have a leader in the second. */
+const CORES = 6;
+const UNMAPS = 12;
 
 describe('Barrelfish’s tests as programs, on processes: the same files', () => {
   const place = new ClusterPlace();
   let cluster: ClusterClient;
+  let ready: ReadyMessage;
 
   beforeAll(async () => {
-    await place.boot('--cores', '5', '--name', NAME);
+    ({ ready } = await place.boot('--cores', String(CORES), '--name', NAME));
     process.env['MK_STATE_DIR'] = place.state;
     cluster = ClusterClient.open({ cluster: NAME });
     for (const file of new Set(CASES.map((one) => one.file)))
@@ -29,7 +35,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     };
     const ended = (await cluster.core(0, 'domain_wait', { domain }, { timeoutMs: 600_000 })) as DomainRow;
     expect(ended).toMatchObject({ cause: 'exited', status: 0, text: '' });
-    for (let core = 0; core < 5; core += 1)
+    for (let core = 0; core < CORES; core += 1)
       expect(await cluster.core(core, 'channels', {})).toEqual({ channels: [], names: [], relayed: 0 });
   });
 
@@ -45,7 +51,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     expect(status).toBe(0);
     expect(stdout).toMatch(/^MP \(coherent\): 40 runs, \d outcomes, 3 allowed, 0 forbidden$/m);
     expect(stderr).toContain('plan at 0.0 s: link 0 -> 1 delay 1 ms');
-    expect(stderr).toContain('before 1 of the plan’s faults had come');
+    expect(stderr).toContain('ended before 1 of the plan’s faults');
     expect((await place.mkctl('faults')).stdout).toContain('no faults in force');
     const beyond = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 7, factor: 3 } }'));
     expect(beyond.status).not.toBe(0);
@@ -62,6 +68,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
       [1, 0],
       [3, 4],
       [5, 8],
+      [6, 10],
     ]);
     for (const { min_ns: least, round_ns: round, stack } of curve.points) {
       expect(Math.min(...Object.values(stack))).toBeGreaterThanOrEqual(0);
@@ -76,4 +83,40 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     const { plan } = (await cluster.core(0, 'unmap_plan', {})) as { readonly plan: string };
     expect(plan).toBe('auto');
   });
+
+  test('each plan of an unmap is what is run: who sends how many requests is what the SKB’s tree says', async () => {
+    for (const kind of PLAN_KINDS) {
+      const tree = async () => childrenOf((await cluster.skb('tree', { root: 0, kind, form: 'json' })) as TreeNode);
+      const [planned, before] = [await tree(), await requestsSent(ready)];
+      const words = ['--plan', kind, '--count', String(UNMAPS), '--step', String(CORES - 1), '--json'];
+      expect((await place.mkctl('bench', 'unmap', ...words)).status).toBe(0);
+      const after = await requestsSent(ready);
+      // Rounds about something else are fewer than the unmaps.
+      const sent = after.map((count, core) => Math.floor((count - before[core]!) / UNMAPS));
+      expect({ kind, sum: sent.reduce((a, b) => a + b, 0) }).toEqual({ kind, sum: CORES - 1 });
+      // The trees that are measured may have been planned anew meanwhile.
+      const isSame = (await tree()).every((count, core) => count === planned[core]);
+      if (isSame) expect({ kind, sent }).toEqual({ kind, sent: planned });
+      if (kind === 'unicast' || kind === 'broadcast') expect(sent).toEqual([CORES - 1, 0, 0, 0, 0, 0]);
+      if (kind === 'multicast') expect(sent).toEqual([4, 0, 0, 0, 1, 0]);
+    }
+  });
 });
+
+/** The requests of rounds that each core has sent. */
+function requestsSent({ processes }: ReadyMessage): Promise<readonly number[]> {
+  const sent = async (core: number): Promise<number> => {
+    const { address } = processes.find(({ name }) => name === `core-${core}`)!;
+    const page = await (await fetch(`http://${address}/metrics`)).text();
+    const [, count = '0'] = /^mk_messages_sent_total\{[^}]*message="round_request"[^}]*\} (\d+)/m.exec(page) ?? [];
+    return Number(count);
+  };
+  return Promise.all(Array.from({ length: CORES }, (_, core) => sent(core)));
+}
+
+/** How many children each core has in a tree. */
+function childrenOf({ core, children }: TreeNode, counts = Array.from({ length: CORES }, () => 0)): readonly number[] {
+  counts[core] = children.length;
+  for (const child of children) childrenOf(child, counts);
+  return counts;
+}

@@ -3,12 +3,12 @@
  * and those that sequential consistency does not allow are named, the first with a space-time picture. `--pages one` puts all words on
  * one page, `two` (the usual) on a page each, `homes` on pages that different cores brought; `--kind private` takes copies that are not
  * kept coherent, whose weaker outcomes are expected. What a crash or a cut takes part of is counted as lost; a core that is back
- * takes part again. Exit status 1: a forbidden outcome on coherent memory.
+ * takes part again. `--progress` tells how far it is on stderr. Exit status 1: a forbidden outcome on coherent memory.
  */
 import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { ArgumentError, coresOf, oneOf, onlyOptions, tell, tool, whole } from './common/arguments.ts';
+import { ArgumentError, coresOf, given, oneOf, onlyOptions, tell, tool, whole } from './common/arguments.ts';
 import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest } from './common/litmus-tests.ts';
 import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
@@ -16,10 +16,12 @@ import { type Witness, witness, witnessLines } from './litmus/witness.ts';
 
 /** After a batch that a fault affected, the next is this small: fewer runs are lost while faults go on. */
 const SMALL_BATCH = 32;
+/** With `--progress` nobody is left in the dark for longer. */
+const TELL_EVERY_NS = 5_000_000_000;
 
 export const main = tool({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
   const names = mk.args[0]?.startsWith('--') === false ? [mk.args[0]] : LITMUS_NAMES;
-  onlyOptions(mk, ['runs', 'kind', 'pages', 'json']);
+  onlyOptions(mk, ['runs', 'kind', 'pages', 'json', 'progress']);
   const runs = whole(mk, 'runs', 1000, 1, 10_000_000);
   const kind = oneOf(mk, 'kind', ['coherent', 'private'] as const);
   const pages = oneOf(mk, 'pages', ['two', 'one', 'homes'] as const);
@@ -47,6 +49,8 @@ class Count implements Counted {
   readonly allowed: ReadonlySet<string>;
   first: Witness | null = null;
   private done = 0;
+  private lost = 0;
+  private toldAt: number;
 
   constructor(
     private readonly mk: Mk,
@@ -54,6 +58,7 @@ class Count implements Counted {
     private readonly setup: Setup,
   ) {
     this.allowed = allowedOutcomes(test);
+    this.toldAt = mk.now();
   }
 
   async run(runs: number): Promise<Counted> {
@@ -67,11 +72,20 @@ class Count implements Counted {
       } catch (error) {
         if (!isMkError(error) || error.name === 'ASSERTION_FAILED') throw error;
         this.note(`lost: ${error.name}`, count);
+        this.lost += count;
         size = SMALL_BATCH / 2;
       }
       this.done += count;
+      this.tellProgress(runs);
     }
     return this;
+  }
+
+  private tellProgress(runs: number): void {
+    const now = this.mk.now();
+    if (!given(this.mk, 'progress') || now < this.toldAt + TELL_EVERY_NS || this.done === runs) return;
+    this.toldAt = now;
+    this.mk.console.error(`${this.test.name}: ${this.done} of ${runs} runs, ${this.lost} of them lost to faults`);
   }
 
   private async look(came: readonly string[], cores: readonly number[]): Promise<void> {

@@ -52,7 +52,7 @@ export const LITMUS: CtlCommand = {
       program: await programNamed('litmus'),
       cores,
       on: cores.slice(0, 1),
-      args: [...(test === undefined ? [] : [test]), ...words, ...(context.json ? ['--json'] : [])],
+      args: [...(test === undefined ? [] : [test]), '--progress', ...words, ...(context.json ? ['--json'] : [])],
     };
     const results: unknown[] = [];
     await faults?.begin();

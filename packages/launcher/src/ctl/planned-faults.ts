@@ -11,6 +11,8 @@ import { describeAction } from '@mk/machine/describe-fault';
 
 /** How long a crash or a restart may take before mkctl gives up. */
 const PROCESS_MS = 60_000;
+/** A fault that took longer was told as one that is waited for: then its end is told, too. */
+const SLOW_MS = 500;
 
 type Performers = {
   readonly [T in FaultAction['type']]: (
@@ -78,8 +80,11 @@ export class PlannedFaults {
     const what = describeAction(action);
     this.say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${what}`);
     if (action.type === 'rule') this.rules.push(action.rule.id);
+    const begun = performance.now();
     try {
       await handlerFor(PERFORMERS, action.type)(action, this.cluster);
+      const tookMs = performance.now() - begun;
+      if (tookMs > SLOW_MS) this.say(`plan: ${what} has happened, after ${(tookMs / 1000).toFixed(1)} s`);
     } catch (error) {
       this.failed.push(`${what}: ${asError(error).message}`);
     }

@@ -115,7 +115,8 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
     .option('occupancy', {
       type: 'boolean',
       default: false,
-      describe: 'each message occupies its sender and receiver for the machine’s send and receive time; slow',
+      describe:
+        'each message occupies its sender and receiver for the machine’s send and receive time; slow, and with 32 cores at a time scale of 60000 too slow to stay whole',
     })
     .option('latency', {
       type: 'string',
