@@ -131,9 +131,10 @@ async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: 
   await finish(members, story.prepare?.(spare));
   members.watch(victim);
   const stop = new AbortController();
+  const struck = members.member(VICTIM);
   const working = [...SURVIVORS, VICTIM].map((core) =>
     story
-      .work(members.member(core), core, state, stop.signal)
+      .work(core === VICTIM ? struck : members.member(core), core, state, stop.signal)
       .catch((error: unknown) => void (core === victim ? mayFail(error) || failures.push(error) : failures.push(error)))
       .then(() => finished.add(core)),
   );
@@ -159,6 +160,9 @@ async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: 
   stop.abort(new Error(ENOUGH));
   await finish(members, replaced);
   if (kind === 'is silent') await members.until('who was silent is told', () => finished.has(victim));
+  // What was given up while its answer was on its way is given back after that answer, and before the next but one.
+  for (const member of kind === 'dies' && victim === VICTIM ? [spare] : [spare, struck])
+    for (let answer = 0; answer < 2; answer++) await finish(members, member.get('anything').then(() => undefined));
   const owners = (): number => members.simulation.node(SKB_PEER).skb?.knowledge.octopus.store.owners().length ?? 1;
   await members.until('what the dead held is free', () => owners() === 0);
   expect(failures).toEqual([]);

@@ -92,7 +92,7 @@ export class SharedRecords extends Octopus {
    * await lock.release();
    */
   lock(name: string, options: { readonly signal?: CancelSignal } = {}): Promise<HeldLock> {
-    return acquireLock(this, name, options.signal as AbortSignal | undefined);
+    return acquireLock(this, name, options.signal);
   }
 
   /**

@@ -15,13 +15,15 @@
 import { known } from '@mk/monitor-proto/assert';
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import type { CancelSignal } from '../runtime/cancellation.ts';
+import { inVain, unlessAborted } from './giving-up.ts';
 import { HeldRecord, type Losable } from './held-record.ts';
 import { type ArmedQuery, type Octopus, OctopusError, quotedName } from './octopus.ts';
 
 /** A barrier that everybody has entered. */
 export interface EnteredBarrier extends Losable {
   /** Waits until everybody has left; rejects with BARRIER_LOST when our own entry was lost before. */
-  leave(signal?: AbortSignal): Promise<void>;
+  leave(signal?: CancelSignal): Promise<void>;
 }
 
 /** The entries up to that number form one round. */
@@ -34,27 +36,27 @@ export async function enterBarrier(
   octopus: Octopus,
   name: string,
   count: number,
-  signal?: AbortSignal,
+  signal?: CancelSignal,
 ): Promise<EnteredBarrier> {
+  signal?.throwIfAborted();
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw new OctopusError('BAD_REQUEST', `a barrier is for 1 or more participants, not ${count}`);
   const barrier = new Barrier(octopus, name);
-  const own = (await octopus.set(quotedName(barrier.entry), { sequential: true, transient: true, recipe: 'barrier' }))
-    .name;
+  const placed = octopus.set(quotedName(barrier.entry), { sequential: true, transient: true, recipe: 'barrier' });
+  const { name: own } = await unlessAborted(placed, signal, (late) =>
+    octopus.delete(quotedName(late.name), { recipe: 'barrier', own: true }),
+  );
   const what = `the entry in the barrier ${JSON.stringify(name)}`;
   const held = new HeldRecord(octopus, own, { recipe: 'barrier', error: 'BARRIER_LOST', what });
-  try {
-    const opened = barrier.whenOpen(own, count, signal);
-    opened.catch(() => undefined); // it may fail after the entry was lost
-    const [, round] = await Promise.race([Promise.all([held.watched, opened]), held.lost]);
-    held.check();
-    const leave = async (leaving?: AbortSignal): Promise<void> => {
-      await held.release();
-      await barrier.whenOver(round, leaving);
-    };
-    return { lost: held.lost, signal: held.signal, leave };
-  } catch (error) {
-    held.abandon();
-    throw error;
-  }
+  const opened = barrier.whenOpen(own, count, signal);
+  opened.catch(() => undefined); // it may fail after the entry was lost
+  const open = Promise.race([Promise.all([held.watched, opened]), held.lost]).finally(() => held.check());
+  const [, round] = await held.orAbandon(unlessAborted(open, signal, () => undefined));
+  const leave = (leaving?: CancelSignal): Promise<void> => {
+    const over = held.release().then(() => barrier.whenOver(round, leaving));
+    return unlessAborted(over, leaving, () => undefined);
+  };
+  return { lost: held.lost, signal: held.signal, leave };
 }
 
 class Barrier {
@@ -70,7 +72,7 @@ class Barrier {
   }
 
   /** The round of our entry. */
-  async whenOpen(own: string, count: number, signal: AbortSignal | undefined): Promise<Round> {
+  async whenOpen(own: string, count: number, signal: CancelSignal | undefined): Promise<Round> {
     const number = known(sequenceOf(own)).number;
     for (;;) {
       signal?.throwIfAborted();
@@ -86,7 +88,7 @@ class Barrier {
   }
 
   /** Waits until none of the round's entries is left, nor its record. */
-  async whenOver(round: Round, signal: AbortSignal | undefined): Promise<void> {
+  async whenOver(round: Round, signal: CancelSignal | undefined): Promise<void> {
     for (;;) {
       signal?.throwIfAborted();
       const first = await this.arm({ type: 'get', ...this.entries }, 'OK', TRIGGER.ON_DEL);
@@ -99,19 +101,14 @@ class Barrier {
     }
   }
 
-  private async openOrWait(own: string, count: number, round: ArmedQuery, signal?: AbortSignal): Promise<void> {
-    const before = await this.arm({ type: 'predecessor', name: own }, 'OK', TRIGGER.ON_DEL);
-    if (!before.reply.ok) throw new OctopusError('BARRIER_LOST', 'our entry is gone');
-    const isFirst = before.reply.record === undefined;
-    const entered = await this.arm(
-      { type: 'get_names', ...this.entries },
-      isFirst ? 'OK' : 'NO_RECORD',
-      TRIGGER.ON_SET,
-    );
-    const names = entered.reply.ok ? (entered.reply.names ?? []) : [];
-    if (names.length < count)
-      return oneOf(isFirst ? [round, entered] : [round, before], signal, [round, before, entered]);
-    await Promise.all([round, before, entered].map((armed) => armed.cancel()));
+  private async openOrWait(own: string, count: number, round: ArmedQuery, signal?: CancelSignal): Promise<void> {
+    const armed = [round];
+    const { names, next } = await this.whoIsHere(own, armed).catch((error: unknown) => {
+      for (const each of armed) inVain(each.cancel());
+      throw error;
+    });
+    if (names.length < count) return oneOf([round, next], signal, armed);
+    await Promise.all(armed.map((each) => each.cancel()));
     const last = known(sequenceOf(known(names.at(-1)))).number;
     try {
       await this.octopus.set(`${quotedName(this.open)} { last: ${last} }`, { exclusive: true, recipe: 'barrier' });
@@ -119,6 +116,24 @@ class Barrier {
       // Two may see at once that enough have come.
       if (!(error instanceof OctopusError) || error.name !== 'RECORD_EXISTS') throw error;
     }
+  }
+
+  /** The entries, and what may add to them; `armed` gets the waits for the one before ours and for others to come. */
+  private async whoIsHere(
+    own: string,
+    armed: ArmedQuery[],
+  ): Promise<{ readonly names: readonly string[]; readonly next: ArmedQuery }> {
+    const before = await this.arm({ type: 'predecessor', name: own }, 'OK', TRIGGER.ON_DEL);
+    if (!before.reply.ok) throw new OctopusError('BARRIER_LOST', 'our entry is gone');
+    armed.push(before);
+    const isFirst = before.reply.record === undefined;
+    const entered = await this.arm(
+      { type: 'get_names', ...this.entries },
+      isFirst ? 'OK' : 'NO_RECORD',
+      TRIGGER.ON_SET,
+    );
+    armed.push(entered);
+    return { names: entered.reply.ok ? (entered.reply.names ?? []) : [], next: isFirst ? entered : before };
   }
 
   private async close({ last }: Round): Promise<void> {
@@ -145,18 +160,16 @@ class Barrier {
 /** Waits for one of them, then cancels all. */
 async function oneOf(
   waiting: readonly ArmedQuery[],
-  signal: AbortSignal | undefined,
+  signal: CancelSignal | undefined,
   all: readonly ArmedQuery[] = waiting,
 ): Promise<void> {
-  let abort: () => void = () => undefined;
-  const aborted = new Promise<void>((resolve) => (abort = resolve));
-  signal?.addEventListener('abort', abort, { once: true });
-  if (signal?.aborted === true) abort();
+  const woken = Promise.race(waiting.map((armed) => armed.woken));
   try {
-    await Promise.race([...waiting.map(({ woken }) => woken), aborted]);
+    await unlessAborted(woken, signal, () => undefined);
   } finally {
-    signal?.removeEventListener('abort', abort);
-    await Promise.all(all.map((armed) => armed.cancel()));
+    const cancelled = Promise.all(all.map((armed) => armed.cancel()));
+    if (signal?.aborted === true) inVain(cancelled);
+    else await cancelled;
   }
   signal?.throwIfAborted();
 }

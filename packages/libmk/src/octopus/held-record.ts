@@ -71,6 +71,16 @@ export class HeldRecord implements Losable {
     this.forget();
   }
 
+  /** Resolves as `gaining` does; when that rejects the record is given up: its holder has never had it. */
+  async orAbandon<T>(gaining: Promise<T>): Promise<T> {
+    try {
+      return await gaining;
+    } catch (error) {
+      this.abandon();
+      throw error;
+    }
+  }
+
   private async giveBack(): Promise<void> {
     this.check();
     const there = await this.delete();

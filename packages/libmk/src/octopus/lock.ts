@@ -12,8 +12,10 @@
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import type { CancelSignal } from '../runtime/cancellation.ts';
 import { HeldRecord, type Losable } from './held-record.ts';
-import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
+import { aborting, unlessAborted } from './giving-up.ts';
+import { type Octopus, OctopusError, quotedName } from './octopus.ts';
 
 /** A lock that is held. */
 export interface HeldLock extends Losable {
@@ -29,20 +31,19 @@ export interface HeldLock extends Losable {
  * Waits for the lock. An abort gives up the place in the queue and rejects with the signal's reason; losing the place
  * rejects with LOCK_LOST.
  */
-export async function acquireLock(octopus: Octopus, name: string, signal?: AbortSignal): Promise<HeldLock> {
+export async function acquireLock(octopus: Octopus, name: string, signal?: CancelSignal): Promise<HeldLock> {
   const record = quotedName(recipeName('lock', name));
-  const own = (await octopus.set(record, { sequential: true, transient: true, recipe: 'lock' })).name;
+  signal?.throwIfAborted();
+  const placed = octopus.set(record, { sequential: true, transient: true, recipe: 'lock' });
+  const { name: own } = await unlessAborted(placed, signal, (late) =>
+    octopus.delete(quotedName(late.name), { recipe: 'lock', own: true }),
+  );
   const what = `the lock ${JSON.stringify(name)}`;
   const held = new HeldRecord(octopus, own, { recipe: 'lock', error: 'LOCK_LOST', what });
-  try {
-    const first = whenFirst(octopus, own, signal);
-    first.catch(() => undefined); // it may fail after the place was lost
-    await Promise.race([Promise.all([held.watched, first]), held.lost]);
-    held.check();
-  } catch (error) {
-    held.abandon();
-    throw error;
-  }
+  const first = whenFirst(octopus, own, signal);
+  first.catch(() => undefined); // it may fail after the place was lost
+  const has = Promise.race([Promise.all([held.watched, first]), held.lost]);
+  await held.orAbandon(unlessAborted(has, signal, () => undefined).then(() => held.check()));
   const token = Number(own.slice(own.lastIndexOf('_') + 1));
   return { token, ticket: token, lost: held.lost, signal: held.signal, release: () => held.release() };
 }
@@ -61,7 +62,7 @@ export async function withLock<T>(octopus: Octopus, name: string, work: (lock: H
   return result;
 }
 
-async function whenFirst(octopus: Octopus, own: string, signal: AbortSignal | undefined): Promise<void> {
+async function whenFirst(octopus: Octopus, own: string, signal: CancelSignal | undefined): Promise<void> {
   for (;;) {
     signal?.throwIfAborted();
     const armed = await octopus.arm({ type: 'predecessor', name: own }, 'OK', TRIGGER.ON_DEL);

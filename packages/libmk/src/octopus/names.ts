@@ -3,6 +3,7 @@
  * registration goes with the core of the program that made it; a client that starts before its server waits for it.
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
+import type { CancelSignal } from '../runtime/cancellation.ts';
 import { HeldRecord, type Losable } from './held-record.ts';
 import type { Octopus } from './octopus.ts';
 import { OctopusError, quotedName } from './octopus.ts';
@@ -30,7 +31,7 @@ export async function registerService(
   await octopus.set(record, { exclusive: true, transient: true, recipe: 'service' });
   const what = `the service ${JSON.stringify(name)}`;
   const held = new HeldRecord(octopus, own, { recipe: 'service', error: 'SERVICE_LOST', what });
-  await held.watched;
+  await held.orAbandon(held.watched);
   return Object.assign(() => held.release(), { lost: held.lost, signal: held.signal });
 }
 
@@ -40,7 +41,7 @@ export async function lookupService(octopus: Octopus, name: string): Promise<Ser
 }
 
 /** Waits until somebody offers the service. */
-export async function waitForService(octopus: Octopus, name: string, signal?: AbortSignal): Promise<ServiceAttributes> {
+export async function waitForService(octopus: Octopus, name: string, signal?: CancelSignal): Promise<ServiceAttributes> {
   return (await octopus.waitFor(quotedName(recipeName('service', name)), signal)).attributes;
 }
 

@@ -13,6 +13,8 @@ import type {
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { quotedName, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
+import type { CancelSignal } from '../runtime/cancellation.ts';
+import { aborting, unlessAborted } from './giving-up.ts';
 import type { OctopusTransport } from './transport.ts';
 
 /** A request that Octopus refused; `name` is from `OCTOPUS_ERRORS`. */
@@ -133,7 +135,12 @@ export class Octopus {
   }
 
   /** Waits until a record matches. Rejects with the signal's reason when that aborts. */
-  async waitFor(query: string, signal?: AbortSignal): Promise<OctopusRecord> {
+  async waitFor(query: string, signal?: CancelSignal): Promise<OctopusRecord> {
+    signal?.throwIfAborted();
+    return unlessAborted(this.#whenThere(query, signal), signal, () => undefined);
+  }
+
+  async #whenThere(query: string, signal: CancelSignal | undefined): Promise<OctopusRecord> {
     for (;;) {
       signal?.throwIfAborted();
       const armed = await this.arm({ type: 'get', query }, 'NO_RECORD', TRIGGER.ON_SET);
@@ -283,24 +290,6 @@ export class Octopus {
 }
 
 export { quotedName };
-
-/** Waits for the trigger; an abort removes it and rejects. */
-export async function aborting(
-  armed: ArmedQuery,
-  signal: AbortSignal | undefined,
-): Promise<OctopusNotification | undefined> {
-  if (signal === undefined) return armed.woken;
-  const onAbort = (): void => void armed.cancel();
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    if (signal.aborted) await armed.cancel();
-    const notification = await armed.woken;
-    signal.throwIfAborted();
-    return notification;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
 
 /** What a restart must reinstall. */
 class StandingWatch {

@@ -6,8 +6,10 @@
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
+import type { CancelSignal } from '../runtime/cancellation.ts';
 import { HeldRecord, type Losable } from './held-record.ts';
-import { type Octopus, OctopusError, aborting, quotedName } from './octopus.ts';
+import { aborting, unlessAborted } from './giving-up.ts';
+import { type Octopus, OctopusError, quotedName } from './octopus.ts';
 
 /** A unit of a semaphore, on lease. */
 export interface Permit extends Losable {
@@ -21,8 +23,9 @@ export async function postSemaphore(octopus: Octopus, name: string): Promise<voi
 }
 
 /** Takes one away, waiting for it if there is none. */
-export async function waitSemaphore(octopus: Octopus, name: string, signal?: AbortSignal): Promise<void> {
-  await take(octopus, name, false, signal);
+export async function waitSemaphore(octopus: Octopus, name: string, signal?: CancelSignal): Promise<void> {
+  signal?.throwIfAborted();
+  await unlessAborted(take(octopus, name, false, signal), signal, () => postSemaphore(octopus, name));
 }
 
 /** Takes one away if there is one now. */
@@ -31,15 +34,18 @@ export async function tryWaitSemaphore(octopus: Octopus, name: string): Promise<
 }
 
 /** Takes one on lease, waiting for it if there is none. A holder that ends or loses its session thereby returns it. */
-export async function acquirePermit(octopus: Octopus, name: string, signal?: AbortSignal): Promise<Permit> {
-  const own = await take(octopus, name, true, signal);
+export async function acquirePermit(octopus: Octopus, name: string, signal?: CancelSignal): Promise<Permit> {
+  signal?.throwIfAborted();
+  const own = await unlessAborted(take(octopus, name, true, signal), signal, (late) =>
+    octopus.delete(quotedName(late), { recipe: 'permit', own: true }),
+  );
   const what = `the permit of ${JSON.stringify(name)}`;
   const held = new HeldRecord(octopus, own, { recipe: 'permit', error: 'PERMIT_LOST', what });
-  await held.watched;
+  await held.orAbandon(unlessAborted(held.watched, signal, () => undefined));
   return { lost: held.lost, signal: held.signal, release: () => held.release() };
 }
 
-async function take(octopus: Octopus, name: string, lease: boolean, signal: AbortSignal | undefined): Promise<string> {
+async function take(octopus: Octopus, name: string, lease: boolean, signal: CancelSignal | undefined): Promise<string> {
   for (;;) {
     signal?.throwIfAborted();
     const armed = await octopus.arm({ type: 'take', name, lease }, 'NO_RECORD', TRIGGER.ON_SET);

@@ -96,6 +96,11 @@ export class OctopusStore {
     return this.counters.size;
   }
 
+  /** How many triggers a client has. */
+  triggersOf(client: string): number {
+    return this.triggers.countOf(client);
+  }
+
   /** Whether somebody is still to be told of a change. The next change waits for that: `changesSomething`. */
   get telling(): boolean {
     return this.tellings.length > 0 || this.told.length > 0;

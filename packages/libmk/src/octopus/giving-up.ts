@@ -1,0 +1,51 @@
+/**
+ * Waits that their caller can give up at any moment, also while the service does not answer: AbortSignal.timeout is how
+ * programs set deadlines. What a request that was given up still brings is given back when its answer comes.
+ */
+import type { OctopusNotification } from '@mk/monitor-proto/octopus/requests';
+import type { CancelSignal } from '../runtime/cancellation.ts';
+import type { ArmedQuery } from './octopus.ts';
+
+/** Resolves as `work` does, or rejects with the signal's reason as soon as that aborts; `late` then gets the result. */
+export function unlessAborted<T>(
+  work: Promise<T>,
+  signal: CancelSignal | undefined,
+  late: (result: T) => Promise<unknown> | void,
+): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    let given = false;
+    const giveUp = (): void => {
+      given = true;
+      reject(signal.reason);
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    const settled = (settle: () => void, undo: () => unknown): void => {
+      signal.removeEventListener('abort', giveUp);
+      if (given) undo();
+      else settle();
+    };
+    work.then(
+      (result) => settled(() => resolve(result), () => inVain(late(result))),
+      (error: unknown) => settled(() => reject(error), () => undefined),
+    );
+  });
+}
+
+/** Waits for the trigger; an abort removes it and rejects. */
+export async function aborting(
+  armed: ArmedQuery,
+  signal: CancelSignal | undefined,
+): Promise<OctopusNotification | undefined> {
+  try {
+    return await unlessAborted(armed.woken, signal, () => undefined);
+  } finally {
+    inVain(armed.cancel()); // nothing, unless it was given up
+  }
+}
+
+/** Tidying up: when the service or the link to it is gone, so is what was to be tidied. */
+export function inVain(work: Promise<unknown> | void): void {
+  work?.catch(() => undefined);
+}
