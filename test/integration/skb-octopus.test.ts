@@ -14,7 +14,8 @@ import { until } from './running-cluster.ts';
  */
 const cluster = new KnowledgePlace();
 
-beforeAll(() => cluster.boot(2));
+// What is given back is given back at once: nothing here waits for a session to run out.
+beforeAll(() => cluster.boot(2, '--session-timeout', '1d'));
 afterAll(async () => {
   expect(await cluster.end()).toEqual({ status: 0, left: [] });
 });
@@ -115,6 +116,26 @@ test('a lock whose holder ends is free', async () => {
   expect(lock.ticket).toBe(2);
   await lock.release();
 });
+
+test.each(['SIGINT', 'SIGHUP'] as const)(
+  'mkctl oct lock, asked to end by %s, hands the lock on; one that waits leaves the queue and ends by the signal',
+  async (signal) => {
+    const { octopus } = await cluster.client();
+    const name = `until ${signal}`;
+    const queue = (): Promise<readonly string[]> => octopus.getNames(`'lock:${name}'`, { sequence: true });
+    const held = cluster.place.start('mkctl.cjs', ['oct', 'lock', name]);
+    await until('the first has it', () => held.stdout.includes('held'));
+    const waiting = cluster.place.start('mkctl.cjs', ['oct', 'lock', name]);
+    await until('the second is in line', async () => (await queue()).length === 2);
+    waiting.child.kill(signal);
+    await waiting.ended;
+    expect(waiting.child.signalCode).toBe(signal);
+    await until('the first is alone in line', async () => (await queue()).length === 1);
+    held.child.kill(signal);
+    expect((await held.ended).status).toBe(0);
+    await until('nobody is in line', async () => (await queue()).length === 0);
+  },
+);
 
 test('a double barrier of 6: nobody is through before all are in, nobody leaves before all have', async () => {
   const clients = await cluster.clientsOf(6);

@@ -120,6 +120,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
       (cli) =>
         cli
           .option('cores', { type: 'string', requiresArg: true })
+          .option('force', { type: 'boolean' })
           .command('ring', 'r', {}, () => {
             throw new UsageError('no ring');
           })
@@ -127,13 +128,15 @@ test('mistakes are one line on stderr and exit status 2', async () => {
       argv,
     );
   try {
-    expect(await run('--cores', '4')).toBe(0);
+    for (const argv of [['--cores', '4'], ['--force=true'], ['--force=false']]) expect(await run(...argv)).toBe(0);
     for (const argv of [
       ['--coers', '4'],
       ['--cores'],
       ['--cores', '1', '--cores', '2'],
       ['ring'],
       ['--cores', '4', 'what'],
+      ['--force=yes'],
+      ['--force='],
     ])
       expect([argv, await run(...argv)]).toEqual([argv, 2]);
   } finally {
@@ -145,6 +148,8 @@ test('mistakes are one line on stderr and exit status 2', async () => {
     'demo: --cores is given 2 times; give it once\n',
     'demo: no ring\n',
     'demo: unknown argument what; see --help\n',
+    'demo: --force takes no value; give it or leave it out\n',
+    'demo: --force takes no value; give it or leave it out\n',
   ]);
 });
 

@@ -8,13 +8,16 @@ const NS_PER_UNIT = new Map(
     ns: 1,
     us: 1e3,
     µs: 1e3,
+    μs: 1e3, // the Greek letter, which normalising texts (NFKC) makes of the sign
     ms: 1e6,
     s: 1e9,
     m: 60e9,
     min: 60e9,
     h: 3600e9,
+    d: 24 * 3600e9,
   }),
 );
+const UNITS = [...NS_PER_UNIT.keys()].filter((unit) => unit !== 'μs').join(', ');
 const BYTES_PER_UNIT = new Map(
   Object.entries({
     '': 1,
@@ -40,17 +43,17 @@ const TIME_UNITS: readonly (readonly [number, string])[] = [
 const MAX_NS = 30 * 24 * 3600e9;
 const MAX_CORES = 65_533;
 
-/** `2ms`, `0.2ms`, `500us`, `3s`, `100ns`, `2m`, `1h`, or a bare 0; in nanoseconds, whole. */
+/** `2ms`, `0.2ms`, `500us`, `3s`, `100ns`, `2m`, `1h`, `1d`, or a bare 0; in nanoseconds, whole. */
 export function parseDuration(value: string | number): Result<number> {
   const text = String(value).trim();
-  const parts = /^(\d+(?:\.\d+)?|\.\d+)\s*([a-zµ]*)$/.exec(text);
+  const parts = /^(\d+(?:\.\d+)?|\.\d+)\s*([a-zµμ]*)$/.exec(text);
   if (parts === null) return failure(`"${text}" is not a duration; write 2ms, 0.5ms, 500us, 3s or 0`);
   const amount = Number(parts[1]);
   if (parts[2] === '' && amount === 0) return success(0);
   const unit = NS_PER_UNIT.get(known(parts[2]));
   if (parts[2] === '') return failure(`"${text}" has no unit; write ${text}ms, ${text}us or ${text}s`);
   if (unit === undefined) {
-    return failure(`"${text}" has an unknown unit; known: ${[...NS_PER_UNIT.keys()].join(', ')}`);
+    return failure(`"${text}" has an unknown unit; known: ${UNITS}`);
   }
   if (amount * unit > MAX_NS) return failure(`"${text}" is too long; at most 30 days`);
   return success(Math.round(amount * unit));

@@ -45,6 +45,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     })
     .middleware((args) => unmarkDashedWords(args), true)
     .check((args) => refuseRepeats(args), true)
+    .check(() => refuseValuesOfFlags(argv, innerOf(cli).getOptions().boolean), true)
     .fail((message, error) => {
       // yargs reports its own complaints as YErrors or texts; a command threw everything else.
       if (error && error.name !== 'YError') throw error;
@@ -127,20 +128,36 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   return true;
 }
 
+/** yargs takes any value of a flag but `true` for false: `--force=yes` would do without a word what nobody asked for. */
+function refuseValuesOfFlags(argv: readonly string[], flags: readonly string[]): true {
+  const end = argv.indexOf('--');
+  for (const part of end < 0 ? argv : argv.slice(0, end)) {
+    const [, name, value] = /^--([\w-]+)=([^]*)$/.exec(part) ?? [];
+    if (name === undefined || value === undefined || !flags.includes(name)) continue;
+    if (value !== 'true' && value !== 'false') throw new UsageError(`--${name} takes no value; give it or leave it out`);
+  }
+  return true;
+}
+
 /** Positional arguments that are lists by nature. */
 const LIST_ARGUMENTS: readonly string[] = ['groups', 'args'];
+
+/** What yargs knows of a program, but its types do not say. */
+function innerOf(cli: Argv): {
+  getOptions(): { readonly key: Readonly<Record<string, unknown>>; readonly boolean: readonly string[] };
+  getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } };
+} {
+  return cli as unknown as ReturnType<typeof innerOf>;
+}
 
 interface Words {
   readonly options: readonly string[];
   readonly commands: readonly string[];
 }
 
-/** Words that may have been meant: yargs knows them, but its types do not say so. */
+/** Words that may have been meant. */
 function knownWords(cli: Argv): Words {
-  const inner = cli as unknown as {
-    getOptions(): { key: Record<string, unknown> };
-    getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } };
-  };
+  const inner = innerOf(cli);
   const options = Object.keys(inner.getOptions().key).filter((option) => option.length > 1);
   return {
     options,

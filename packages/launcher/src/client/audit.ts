@@ -41,7 +41,7 @@ async function auditWhenQuiet(
   withinMs: number,
   pause: { busy: readonly number[] },
 ): Promise<AuditReport> {
-  const end = Date.now() + withinMs;
+  const end = performance.now() + withinMs;
   const absent = new Map<number, AbsentCore>();
   let before = new Map<number, string>();
   for (;;) {
@@ -56,7 +56,7 @@ async function auditWhenQuiet(
       .filter(({ core, busy }) => busy || now.get(core) !== before.get(core))
       .map(({ core }) => core);
     before = now;
-    if (pause.busy.length > 0 && Date.now() < end) continue;
+    if (pause.busy.length > 0 && performance.now() < end) continue;
     const gone = { absent: new Set(absent.keys()), reborn: livesOf(rows) };
     return {
       cores: snapshots.length,

@@ -113,9 +113,9 @@ function current(state: StateDirectory, record: ClusterRecord): NamedProcess[] {
 }
 
 async function allGone(processes: readonly ProcessIdentity[], withinMs: number): Promise<boolean> {
-  const until = Date.now() + withinMs;
+  const until = performance.now() + withinMs;
   while (processes.some(isRunning)) {
-    if (Date.now() > until) return false;
+    if (performance.now() > until) return false;
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return true;

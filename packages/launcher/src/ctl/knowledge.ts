@@ -32,6 +32,7 @@ export const SKB_QUERY: CtlCommand = {
     const goal = optional(context.args, 'goal');
     const tree = optional(context.args, 'tree');
     const file = optional(context.args, 'file');
+    if (goal?.trim() === '') throw new UsageError('an empty text is no goal; see mkctl skb --help');
     if ([goal, tree, file].filter((given) => given !== undefined).length !== 1) {
       throw new UsageError('give one of: a goal, --tree CORE, --file RULES; see mkctl skb --help');
     }

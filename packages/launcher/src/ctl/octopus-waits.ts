@@ -9,14 +9,14 @@ import type { CtlContext } from './context.ts';
 /** An SKB that does not report within this time is itself what is waited for. */
 const ANSWER_MS = 600;
 
-export function takeLock({ cluster }: CtlContext, octopus: Octopus, name: string): Promise<HeldLock> {
+export function takeLock({ cluster }: CtlContext, octopus: Octopus, name: string, signal: AbortSignal): Promise<HeldLock> {
   const queue = quotedName(recipeName('lock', name));
   const describe = async (): Promise<string> => {
     const [first, ...others] = await octopus.getNames(queue, { sequence: true });
     const holder = first === undefined ? '' : `, which ticket ${sequenceOf(first)?.number ?? '?'} holds`;
     return `the lock ${JSON.stringify(name)}${holder}${others.length > 1 ? `; ${others.length} are in line` : ''}`;
   };
-  return cluster.waiting(unlessSilent(describe), () => acquireLock(octopus, name));
+  return cluster.waiting(unlessSilent(describe), () => acquireLock(octopus, name, signal));
 }
 
 export function meetAtBarrier(
@@ -24,36 +24,37 @@ export function meetAtBarrier(
   octopus: Octopus,
   name: string,
   count: number,
+  signal: AbortSignal,
 ): Promise<EnteredBarrier> {
   const entries = quotedName(recipeName('barrier', `${name}:entry`));
   const describe = async (): Promise<string> => {
     const here = (await octopus.getNames(entries, { sequence: true })).length;
     return `the barrier ${JSON.stringify(name)}: ${here} of ${count} have come`;
   };
-  return cluster.waiting(unlessSilent(describe), () => enterBarrier(octopus, name, count));
+  return cluster.waiting(unlessSilent(describe), () => enterBarrier(octopus, name, count, signal));
 }
 
-export function leaveBarrier({ cluster }: CtlContext, barrier: EnteredBarrier): Promise<void> {
+export function leaveBarrier({ cluster }: CtlContext, barrier: EnteredBarrier, signal: AbortSignal): Promise<void> {
   return cluster.waiting(
     () => 'the others to leave the barrier',
-    () => barrier.leave(),
+    () => barrier.leave(signal),
   );
 }
 
-export function takeOne({ cluster }: CtlContext, octopus: Octopus, name: string): Promise<void> {
-  return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => waitSemaphore(octopus, name));
+export function takeOne({ cluster }: CtlContext, octopus: Octopus, name: string, signal: AbortSignal): Promise<void> {
+  return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => waitSemaphore(octopus, name, signal));
 }
 
-export function leaseOne({ cluster }: CtlContext, octopus: Octopus, name: string): Promise<Permit> {
-  return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => acquirePermit(octopus, name));
+export function leaseOne({ cluster }: CtlContext, octopus: Octopus, name: string, signal: AbortSignal): Promise<Permit> {
+  return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => acquirePermit(octopus, name, signal));
 }
 
-export function waitForRecord({ cluster }: CtlContext, octopus: Octopus, query: string): Promise<OctopusRecord> {
+export function waitForRecord({ cluster }: CtlContext, octopus: Octopus, query: string, signal: AbortSignal): Promise<OctopusRecord> {
   const describe = async (): Promise<string> => {
     await octopus.exists('_');
     return `a record that matches ${query}`;
   };
-  return cluster.waiting(unlessSilent(describe), () => octopus.waitFor(query));
+  return cluster.waiting(unlessSilent(describe), () => octopus.waitFor(query, signal));
 }
 
 /** A request that the SKB answers at once, unless it hangs. */

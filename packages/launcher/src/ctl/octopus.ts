@@ -1,14 +1,16 @@
-import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import type { Octopus, OctopusRecord } from '@mk/libmk/octopus/octopus';
 import { postSemaphore } from '@mk/libmk/octopus/semaphore';
 import type { Cli } from '../cli/run-cli.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
 import { type CtlCommand, type CtlContext, optional, required } from './context.ts';
+import { endingBySignal, interruptibly, untilAborted } from './interruption.ts';
 import { atSkb, leaseOne, leaveBarrier, meetAtBarrier, takeLock, takeOne, waitForRecord } from './octopus-waits.ts';
 import { withSkb } from './with-skb.ts';
 
 type Work = (context: CtlContext, octopus: Octopus) => Promise<number | void>;
+/** Waits, or holds something, until the signal aborts. */
+type Waiting = (context: CtlContext, octopus: Octopus, signal: AbortSignal) => Promise<void>;
 
 const RECORD = 'a record: name { attribute: value, … }';
 const QUERY = "a query: name { attribute: > 5, other: r'regex' }, or _ { … } for any name";
@@ -79,9 +81,9 @@ export const OCTOPUS: readonly CtlCommand[] = [
     'waits until a record matches',
     QUERY,
     [['$0 oct wait ready', 'until somebody sets it']],
-    async (context, octopus) => {
-      print(context, await waitForRecord(context, octopus, text(context)));
-    },
+    waiting(async (context, octopus, signal) => {
+      print(context, await waitForRecord(context, octopus, text(context), signal));
+    }),
   ),
   forTime(
     command(
@@ -89,12 +91,12 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'every change of matching records, until Ctrl-C',
       QUERY,
       [['$0 oct watch "r\'^job\'" --for 10s', 'for a while']],
-      async (context, octopus) => {
+      waiting(async (context, octopus, signal) => {
         const { lost } = await context.cluster.duringSkb('oct watch', () =>
           octopus.watch(text(context), ({ kind, record }) => tell(context, kind, record)),
         );
-        await Promise.race([untilEnd(context), lost]);
-      },
+        await Promise.race([untilAborted(signal, endAfterMs(context)), lost]);
+      }),
     ),
   ),
   forTime(
@@ -103,12 +105,12 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'every published record that matches, until Ctrl-C',
       QUERY,
       [['$0 oct subscribe _', 'everything']],
-      async (context, octopus) => {
+      waiting(async (context, octopus, signal) => {
         const { lost } = await context.cluster.duringSkb('oct subscribe', () =>
           octopus.subscribe(text(context), ({ kind, record }) => tell(context, kind, record)),
         );
-        await Promise.race([untilEnd(context), lost]);
-      },
+        await Promise.race([untilAborted(signal, endAfterMs(context)), lost]);
+      }),
     ),
   ),
   command(
@@ -127,15 +129,15 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'takes a lock in turn and holds it until Ctrl-C; losing it ends the command with status 1',
       'the lock’s name',
       [['$0 oct lock disk --for 5s', 'holds it for five seconds']],
-      async (context, octopus) => {
-        const lock = await takeLock(context, octopus, text(context));
+      waiting(async (context, octopus, signal) => {
+        const lock = await takeLock(context, octopus, text(context), signal);
         const { token, ticket } = lock;
         context.terminal.out(
           context.json ? JSON.stringify({ token, ticket }) : `held; ticket ${ticket}, which is its fencing token`,
         );
-        await Promise.race([untilEnd(context), lock.lost]);
+        await Promise.race([untilAborted(signal, endAfterMs(context)), lock.lost]);
         await lock.release();
-      },
+      }),
     ),
   ),
   {
@@ -144,12 +146,12 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'waits at a barrier until the given number have come',
       'the barrier’s name',
       [['$0 oct barrier start --count 3', 'three such commands pass together']],
-      async (context, octopus) => {
+      waiting(async (context, octopus, signal) => {
         const count = wholeNumber('--count', required(context.args, 'count'), 1, 4096);
-        const barrier = await meetAtBarrier(context, octopus, text(context), count);
+        const barrier = await meetAtBarrier(context, octopus, text(context), count, signal);
         context.terminal.out(context.json ? JSON.stringify({ all_here: true }) : 'all are here');
-        await leaveBarrier(context, barrier);
-      },
+        await leaveBarrier(context, barrier, signal);
+      }),
     ),
     options: (cli) =>
       textOption(cli, 'the barrier’s name').option('count', {
@@ -174,10 +176,10 @@ export const OCTOPUS: readonly CtlCommand[] = [
     'takes one from a semaphore for good, waiting for it',
     'the semaphore’s name',
     [['$0 oct take slots', 'passes when it can']],
-    async (context, octopus) => {
-      await takeOne(context, octopus, text(context));
+    waiting(async (context, octopus, signal) => {
+      await takeOne(context, octopus, text(context), signal);
       done(context, 'taken');
-    },
+    }),
   ),
   forTime(
     command(
@@ -185,12 +187,12 @@ export const OCTOPUS: readonly CtlCommand[] = [
       'takes one from a semaphore on lease: it goes back at Ctrl-C, or when this command dies',
       'the semaphore’s name',
       [['$0 oct permit slots --for 5s', 'holds one of its permits for five seconds']],
-      async (context, octopus) => {
-        const permit = await leaseOne(context, octopus, text(context));
+      waiting(async (context, octopus, signal) => {
+        const permit = await leaseOne(context, octopus, text(context), signal);
         context.terminal.out(context.json ? JSON.stringify({ held: true }) : 'held');
-        await Promise.race([untilEnd(context), permit.lost]);
+        await Promise.race([untilAborted(signal, endAfterMs(context)), permit.lost]);
         await permit.release();
-      },
+      }),
     ),
   ),
 ];
@@ -207,8 +209,12 @@ function command(
     describe,
     examples,
     options: (cli) => textOption(cli, what),
-    run: (context) => withSkb(context, (skb) => work(context, skb.octopus)),
+    run: (context) => endingBySignal(() => withSkb(context, (skb) => work(context, skb.octopus))),
   };
+}
+
+function waiting(work: Waiting): Work {
+  return (context, octopus) => interruptibly((signal) => work(context, octopus, signal));
 }
 
 function textOption(cli: Cli, describe: string): Cli {
@@ -257,18 +263,4 @@ function tell(context: CtlContext, kind: string, record: OctopusRecord | undefin
 function endAfterMs({ args }: CtlContext): number | null {
   const text = optional(args, 'for');
   return text === undefined ? null : durationMs('--for', text);
-}
-
-/** Resolves at Ctrl-C, or after the requested time. */
-function untilEnd(context: CtlContext): Promise<void> {
-  const afterMs = endAfterMs(context);
-  return new Promise((resolve) => {
-    const timer = afterMs === null ? undefined : callAfter(afterMs, () => end());
-    const end = (): void => {
-      timer?.cancel();
-      for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, end);
-      resolve();
-    };
-    for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, end);
-  });
 }

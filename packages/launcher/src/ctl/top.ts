@@ -1,3 +1,4 @@
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { durationMs } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import { COLUMNS, columnOf } from '../top/columns.ts';
@@ -43,7 +44,7 @@ async function once(context: CtlContext, intervalMs: number, view: TopView): Pro
   const { cluster, json, terminal } = context;
   const sampler = new Sampler(cluster);
   await sampler.look();
-  await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  await new Promise<void>((resolve) => callAfter(intervalMs, resolve));
   const rows = await sampler.look();
   const faults = await sampler.faults();
   if (json) return printJson(context, { cluster: cluster.name, intervalMs, faults, processes: rows });
@@ -103,9 +104,9 @@ class Top {
 
   private pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.intervalMs);
+      const timer = callAfter(this.intervalMs, resolve);
       this.wake = () => {
-        clearTimeout(timer);
+        timer.cancel();
         resolve();
       };
       if (this.view.done) this.wake();

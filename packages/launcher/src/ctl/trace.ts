@@ -2,12 +2,16 @@ import { asError } from '@mk/monitor-proto/thrown';
 import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { chromeTrace } from '@mk/monitor-proto/trace/chrome-trace';
-import { CommandError } from '../cli/usage-error.ts';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { makeDirectory } from '../cli/make-directory.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
 import { Collector } from '../tracing/collect.ts';
 import { mergeNotes } from '../tracing/merge.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
+import { interruptibly, untilAborted } from './interruption.ts';
+
+/** What processes accept. */
+const LONGEST_MS = 86_400_000;
 
 export const TRACE: CtlCommand = {
   command: 'trace',
@@ -38,13 +42,14 @@ export const TRACE: CtlCommand = {
   async run(context) {
     const { cluster, terminal, args, json } = context;
     const forMs = durationMs('--for', required(args, 'for'));
+    if (forMs > LONGEST_MS) throw new UsageError('--for: a trace covers a day at most');
     const buffer = wholeNumber('--buffer', required(args, 'buffer'), 1000, 1_000_000);
     const out = required(args, 'out');
     makeDirectory(dirname(out), '--out');
     const collector = new Collector(cluster);
     await collector.start(buffer, forMs);
     if (!json) terminal.error(`mkctl: tracing for ${forMs / 1000} s; Ctrl-C ends it earlier`);
-    await pauseOrInterrupt(forMs);
+    await interruptibly((signal) => untilAborted(signal, forMs));
     const { processes, missing } = await collector.stop();
     const picture = mergeNotes(`mk ${cluster.name}`, processes);
     write(out, chromeTrace(picture));
@@ -68,18 +73,6 @@ export const TRACE: CtlCommand = {
     return missing.length === 0 ? 0 : 1;
   },
 };
-
-function pauseOrInterrupt(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      process.off('SIGINT', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    process.on('SIGINT', end);
-  });
-}
 
 function write(file: string, text: string): void {
   try {

@@ -1,28 +1,47 @@
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const SECRET_BYTES = 32;
 const POLL_MS = 50;
+/** What file systems without hard links say. */
+const LINKLESS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
-/** The secret in a file; if there is no file, makes one that only this user reads. */
+/**
+ * The secret in a file; if there is no file, or an empty one that a full disk left, makes one that only this user reads.
+ * It appears whole: of several makers one wins, and nobody reads half of it.
+ */
 export function readOrMakeSecret(file: string): string {
+  const there = readIfThere(file);
+  if (there !== '') return there;
+  const own = `${file}.${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
-    // `wx` lets one of several makers win; the losers read what it wrote.
-    writeFileSync(file, `${randomBytes(SECRET_BYTES).toString('hex')}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
+    writeFileSync(own, `${randomBytes(SECRET_BYTES).toString('hex')}\n`, { flag: 'wx', mode: 0o600, flush: true });
+    if (!isPlacedAt(file, own) && readIfThere(file) === '') renameSync(own, file);
+  } finally {
+    rmSync(own, { force: true });
   }
-  return readFileSync(file, 'utf8').trim();
+  return readIfThere(file);
+}
+
+/** Gives a file its name if nobody has that; false: somebody has, or this file system knows no second names. */
+function isPlacedAt(file: string, own: string): boolean {
+  try {
+    linkSync(own, file);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' || LINKLESS.has(codeOf(error) ?? '')) return false;
+    throw error;
+  }
 }
 
 /** The secret in a file that another process makes; null when it does not come in time. */
 export async function waitForSecret(file: string, timeoutMs: number): Promise<string | null> {
-  for (const end = Date.now() + timeoutMs; ; await pause(POLL_MS)) {
+  for (const end = performance.now() + timeoutMs; ; await pause(POLL_MS)) {
     const text = readIfThere(file);
     if (text !== '') return text;
-    if (Date.now() >= end) return null;
+    if (performance.now() >= end) return null;
   }
 }
 

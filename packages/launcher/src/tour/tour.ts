@@ -125,10 +125,10 @@ export class Tour {
 
   /** Asks repeatedly until there is an answer; null when there is none in time. */
   async until<T>(ask: () => Promise<T | null>, withinMs: number): Promise<T | null> {
-    const end = Date.now() + withinMs;
+    const end = performance.now() + withinMs;
     for (;;) {
       const answer = await ask();
-      if (answer !== null || Date.now() > end) return answer;
+      if (answer !== null || performance.now() > end) return answer;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

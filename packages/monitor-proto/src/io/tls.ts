@@ -283,7 +283,7 @@ class Revocations {
 
   has({ serial, fingerprint }: CertifiedPeer): boolean {
     if (this.file === null) return false;
-    if (Date.now() >= this.lookAfter) this.look(this.file);
+    if (performance.now() >= this.lookAfter) this.look(this.file);
     return this.revoked.has(serial) || this.revoked.has(fingerprint);
   }
 
@@ -301,7 +301,7 @@ class Revocations {
 
   /** Whoever checks first, for a new connection or by the clock, every watcher hears of a change. */
   private look(file: string): void {
-    this.lookAfter = Date.now() + LOOK_MS;
+    this.lookAfter = performance.now() + LOOK_MS;
     try {
       const { mtimeMs, size, ino } = statSync(file);
       if (`${mtimeMs} ${size} ${ino}` === this.stamp) return;

@@ -1,0 +1,60 @@
+/** How a command that waits, or holds something, ends by a signal: it gives back first what others wait for. */
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
+
+/** A signal ended a wait: nothing was got. */
+class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+
+  constructor(readonly by: NodeJS.Signals) {
+    super(`interrupted by ${by}`);
+  }
+}
+
+/** A terminal that is closed sends the last. */
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** Our own signal comes at once; a debugger may hold it up. */
+const SIGNAL_MS = 1000;
+
+/** Gives `work` a signal that aborts when the process is asked to end. Asked again, it ends at once. */
+export async function interruptibly<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const off = (): void => ENDING.forEach((name) => void process.off(name, heard));
+  const heard = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      off();
+      process.kill(process.pid, name);
+    }
+    controller.abort(new Interrupted(name));
+  };
+  for (const name of ENDING) process.on(name, heard);
+  try {
+    return await work(controller.signal);
+  } finally {
+    off();
+  }
+}
+
+/** Does something with `interruptibly` in it; when that was interrupted the process ends by the signal, as tools do. */
+export async function endingBySignal<T>(command: () => Promise<T>): Promise<T> {
+  try {
+    return await command();
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    process.kill(process.pid, error.by);
+    await new Promise((resolve) => setTimeout(resolve, SIGNAL_MS));
+    throw error;
+  }
+}
+
+/** Resolves at the abort, or after so long. */
+export function untilAborted(signal: AbortSignal, afterMs: number | null): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = afterMs === null ? undefined : callAfter(afterMs, resolve);
+    const end = (): void => {
+      timer?.cancel();
+      resolve();
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+}
