@@ -2,9 +2,7 @@
  * Waits that their caller can give up at any moment, also while the service does not answer: AbortSignal.timeout is how
  * programs set deadlines. What a request that was given up still brings is given back when its answer comes.
  */
-import type { OctopusNotification } from '@mk/monitor-proto/octopus/requests';
 import type { CancelSignal } from '../runtime/cancellation.ts';
-import type { ArmedQuery } from './octopus.ts';
 
 /** Resolves as `work` does, or rejects with the signal's reason as soon as that aborts; `late` then gets the result. */
 export function unlessAborted<T>(
@@ -33,11 +31,11 @@ export function unlessAborted<T>(
   });
 }
 
-/** Waits for the trigger; an abort removes it and rejects. */
-export async function aborting(
-  armed: ArmedQuery,
+/** Waits for the trigger of an armed query; an abort removes it and rejects. */
+export async function aborting<T>(
+  armed: { readonly woken: Promise<T>; cancel(): Promise<void> },
   signal: CancelSignal | undefined,
-): Promise<OctopusNotification | undefined> {
+): Promise<T> {
   try {
     return await unlessAborted(armed.woken, signal, () => undefined);
   } finally {
