@@ -162,7 +162,11 @@ async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: 
   if (kind === 'is silent') await members.until('who was silent is told', () => finished.has(victim));
   // What was given up while its answer was on its way is given back after that answer, and before the next but one.
   for (const member of kind === 'dies' && victim === VICTIM ? [spare] : [spare, struck])
-    for (let answer = 0; answer < 2; answer++) await finish(members, member.get('anything').then(() => undefined));
+    for (let answer = 0; answer < 2; answer++)
+      await finish(
+        members,
+        member.get('anything').then(() => undefined),
+      );
   const owners = (): number => members.simulation.node(SKB_PEER).skb?.knowledge.octopus.store.owners().length ?? 1;
   await members.until('what the dead held is free', () => owners() === 0);
   expect(failures).toEqual([]);

@@ -72,8 +72,7 @@ const GETS: { readonly [name: string]: Waiting } = {
   'a permit that is there': (octopus, signal) => acquirePermit(octopus, 'full', signal),
   'one of a semaphore': (octopus, signal) => waitSemaphore(octopus, 'full', signal),
   'a barrier for one': (octopus, signal) => enterBarrier(octopus, 'one', 1, signal),
-  'the way out of a barrier': async (octopus, signal) =>
-    (await enterBarrier(octopus, 'one', 1, signal)).leave(signal),
+  'the way out of a barrier': async (octopus, signal) => (await enterBarrier(octopus, 'one', 1, signal)).leave(signal),
 };
 
 const settled = async (): Promise<void> => {

@@ -134,7 +134,8 @@ function refuseValuesOfFlags(argv: readonly string[], flags: readonly string[]):
   for (const part of end < 0 ? argv : argv.slice(0, end)) {
     const [, name, value] = /^--([\w-]+)=([^]*)$/.exec(part) ?? [];
     if (name === undefined || value === undefined || !flags.includes(name)) continue;
-    if (value !== 'true' && value !== 'false') throw new UsageError(`--${name} takes no value; give it or leave it out`);
+    if (value !== 'true' && value !== 'false')
+      throw new UsageError(`--${name} takes no value; give it or leave it out`);
   }
   return true;
 }

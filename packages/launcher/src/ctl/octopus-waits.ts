@@ -9,7 +9,12 @@ import type { CtlContext } from './context.ts';
 /** An SKB that does not report within this time is itself what is waited for. */
 const ANSWER_MS = 600;
 
-export function takeLock({ cluster }: CtlContext, octopus: Octopus, name: string, signal: AbortSignal): Promise<HeldLock> {
+export function takeLock(
+  { cluster }: CtlContext,
+  octopus: Octopus,
+  name: string,
+  signal: AbortSignal,
+): Promise<HeldLock> {
   const queue = quotedName(recipeName('lock', name));
   const describe = async (): Promise<string> => {
     const [first, ...others] = await octopus.getNames(queue, { sequence: true });
@@ -45,11 +50,21 @@ export function takeOne({ cluster }: CtlContext, octopus: Octopus, name: string,
   return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => waitSemaphore(octopus, name, signal));
 }
 
-export function leaseOne({ cluster }: CtlContext, octopus: Octopus, name: string, signal: AbortSignal): Promise<Permit> {
+export function leaseOne(
+  { cluster }: CtlContext,
+  octopus: Octopus,
+  name: string,
+  signal: AbortSignal,
+): Promise<Permit> {
   return cluster.waiting(unlessSilent(emptySemaphore(octopus, name)), () => acquirePermit(octopus, name, signal));
 }
 
-export function waitForRecord({ cluster }: CtlContext, octopus: Octopus, query: string, signal: AbortSignal): Promise<OctopusRecord> {
+export function waitForRecord(
+  { cluster }: CtlContext,
+  octopus: Octopus,
+  query: string,
+  signal: AbortSignal,
+): Promise<OctopusRecord> {
   const describe = async (): Promise<string> => {
     await octopus.exists('_');
     return `a record that matches ${query}`;

@@ -25,8 +25,16 @@ export function unlessAborted<T>(
       else settle();
     };
     work.then(
-      (result) => settled(() => resolve(result), () => inVain(late(result))),
-      (error: unknown) => settled(() => reject(error), () => undefined),
+      (result) =>
+        settled(
+          () => resolve(result),
+          () => inVain(late(result)),
+        ),
+      (error: unknown) =>
+        settled(
+          () => reject(error),
+          () => undefined,
+        ),
     );
   });
 }

@@ -41,7 +41,11 @@ export async function lookupService(octopus: Octopus, name: string): Promise<Ser
 }
 
 /** Waits until somebody offers the service. */
-export async function waitForService(octopus: Octopus, name: string, signal?: CancelSignal): Promise<ServiceAttributes> {
+export async function waitForService(
+  octopus: Octopus,
+  name: string,
+  signal?: CancelSignal,
+): Promise<ServiceAttributes> {
   return (await octopus.waitFor(quotedName(recipeName('service', name)), signal)).attributes;
 }
 
