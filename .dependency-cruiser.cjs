@@ -23,6 +23,15 @@ const room = (name, what, ...below) => ({
   from: { path: `^packages/launcher/src/${name}/` },
   to: { path: '^packages/launcher/src/[^/]+/', pathNot: `^packages/launcher/src/(${[name, ...below].join('|')})/` },
 });
+/** A room of the kernel, and those that it may not look into. */
+const kernelRoom = (name, ...above) => ({
+  name: `node-kernel-${name.replace('/', '-')}-imports`,
+  comment: `packages/node-kernel/src/${name} lies below ${above.join(', ')}: take what it needs in the constructor`,
+  severity: 'error',
+  from: { path: `^packages/node-kernel/src/${name}/` },
+  to: { path: `^packages/node-kernel/src/(${above.join('|')})/` },
+});
+const OPERATIONS = ['membership', 'capops', 'memory', 'programs', 'probes', 'rogue'].map((room) => `monitor/${room}`);
 const OUTSIDE = '(/io/|[/-]main\\.ts$|^packages/launcher/|^packages/ui/src/page/)';
 
 module.exports = {
@@ -72,6 +81,19 @@ module.exports = {
       from: { path: '^packages/[^/]+/src/' },
       to: { circular: true },
     },
+    kernelRoom('capability', 'memory', 'cpu-driver', 'monitor', 'control', 'workloads', 'io'),
+    kernelRoom('memory', 'cpu-driver', 'monitor', 'control', 'workloads', 'io'),
+    kernelRoom('cpu-driver', ...OPERATIONS, 'monitor/agreement', 'monitor/views', 'workloads', 'io'),
+    kernelRoom(
+      'monitor/agreement',
+      ...OPERATIONS,
+      'monitor/channels',
+      'monitor/knowledge',
+      'monitor/views',
+      'workloads',
+      'io',
+    ),
+    kernelRoom('monitor', 'workloads', 'io'),
     room('cli', 'nothing of the rest: words of the command line know no cluster'),
     room('client', 'cli, state, boot, supervisor, tls', 'cli', 'state', 'boot', 'supervisor', 'tls'),
     room('tls', 'cli', 'cli'),

@@ -149,7 +149,7 @@ export function createServices(core: Core) {
     knowledge,
     programKnowledge: new ProgramKnowledge(knowledge.requests, core.receivers, context),
     channels,
-    endpoints: new Endpoints(cpuDriver, capops.shared, core.receivers, core.switchTo),
+    endpoints: new Endpoints(cpuDriver, (...copy) => capops.copyInto(...copy), core.receivers, core.switchTo),
     dispatchers: dispatcherService,
     pages,
     addressSpaces,

@@ -1,5 +1,5 @@
 import { formatDuration } from '@mk/machine/duration';
-import type { TimeSummary } from '@mk/node-kernel/monitor/probes/statistics';
+import type { TimeSummary } from '@mk/node-kernel/monitor/statistics';
 
 /** `10 rounds, min 5.76 ms, median …`. */
 export function describeTimes({ count, min, p50, p99, max }: TimeSummary, what: string): string {

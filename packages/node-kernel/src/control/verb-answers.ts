@@ -10,7 +10,7 @@ import type { PlanKind } from '../monitor/agreement/plan.ts';
 import type { ShootdownReport } from '../monitor/memory/shootdown-report.ts';
 import type { CoreView } from '../monitor/views/core-view.ts';
 import type { View } from '../monitor/views/view.ts';
-import type { TimeSummary } from '../monitor/probes/statistics.ts';
+import type { TimeSummary } from '../monitor/statistics.ts';
 
 /**
  * What the verbs of a core's control port answer. The services that bring them (`Verbs`) and their callers are compiled

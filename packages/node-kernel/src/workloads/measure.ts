@@ -9,7 +9,7 @@ import type { SystemCall } from '../effects.ts';
 import { timedRound } from '../monitor/agreement/agreement.ts';
 import { timeNow } from '../monitor/waits.ts';
 import { type Operation, OperationError, sleepUntil, wait } from '../monitor/operations.ts';
-import { summarise } from '../monitor/probes/statistics.ts';
+import { summarise } from '../monitor/statistics.ts';
 import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
 

@@ -1,5 +1,5 @@
 import { known, assertInvariant } from '@mk/monitor-proto/assert';
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { makeCapability } from '../../capability/model/capability.ts';
 import type { Change } from '../../capability/model/changes.ts';
@@ -8,8 +8,6 @@ import { freeAddress, lookup, resolveSlot } from '../../capability/store/cspace.
 import type { Slot } from '../../capability/store/slot.ts';
 import { invoke } from '../../capability/invocations/perform.ts';
 import { place } from '../../capability/invocations/placement.ts';
-import type { CapopsContext } from '../../monitor/capops/context.ts';
-import { placeCopy } from '../../monitor/capops/copy.ts';
 import type { Receivers } from '../../monitor/channels/ends.ts';
 import { OperationError } from '../../monitor/operations.ts';
 import type { Service, SystemCallHandlers } from '../../monitor/service.ts';
@@ -70,7 +68,8 @@ export class Endpoints implements Service {
 
   constructor(
     private readonly cpuDriver: CpuDriver,
-    private readonly capops: CapopsContext,
+    /** Copies a capability, with its rights, into the cspace of a domain of this core; answers its address there. */
+    private readonly copyInto: (receiver: DomainId, source: Slot, rights: number) => number,
     private readonly receivers: Receivers,
     /** That dispatcher gets the core next, without asking the scheduler. */
     private readonly switchTo: (dispatcher: number) => void,
@@ -178,10 +177,10 @@ export class Endpoints implements Service {
     return endpoint;
   }
 
-  private copyTo(caller: Domain, address: number, receiver: number): number {
+  private copyTo(caller: Domain, address: number, receiver: DomainId): number {
     const slot = this.held(caller, address, RIGHTS.grant);
     if (slot.group?.locked === true) throw new OperationError('CAPABILITY_BUSY', 'another operation holds it');
-    return placeCopy(this.capops, slot, receiver, known(slot.capability).rights);
+    return this.copyInto(receiver, slot, known(slot.capability).rights);
   }
 
   private held(caller: Domain, address: number, rights: number): Slot {

@@ -8,7 +8,7 @@ import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Verb } from '../../control/verb.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome, wait } from '../operations.ts';
-import { summarise } from '../probes/statistics.ts';
+import { summarise } from '../statistics.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { pause } from '../waits.ts';
 import { logSilence } from './silence.ts';

@@ -1,5 +1,5 @@
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { type CoreSnapshot, snapshotCore } from '../../capability/audit/audit-snapshot.ts';
 import { sortedSlots } from '../../capability/store/copy-group.ts';
 import type { Slot } from '../../capability/store/slot.ts';
@@ -7,7 +7,7 @@ import type { Domain } from '../../cpu-driver/domains.ts';
 import type { Operation } from '../operations.ts';
 import type { MessageHandlers, RoundActs, Service } from '../service.ts';
 import { CapopsContext, type CapopsPort } from './context.ts';
-import { onCopyRequest, onReceive } from './copy.ts';
+import { onCopyRequest, onReceive, placeCopy } from './copy.ts';
 import { deleteEverywhere, deleteRemoteAct, findCopyAct } from './delete.ts';
 import { onVouchRequest, vouchAct } from './vouch.ts';
 import { isBegunBy } from '../agreement/finished.ts';
@@ -85,6 +85,11 @@ export class Capops implements Service {
 
   dispatcherGone({ id }: Domain): void {
     if (this.shared.booted) this.shared.subscribers.removeAll(id);
+  }
+
+  /** Copies a capability into the cspace of a domain of this core; answers its address there. */
+  copyInto(receiver: DomainId, source: Slot, rights: number): number {
+    return placeCopy(this.shared, source, receiver, rights);
   }
 
   /**

@@ -4,7 +4,7 @@ import { Histogram, type MetricFamily } from '@mk/monitor-proto/metrics';
 import { Answers } from '../answers.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, sleepUntil, wait } from '../operations.ts';
-import { RunningStatistics } from './statistics.ts';
+import { RunningStatistics } from '../statistics.ts';
 
 const BOUNDS_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 

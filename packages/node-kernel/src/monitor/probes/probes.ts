@@ -14,7 +14,7 @@ import { Measure } from './measure.ts';
 import { Ping } from './ping.ts';
 import { Rally } from './rally.ts';
 import { Ring } from './ring.ts';
-import { summarise } from './statistics.ts';
+import { summarise } from '../statistics.ts';
 
 const COUNT = { min: 1, max: 100_000_000 } as const;
 const CORE = { min: 0, max: limit('maxCores') - 1 } as const;

@@ -6,7 +6,7 @@ import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { FRAME, type VolleyFigures, type VolleyFrame } from '@mk/monitor-proto/urpc/frames';
-import { RunningStatistics } from './statistics.ts';
+import { RunningStatistics } from '../statistics.ts';
 
 /** Round trips in nanoseconds: both directions of one pair. */
 export interface Rallied {
