@@ -95,14 +95,14 @@ export const EDGES: readonly Edge[] = [
   fails(
     'no-main',
     'export const main = 5;',
-    'no-main exports no main: that is a function of mk, or what program(…) made',
+    'no-main exports no main: export a function of mk, or the result of program(…)',
     'NO_PROGRAM',
   ),
-  fails('empty', '', 'empty exports no main: that is a function of mk, or what program(…) made', 'NO_PROGRAM'),
+  fails('empty', '', 'empty exports no main: export a function of mk, or the result of program(…)', 'NO_PROGRAM'),
   fails(
     'exits-with-text',
     MAIN(`await mk.exit('x');`),
-    'thread main: BAD_REQUEST: x is no exit status: that is a whole number',
+    'thread main: BAD_REQUEST: x is no exit status: use a whole number',
   ),
   fails(
     'returns-nan',

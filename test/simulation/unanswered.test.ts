@@ -94,7 +94,7 @@ test('what a core holds up after the mark is told when its caller is, once', () 
   expect(told).toMatchObject([{ kind: 'revoke', cores: CORES, silent: [HUNG] }]);
   expect(reply).toMatchObject({ ok: false, error: 'OPERATION_TIMEOUT' });
   expect((reply as unknown as { text: string }).text).toBe(
-    `revoke ${String(told[0]!['op'])}: no answer from core ${HUNG}; it goes on to where it leaves nothing locked`,
+    `revoke ${String(told[0]!['op'])}: no answer from core ${HUNG}; it continues until it leaves nothing locked`,
   );
   simulation.resume(HUNG);
   const isOver = (): boolean => lines.some(({ event, kind }) => event === 'cap_operation' && kind === 'revoke');

@@ -54,7 +54,7 @@ export const LINK_SETTINGS = {
     .describe(
       'frames lost: a ratio, or bursts (Gilbert–Elliott: chance to enter and to leave a burst, loss outside and inside)',
     ),
-  drop_first: z.int().min(0).optional().describe('so many frames from now on are lost'),
+  drop_first: z.int().min(0).optional().describe('this many frames from now on are lost'),
   duplicate: percent.optional().describe('frames sent twice'),
   reorder: percent.optional().describe('frames that overtake those before them'),
   rate: parsedBy(parseRate).meta({ title: 'rate (1MB/s)' }).optional().describe('bytes a second'),
@@ -63,7 +63,7 @@ export const LINK_SETTINGS = {
   reset_after: parsedBy(parseResetAfter)
     .meta({ title: 'duration, or frames' })
     .optional()
-    .describe('the socket is reset when it is so old, or (a number without a unit) after so many frames'),
+    .describe('the socket is reset at this age, or (a number without a unit) after this many frames'),
   /** Reset openings, which `reset_after` spares. */
   reset_opening: percent.optional().describe('openings that are reset; reset_after leaves them alone'),
 };
@@ -73,7 +73,7 @@ const LINK = z.strictObject({
   to: end.describe('who receives'),
   both: z.boolean().default(false).describe('the other direction too'),
   id,
-  for: duration.optional().describe('it ends by itself after so long'),
+  for: duration.optional().describe('it ends by itself after this long'),
   ...LINK_SETTINGS,
 });
 
@@ -84,36 +84,39 @@ const PARTITION = z.strictObject({
     .describe('who hears one another; rest: everybody else'),
   one_way: z.boolean().default(false).describe('only what the first group sends is lost'),
   id,
-  for: duration.optional().describe('it ends by itself after so long'),
+  for: duration.optional().describe('it ends by itself after this long'),
 });
 
-const on = { core: cores, for: duration.optional().describe('it ends by itself after so long') };
+const on = { core: cores, for: duration.optional().describe('it ends by itself after this long') };
 
 const ENTRY = z.strictObject({
   at: duration.describe('when, counted from the moment at which boot is complete'),
-  for: duration.optional().describe('it ends by itself after so long'),
+  for: duration.optional().describe('it ends by itself after this long'),
   partition: PARTITION.optional().describe('groups that are cut off from one another'),
   isolate: z
     .strictObject({ ...on, core: peers, id })
     .optional()
     .describe('cores that are cut off from everybody'),
   link: LINK.optional().describe('a link that changes'),
-  crash: z.strictObject({ core: cores }).optional().describe('killed without a word (SIGKILL)'),
+  crash: z.strictObject({ core: cores }).optional().describe('killed (SIGKILL)'),
   restart: z
     .strictObject({ core: cores })
     .optional()
-    .describe('started as a new incarnation; a running one is ended first'),
+    .describe('restarted as a new incarnation; one that still runs is ended first'),
   hang: z.strictObject(on).optional().describe('stopped with its sockets open (SIGSTOP)'),
   slow: z
     .strictObject({ ...on, factor: z.number().gt(1).max(1000) })
     .optional()
-    .describe('everything takes so many times as long'),
+    .describe('everything takes this many times as long'),
   rogue: z
     .strictObject({ ...on, behaviour: z.enum(ROGUE_BEHAVIOUR_NAMES) })
     .optional()
     .describe('a core whose monitor misbehaves (rogue-behaviours.md)'),
   skb_loss: z
-    .union([z.literal(true), z.strictObject({ for: duration.optional().describe('it ends by itself after so long') })])
+    .union([
+      z.literal(true),
+      z.strictObject({ for: duration.optional().describe('it ends by itself after this long') }),
+    ])
     .optional()
     .describe('the SKB is lost; with for it comes back'),
   heal: z
@@ -133,12 +136,12 @@ export const PLAN = z.strictObject({
   seed: z
     .union([z.int(), z.string().min(1)])
     .optional()
-    .describe('where every random choice begins'),
+    .describe('seed of every random choice'),
   machine: z.string().min(1).optional().describe('a shipped machine, or a file'),
   cores: z.int().min(1).max(4096).optional().describe('how many cores'),
   latency: duration.optional().describe('one-way delay added to every link'),
   jitter: duration.optional().describe('spread of that delay'),
-  lease: duration.optional().describe('a core that reaches no majority for so long is fenced; as --lease'),
+  lease: duration.optional().describe('how long a core may fail to reach a majority before it is fenced; as --lease'),
   workload: z
     .strictObject({
       program: z.string().min(1),

@@ -47,7 +47,7 @@ export const MACHINE = z.strictObject({
     .string()
     .max(MAX_NAME)
     .regex(/^[a-z0-9][a-z0-9._-]*$/i, 'must be letters, digits, dots and dashes')
-    .describe('what --machine and mkctl call it'),
+    .describe('its name for --machine and mkctl'),
   doc: z.string().max(MAX_DOC).default('').describe('one line for people'),
   ghz: z.number().min(MIN_GHZ).max(100).default(1).describe('clock: turns cycles into time'),
   packages: z
@@ -102,7 +102,12 @@ export const MACHINE = z.strictObject({
     .describe(
       'what a message costs the sender, on the way and the receiver, by how far apart they are; hops: one, two, … packages away',
     ),
-  time_scale: z.number().min(0).max(1e9).default(1).describe('wall time for modelled time; 0: links are not delayed'),
+  time_scale: z
+    .number()
+    .min(0)
+    .max(1e9)
+    .default(1)
+    .describe('factor from modelled to wall-clock time; 0: links are not delayed'),
 });
 
 type MachineFile = z.infer<typeof MACHINE>;

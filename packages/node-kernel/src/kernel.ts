@@ -208,7 +208,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     };
     this.services.addressSpaces.whenSettled((at) => answer(result, at));
     if (!open) return;
-    const text = 'it was done, and some core has not said yet that it uses the old translations no more';
+    const text = 'it was done, but some core has not yet confirmed that it dropped the old translations';
     const late = { ok: false, error: 'OPERATION_TIMEOUT', text } as const;
     timer = timers.set(now + limit('operationDeadlineNs'), (at) => answer(late, at));
   }

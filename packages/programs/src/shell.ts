@@ -32,7 +32,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   spawn: {
     takes: 'CORE SECONDS',
-    doc: 'a domain there that sleeps so long',
+    doc: 'a domain there that sleeps for this long',
     run: async (mk, [core = '0', seconds = '1']) => {
       const child = await mk.processes.spawn(null, {
         core: whole(mk, core),
@@ -84,7 +84,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   names: { takes: '', doc: 'services that are offered', run: async (mk) => mk.names.list() },
   free: {
     takes: 'BYTES',
-    doc: 'whether so much RAM can be had, and gives it back',
+    doc: 'whether this much RAM can be had, and gives it back',
     run: async (mk, [bytes = '4096']) => {
       const ram = await mk.capabilities.alloc(whole(mk, bytes));
       const { bytes: got } = await mk.capabilities.identify(ram);

@@ -173,7 +173,10 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
       defaultDescription: 'MK_RUNS_DIR, else runs',
       describe: 'with --plan: the folder for its report; latest is the newest',
     })
-    .option('nemesis', { ...SWITCH, describe: 'run: faults from the seed, too; without it and --plan there are none' })
+    .option('nemesis', {
+      ...SWITCH,
+      describe: 'run: faults from the seed, too; otherwise, without --plan, there are none',
+    })
     .option('on', { ...TEXT, describe: 'run: a domain on each of these cores (0,3-7); without it one on core 0' })
     .option('limit', { ...TEXT, describe: 'run: virtual time in which the program has to end (default 5m)' })
     .option('for', { ...TEXT, describe: 'how long faults go on, in virtual time (default 5s, for some seeds 18s)' })

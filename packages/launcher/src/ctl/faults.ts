@@ -30,7 +30,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   reorder: 'frames that overtake those before them',
   rate: 'bytes a second (1MB/s); 0: any',
   limit: 'frames under way at once; one more is lost; 0: any',
-  reset: 'reset a link when it has been open so long (5s) or has carried so many frames (1000); 0: never',
+  reset: 'reset a link at this age (5s) or after this many frames (1000); 0: never',
   'reset-opening': 'links reset while they open (10%)',
 };
 

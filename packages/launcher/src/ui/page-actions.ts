@@ -22,7 +22,7 @@ const COMMANDS = new Map<string, CtlCommand>(
 /** Runs `mkctl VERB …` with these arguments; resolves with its output. Rejects with its error, in one line. */
 export async function performAction(cluster: ClusterClient, verb: string, args: ActionArgs): Promise<string> {
   const command = isActionVerb(verb) ? COMMANDS.get(verb satisfies ActionVerb) : undefined;
-  if (command === undefined) throw new CommandError(`nothing here is called ${verb}`);
+  if (command === undefined) throw new CommandError(`no action is called ${verb}`);
   const said: string[] = [];
   const terminal: Terminal = {
     interactive: false,

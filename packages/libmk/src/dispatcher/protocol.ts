@@ -67,7 +67,7 @@ const UPCALLS = {
       /** Addresses of the capabilities that came with the spawn, in the order given. */
       capabilities: 'wholes',
     },
-    doc: 'First of all upcalls, once: who the dispatcher is and what its program was given.',
+    doc: 'The first upcall, once: who the dispatcher is and what its program was given.',
   },
   reply: {
     ordinal: 1,
@@ -89,10 +89,10 @@ const UPCALLS = {
   page_fault: {
     ordinal: 6,
     fields: { address: 'whole', access: 'text' },
-    doc: 'An access to memory that is not mapped so.',
+    doc: 'An access to memory without the mapping or the right for it.',
   },
   trap: { ordinal: 7, fields: { error: 'text', text: 'text' }, doc: 'The dispatcher did what it may not; it goes on.' },
-  interrupt: { ordinal: 8, fields: {}, doc: 'The slice is over: the dispatcher shall give the core up.' },
+  interrupt: { ordinal: 8, fields: {}, doc: 'The slice is over: the dispatcher must yield the core.' },
   span_joined: {
     ordinal: 9,
     fields: { core: 'whole' },
@@ -116,7 +116,7 @@ const UPCALLS = {
   credit: {
     ordinal: 20,
     fields: { channel: 'whole', bytes: 'whole' },
-    doc: 'The other end’s program has taken so many bytes more of a channel: as many may be sent.',
+    doc: 'The other end’s program has taken this many more bytes of a channel: as many may be sent.',
   },
   octopus_event: {
     ordinal: 21,
@@ -126,12 +126,12 @@ const UPCALLS = {
   octopus_reset: {
     ordinal: 22,
     fields: {},
-    doc: 'The knowledge base was restarted and has forgotten all triggers: who waits looks again.',
+    doc: 'The knowledge base was restarted and has lost all triggers: waiters must look again.',
   },
   octopus_session_lost: {
     ordinal: 23,
     fields: { text: 'text' },
-    doc: 'This core’s session with the knowledge base is over: what was set as transient is gone, or must be taken for gone.',
+    doc: 'This core’s session with the knowledge base is over: what was set as transient is gone, or must be assumed gone.',
   },
 } as const satisfies Record<string, UpcallSpec>;
 

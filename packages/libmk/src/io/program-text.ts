@@ -111,7 +111,7 @@ function bundler(): typeof esbuild {
   }
   throw new ControlError(
     'NO_SUCH_PROGRAM',
-    'esbuild, which makes one script of a program’s file, is not installed here: npm install esbuild (in a checkout: npm ci)',
+    'esbuild, which bundles a program into one script, is not installed: npm install esbuild (in a checkout: npm ci)',
   );
 }
 
@@ -127,7 +127,7 @@ function firstError(error: unknown, shown: (path: string) => string, path: strin
   if (first === undefined) return error instanceof Error ? error.message : String(error);
   const { location, text } = first;
   if (/^No matching export in .* for import "main"$/.test(text))
-    return `${shown(path)} exports no main: that is a function of mk, or what program(…) made`;
+    return `${shown(path)} exports no main: export a function of mk, or the result of program(…)`;
   return location === null ? text : `${shown(location.file)}:${location.line}: ${inOurWords(text)}`;
 }
 
@@ -135,8 +135,8 @@ function firstError(error: unknown, shown: (path: string) => string, path: strin
 function inOurWords(text: string): string {
   const [, module] = /^Could not resolve "(.+)"$/.exec(text) ?? [];
   if (module !== undefined && isBuiltin(module))
-    return `${module} is of the host, which a program does not see: what it has hangs on mk`;
-  if (text.startsWith('Top-level await')) return 'a file is evaluated in one go: await in the main function';
+    return `${module} belongs to the host, which a program cannot see: use mk instead`;
+  if (text.startsWith('Top-level await')) return 'a program has no top-level await: await in the main function';
   return text;
 }
 

@@ -166,7 +166,7 @@ export class SkbClient {
     readonly [T in Exclude<ClientEffect, Effect>['type']]: (effect: Extract<ClientEffect, { type: T }>) => void;
   } = {
     skb_up: ({ fresh, abandoned }) => {
-      if (abandoned) this.requests.abandonChanges('the SKB had given this client up');
+      if (abandoned) this.requests.abandonChanges('the SKB had dropped this client');
       if (fresh) this.restarted();
       this.up();
     },

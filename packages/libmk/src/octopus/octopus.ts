@@ -306,7 +306,7 @@ class StandingWatch {
 
   lose(cause: string): void {
     const query = 'query' in this.request ? this.request.query : '';
-    this.#reject(new OctopusError('WATCH_LOST', `changes of ${query} are told no longer: ${cause}`));
+    this.#reject(new OctopusError('WATCH_LOST', `changes of ${query} are no longer reported: ${cause}`));
     this.listener({ kind: 'lost', record: undefined });
   }
 }

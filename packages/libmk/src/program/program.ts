@@ -59,7 +59,7 @@ export function start(main: Program | Main, name = 'program'): void {
   const here = border();
   if (typeof main === 'function') return attach({ spec: { name }, main }, here);
   if (isRecord(main) && typeof main['main'] === 'function') return attach(main, here);
-  here.fail('NO_PROGRAM', `${name} exports no main: that is a function of mk, or what program(…) made`);
+  here.fail('NO_PROGRAM', `${name} exports no main: export a function of mk, or the result of program(…)`);
 }
 
 const ATTACHED = new WeakMap<Border, Runtime>();

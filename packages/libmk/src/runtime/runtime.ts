@@ -125,7 +125,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   end(status: number): void {
     if (this.over) return;
     if (!Number.isSafeInteger(status))
-      throw new MkError('BAD_REQUEST', `${formatLine([status])} is no exit status: that is a whole number`);
+      throw new MkError('BAD_REQUEST', `${formatLine([status])} is no exit status: use a whole number`);
     this.flush();
     this.over = true;
     this.queue.stop();

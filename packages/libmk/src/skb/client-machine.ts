@@ -109,7 +109,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     this.metInstance = peer.instance;
     const abandoned = first && (gaveUp || !this.session.alive);
     this.outbox.push({ type: 'skb_up', fresh: first, abandoned });
-    this.session.up(first, gaveUp ? 'the SKB had given this client up' : null, now);
+    this.session.up(first, gaveUp ? 'the SKB had dropped this client' : null, now);
   }
 
   peerDown(_peer: Peer, reason: string): void {

@@ -93,7 +93,8 @@ export class Threads implements ThreadOwner {
 
   /** An event every so many nanoseconds. Ticks that nobody takes in time merge into one. */
   every(ns: Nanos): TimerEvents {
-    if (nanosOf('the period', ns) < 1) throw new MkError('BAD_REQUEST', `a period of ${ns} ns: it is 1 ns at least`);
+    if (nanosOf('the period', ns) < 1)
+      throw new MkError('BAD_REQUEST', `a period of ${ns} ns: it must be at least 1 ns`);
     return this.ticks(ns, true);
   }
 

@@ -117,5 +117,5 @@ export class Session {
 }
 
 export function lostAfter(silentMs: number): string {
-  return `the SKB has heard nothing of this client for ${Math.round(silentMs / 100) / 10} s and has given it up`;
+  return `the SKB has heard nothing of this client for ${Math.round(silentMs / 100) / 10} s and has dropped it`;
 }

@@ -28,11 +28,11 @@ export const OCTOPUS_ERRORS = {
   NO_CONCRETE_NAME: { doc: 'Setting, deleting and publishing need one name, not a pattern.' },
   CONSTRAINT_MISMATCH: { doc: 'The record is not there, or not as the constraints demand; nothing was changed.' },
   RECORD_EXISTS: { doc: 'An exclusive set found the record there already.' },
-  TRIGGER_EXISTS: { doc: 'The client has a trigger or subscription of that id.' },
+  TRIGGER_EXISTS: { doc: 'The client already has a trigger or subscription of that id.' },
   NO_TRIGGER: { doc: 'The client has no trigger or subscription of that id.' },
   BAD_REQUEST: { doc: 'The request does not have the form of one; a mistake of the client’s library.' },
   JOURNAL_FAILED: { doc: 'The SKB cannot write its journal; whether the request took effect is not known.' },
-  FAILED: { doc: 'A fault of the SKB over this request, which changed nothing; the SKB’s log says more.' },
+  FAILED: { doc: 'A bug in the SKB, met while handling this request, which changed nothing; the SKB’s log says more.' },
   POISONED: { doc: 'The same request ended an earlier life of the SKB; it is not run again.' },
   RESERVED_NAME: {
     doc: 'Records of that name belong to a recipe (locks, semaphores, barriers, services); choose another.',
@@ -41,13 +41,13 @@ export const OCTOPUS_ERRORS = {
     doc: 'The query’s patterns take more steps than a query may; ask for less, or by a simpler pattern.',
   },
   SESSION_LOST: {
-    doc: 'The SKB has given this client up: what it held is gone; whether the request took effect is not known.',
+    doc: 'The SKB has dropped this client: what it held is gone; whether the request took effect is not known.',
   },
   LOCK_LOST: { doc: 'The lock is no longer held: somebody else may have it by now.' },
   PERMIT_LOST: { doc: 'The permit is no longer held: it went back to the semaphore.' },
   BARRIER_LOST: { doc: 'The entry in the barrier is gone: the others do not count on it any more.' },
   SERVICE_LOST: { doc: 'The service is no longer registered: another may have its name by now.' },
-  WATCH_LOST: { doc: 'Changes are no longer told: the watch or subscription could not be installed again.' },
+  WATCH_LOST: { doc: 'Changes are no longer reported: the watch or subscription could not be installed again.' },
   LIMIT_REACHED: { doc: 'The store, or the client, has as many of these as it may.' },
 } as const;
 

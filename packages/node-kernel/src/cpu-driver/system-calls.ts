@@ -153,7 +153,7 @@ export const SYSTEM_CALLS = {
   wait: {
     args: { domain: 'text', nohang: 'flag?' },
     servedBy: 'programs',
-    doc: 'How a domain ended, when all its dispatchers have stopped; with nohang how it is now.',
+    doc: 'How a domain ended, once all its dispatchers have stopped; with nohang, its state now.',
   },
   domains: { args: {}, servedBy: 'programs', doc: 'The domains whose home this core is.' },
   consent_revoke: {

@@ -32,7 +32,7 @@ export function shareText(rows: readonly ShareRow[], unit: { readonly name: stri
   const cell = (ns: Nanos | undefined): string =>
     (ns === undefined ? '' : (ns / unit.ns).toFixed(unit.ns === 1000 ? 1 : 0)).padStart(12);
   return [
-    `An update of so many lines by each of the cores, ${unit.name}: SHM by loads and stores, MSG by a message to one server`,
+    `An update of this many lines by each core, ${unit.name}: SHM by loads and stores, MSG by a message to one server`,
     ['cores', ...columns.map(({ name }) => name.padStart(12))].join(''),
     ...counts.map((cores) =>
       [

@@ -345,5 +345,5 @@ function floodFault(reply: Extract<ControlReply, { ok: true }>): string | null {
     reordered: number;
   };
   if (received === sent && lost + doubled + reordered === 0) return null;
-  return `of ${sent} flooded messages ${received} came, ${lost} were lost, ${doubled} doubled, ${reordered} reordered`;
+  return `of ${sent} flooded messages ${received} came, ${lost} were lost, ${doubled} duplicated, ${reordered} reordered`;
 }

@@ -36,7 +36,7 @@ export interface ProgramEnd {
 /** A program's turn did not return: the run must start over, and end that turn as a core would. */
 export class EndlessTurn extends Error {
   constructor(readonly turn: RunningTurn) {
-    super(`${turn.program} (${turn.domain}) does not come back from its turn`);
+    super(`${turn.program} (${turn.domain}) does not return from its turn`);
   }
 }
 
@@ -97,7 +97,7 @@ export class ProgramRun {
     const done = this.options.bounded(run);
     if (done !== null) return done.value;
     const { running } = this.simulation.programs;
-    if (running === null) throw new Stalled('the simulation itself did not come back from some steps');
+    if (running === null) throw new Stalled('the simulation itself did not return from some steps');
     throw new EndlessTurn(running);
   }
 

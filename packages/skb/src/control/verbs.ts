@@ -25,7 +25,7 @@ const FORMS: Readonly<
 /** What outsiders can ask of the SKB's registry and topology service. */
 export const VERBS: { readonly [V in keyof SkbAnswers]: Verb<SkbAnswers[V]> } = {
   waiting: {
-    doc: 'Whom a measurement waits for.',
+    doc: 'The cores that a measurement waits for.',
     run: (skb, _args, now, reply) => reply(ok({ silent: skb.measurement.waitingFor(now) })),
   },
   log_level: {

@@ -237,7 +237,7 @@ export function tooManyRules(rules: ReadonlyMap<string, string>, name: string, t
   const before = rules.get(name);
   const { maxAllRulesChars, maxRulePrograms } = ENGINE_LIMITS;
   if (before === undefined && text !== '' && rules.size >= maxRulePrograms)
-    return `there are ${rules.size} programs of rules, as many as may be`;
+    return `there are ${rules.size} programs of rules, the most allowed`;
   const grows = text.length - (before?.length ?? 0);
   const all = [...rules.values()].reduce((sum, { length }) => sum + length, grows);
   return grows > 0 && all > maxAllRulesChars

@@ -112,7 +112,7 @@ function recordOf(row: Row): OctopusChange {
 
 function answersOf(row: Row): KeptAnswers {
   const replies: unknown = JSON.parse(plain(row, 'replies'));
-  if (!Array.isArray(replies) || !replies.every(isAnswer)) throw new TypeError('they are no answers');
+  if (!Array.isArray(replies) || !replies.every(isAnswer)) throw new TypeError('they are not answers');
   return { client: text(row, 'client'), last: whole(row, 'last'), replies };
 }
 

@@ -392,7 +392,7 @@ export function changesSomething({ type }: OctopusRequest): boolean {
 /** A change is made in one go, and so are the matches it depends on. */
 function checkCost(query: ParsedRecord, { attributes }: StoredRecord): void {
   if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
-    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns of so many states over so long a text');
+    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns this large over a text this long');
 }
 
 function removed(client: string, id: number, mode: number): AddressedNotification {

@@ -32,7 +32,7 @@ export function isActionVerb(verb: string): verb is ActionVerb {
 /** What is wrong with an action from outside; null: nothing that shows without the cluster. */
 export function actionError(verb: string, args: ActionArgs): string | null {
   if (!isActionVerb(verb))
-    return `nothing here is called ${verb.slice(0, 40)}; it can be ${Object.keys(ACTIONS).join(', ')}`;
+    return `no action is called ${verb.slice(0, 40)}; there are ${Object.keys(ACTIONS).join(', ')}`;
   const { positional, options } = ACTIONS[verb];
   const known: readonly string[] = [...positional, ...options];
   const unknown = Object.keys(args).find((name) => !known.includes(name));

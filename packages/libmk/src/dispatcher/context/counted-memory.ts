@@ -164,7 +164,7 @@ function countWebAssembly(memory: CountedMemory): void {
     'Memory',
     constructible(Memory, ([descriptor]) => {
       const { maximum, initial, shared } = isRecord(descriptor) ? descriptor : {};
-      if (shared === true) throw new TypeError('programs share no memory but by frames');
+      if (shared === true) throw new TypeError('programs share memory only by frames');
       if (maximum === undefined) throw new TypeError('a WebAssembly.Memory of a program has a maximum');
       memory.chargeWasm(Math.max(Number(maximum), Number(initial ?? 0)) * PAGE_BYTES);
       return new Memory(descriptor);

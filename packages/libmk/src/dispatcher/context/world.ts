@@ -129,7 +129,9 @@ function headOf(error: Error): string {
 
 function forbidden(name: string): unknown {
   return function (): never {
-    throw new TypeError(`${name} tells when memory is collected, which no two runs agree on: programs do without`);
+    throw new TypeError(
+      `${name} shows when memory is collected, which differs from run to run: programs cannot use it`,
+    );
   };
 }
 

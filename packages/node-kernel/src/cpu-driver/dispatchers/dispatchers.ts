@@ -284,7 +284,7 @@ export class Dispatchers {
     });
     this.kill(
       dispatcher,
-      { cause: 'OVERRUN', status: 1, text: `it kept the core for ${keptMs} ms and was asked for it` },
+      { cause: 'OVERRUN', status: 1, text: `it kept the core for ${keptMs} ms, though it was asked to yield` },
       now,
     );
   }

@@ -124,7 +124,7 @@ export class Endpoints implements Service {
     const self = this.selfOf(caller);
     const dispatcher = known(this.dispatcherOf.get(caller.id));
     const siblings = this.byDispatcher.get(dispatcher) ?? new Map<number, Endpoint>();
-    if (siblings.has(number)) throw new OperationError('SLOT_IN_USE', `the caller has an endpoint ${number}`);
+    if (siblings.has(number)) throw new OperationError('SLOT_IN_USE', `the caller already has an endpoint ${number}`);
     const { address } = this.freeSlot(caller);
     const made = invoke(this.cpuDriver.state, caller.root, {
       operation: 'retype',

@@ -41,7 +41,7 @@ export class Rbed implements Scheduler {
     if (taskClass.kind === 'best_effort') return null;
     const asked = utilisation(taskClass);
     if (taskClass.wcet > Math.min(taskClass.period, taskClass.deadline))
-      return 'asks for more than its period or its deadline holds';
+      return 'asks for more time than its period or deadline has';
     if (this.promised + asked + RESERVED > SPECTRUM)
       return `asks for ${percent(asked)} of the core, and ${percent(SPECTRUM - RESERVED - this.promised)} are left for hard real-time tasks`;
     this.promised += asked;

@@ -19,7 +19,7 @@ import { frameOf, HEAD_BYTES, PIPES, TO_CHILD, TO_CORE } from './process-frames.
  */
 
 function noImport(): never {
-  throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
+  throw 'programs are one bundle: they cannot import()'; // eslint-disable-line no-throw-literal
 }
 
 function readExactly(length: number): Buffer {

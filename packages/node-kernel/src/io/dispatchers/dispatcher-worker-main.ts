@@ -19,7 +19,7 @@ import type { WorkerData, WorkerNews } from './worker-vessel.ts';
 
 /** Rejects with a value that is no object of this realm: an error of Node's would lead out of the context. */
 function noImport(): never {
-  throw 'programs are one bundle: import() is not for them'; // eslint-disable-line no-throw-literal
+  throw 'programs are one bundle: they cannot import()'; // eslint-disable-line no-throw-literal
 }
 
 const { contextText, shared, bridge, control } = workerData as WorkerData;

@@ -187,7 +187,7 @@ export class CapopsContext {
       const error = errorIn(reply);
       if (error === null) return reply;
       if (slot.capability !== capability || isInDelete(slot))
-        throw new OperationError('CAPABILITY_NOT_FOUND', 'it went meanwhile');
+        throw new OperationError('CAPABILITY_NOT_FOUND', 'it was deleted meanwhile');
       if (error === 'CAPABILITY_NOT_FOUND') break;
       if (error !== 'CAPABILITY_FOREIGN') throw new OperationError(error, `core ${owner}, its owner, refused`);
       if (reply.owner === this.context.core) break;
@@ -223,7 +223,7 @@ export class CapopsContext {
     };
     logSilence(this.context, op, kind, { error: 'OPERATION_TIMEOUT', trouble }, elapsed);
     this.toldUnanswered.add(op);
-    return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it goes on to where it leaves nothing locked`;
+    return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it continues until it leaves nothing locked`;
   }
 
   private begin<T>(

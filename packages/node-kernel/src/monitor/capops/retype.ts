@@ -122,7 +122,7 @@ function* retypeForeign(
   let created = false;
   try {
     if (source.capability !== capability || isInDelete(source))
-      throw new OperationError('CAPABILITY_NOT_FOUND', 'the source went meanwhile');
+      throw new OperationError('CAPABILITY_NOT_FOUND', 'the source was deleted meanwhile');
     create(m, root, given, full(source).group, children);
     created = true;
     return null;
@@ -214,6 +214,6 @@ function create(
   const slots: Result<Slot[]> = decodeDestinations(m.state, root, given.destination, children);
   if (!slots.ok) throw new OperationError(slots.error, 'the destination changed meanwhile');
   const free = isRetypeable(m.state, group.capability, retypeRange(children));
-  if (!free.ok) throw new OperationError(free.error, 'something came in the way');
+  if (!free.ok) throw new OperationError(free.error, 'something got in the way');
   createRetyped(m.state, group, children, slots.value);
 }

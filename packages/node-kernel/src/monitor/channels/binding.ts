@@ -196,7 +196,7 @@ export class Binding {
     if (core === this.context.core) return this.connectHere(bind, this.ports.get(port));
     if (!this.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is no member`);
     const routes = this.routesTo(bind, core);
-    let last = new OperationError('NO_ROUTE', `no way that was allowed leads to core ${core}`);
+    let last = new OperationError('NO_ROUTE', `no allowed route leads to core ${core}`);
     for (const route of routes) {
       try {
         return yield* this.connectBy(bind, route, port);
@@ -213,7 +213,7 @@ export class Binding {
     if (port.interface !== bind.interface)
       throw new OperationError('INTERFACE_MISMATCH', `${bind.name} speaks ${port.interface}, not ${bind.interface}`);
     if (bind.via !== null || (bind.way !== null && bind.way !== 'lmp'))
-      throw new OperationError('NO_ROUTE', `${bind.name} is offered on this very core: only lmp leads there`);
+      throw new OperationError('NO_ROUTE', `${bind.name} is offered on this core: only lmp reaches it`);
     if (this.ends.countOf(port.domain) >= limit('channelsPerDispatcher'))
       throw new OperationError('TOO_MANY_CHANNELS', `${bind.name} has as many as it may`);
     const { core, now } = this.context;
@@ -247,7 +247,7 @@ export class Binding {
     const { context, ends, circuits } = this;
     const [first] = route;
     if (route.includes(context.core) || new Set(route).size < route.length || route.length > limit('circuitHops') + 1)
-      throw new OperationError('BAD_REQUEST', `a way over ${route.join(', ')} comes back on itself, or is too long`);
+      throw new OperationError('BAD_REQUEST', `a route over ${route.join(', ')} has a loop or is too long`);
     if (!context.monitors.has(known(first))) throw new OperationError('NO_ROUTE', `core ${first} is no member`);
     const end = ends.make(
       bind.domain,
@@ -283,6 +283,7 @@ const OFFERED_HERE = Symbol('offered here');
 export function wayNamed(name: string | undefined): Way | null {
   if (name === undefined) return null;
   const way = WAYS.find((one) => one === name);
-  if (way === undefined) throw new OperationError('BAD_REQUEST', `no way is called ${name}: ${WAYS.join(', ')}`);
+  if (way === undefined)
+    throw new OperationError('BAD_REQUEST', `no transport is called ${name}; choose one of ${WAYS.join(', ')}`);
   return way;
 }

@@ -131,7 +131,7 @@ export class Conduct implements Service {
   }
 
   leftovers(): readonly string[] {
-    return this.heldCount > 0 ? [`${this.heldCount} requests of peers on short rations`] : [];
+    return this.heldCount > 0 ? [`${this.heldCount} requests of throttled peers`] : [];
   }
 
   metrics(): readonly MetricFamily[] {

@@ -62,9 +62,9 @@ export class Knowledge implements Service {
     const gaveUp = first && peer.instance === this.metInstance;
     this.metInstance = peer.instance;
     if (first && this.using && (gaveUp || !this.session.alive))
-      this.requests.abandonChanges('the SKB had given this core up');
+      this.requests.abandonChanges('the SKB had dropped this core');
     // Before open requests are repeated: a new session gives up what came before it.
-    if (this.using) this.session.up(first, gaveUp ? 'the SKB had given this core up' : null, this.context.now);
+    if (this.using) this.session.up(first, gaveUp ? 'the SKB had dropped this core' : null, this.context.now);
     if (first) this.requests.restarted();
   }
 

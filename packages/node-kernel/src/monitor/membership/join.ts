@@ -249,7 +249,7 @@ export class Join {
     const seconds = Math.round((now - this.startedAt) / 1e9);
     this.host.fail(
       'SKB_UNREACHABLE',
-      `the SKB at ${this.config.skbAddress} did not let this core in within ${seconds} s (${this.lastFailure})`,
+      `the SKB at ${this.config.skbAddress} did not admit this core within ${seconds} s (${this.lastFailure})`,
     );
   }
 

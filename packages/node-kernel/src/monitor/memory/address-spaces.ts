@@ -95,7 +95,7 @@ export class AddressSpaces implements Service {
     },
     unmap_plan: {
       args: ['plan'],
-      doc: 'By which plan this core has translations dropped: auto, or one of the four; and how its last rounds went.',
+      doc: 'The plan by which this core’s unmaps reach others: auto, or one of the four; and how its last rounds went.',
       run: (args) => {
         this.plan = args.oneOf('plan', ['auto', ...PLAN_KINDS] as const, this.plan);
         return { plan: this.plan, rounds: this.shootdowns.rounds, last: this.shootdowns.last };
@@ -170,7 +170,7 @@ export class AddressSpaces implements Service {
         assertInvariant(
           'VS1',
           now?.physical === physical && now.rights === rights,
-          () => `domain ${space.domain} has a translation of page ${page.toString(16)} that its tables have not`,
+          () => `domain ${space.domain} has a translation of page ${page.toString(16)} that its tables do not have`,
         );
       }
   }
@@ -181,7 +181,7 @@ export class AddressSpaces implements Service {
       {
         name: 'mk_unmap_rounds_total',
         type: 'counter',
-        help: 'Rounds by which translations were taken away.',
+        help: 'Rounds that removed translations.',
         samples: [{ value: this.shootdowns.rounds }],
       },
     ];

@@ -148,7 +148,7 @@ export class MemoryServer implements Service {
       {
         name: 'mk_ram_stolen_bytes_total',
         type: 'counter',
-        help: 'RAM that this core got from peers because its own was used up.',
+        help: 'RAM that this core got from peers because its own ran out.',
         samples: [{ value: this.stolenBytes }],
       },
     ];
@@ -185,7 +185,7 @@ export class MemoryServer implements Service {
   }
 
   private check({ bytes, alignment = PAGE_BYTES, near, from = 0, to = HIGHEST }: AllocateRequest): Wanted {
-    if (bytes === 0) throw new OperationError('SIZE_ALIGNMENT', 'an allocation has a byte at least');
+    if (bytes === 0) throw new OperationError('SIZE_ALIGNMENT', 'an allocation needs at least one byte');
     if (alignment === 0 || !Number.isInteger(Math.log2(alignment)))
       throw new OperationError('OFFSET_ALIGNMENT', 'an alignment is a power of two');
     const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;

@@ -71,7 +71,7 @@ export class Probes implements Service {
     ring: {
       withoutLease: true,
       args: ['cores', 'count', 'bytes'],
-      doc: 'A token handed round these cores, this one first, so many times; nanoseconds a round.',
+      doc: 'Passes a token round these cores, this one first, `count` times; nanoseconds a round.',
       run: (args) => {
         const payload = new Uint8Array(args.whole('bytes', PAYLOAD));
         return this.ringSummary(args.cores('cores') ?? [], args.whole('count', COUNT), payload);

@@ -59,7 +59,7 @@ function domainVerbs(p: ProcessManager): Verbs {
     },
     domain_wait: {
       args: ['domain', 'nohang'],
-      doc: 'How a domain ended, when it has; with nohang 1 how it is now.',
+      doc: 'How a domain ended, once it has; with nohang 1, its state now.',
       run: (args) => {
         const domain = args.text('domain');
         return p.wait(domain, p.homeOf(domain), args.whole('nohang', { min: 0, max: 1, otherwise: 0 }) === 1);

@@ -36,7 +36,7 @@ const IMPORT_CALL =
 /** The text as a script; throws SyntaxError when it calls `import()`. */
 function scriptFrom(text: string, name: string): vm.Script {
   if (IMPORT_CALL.test(text))
-    throw new SyntaxError(`${name}: programs are one bundle: import() and import.meta are not for them`);
+    throw new SyntaxError(`${name}: programs are one bundle: they cannot use import() or import.meta`);
   return new vm.Script(text, { filename: name });
 }
 

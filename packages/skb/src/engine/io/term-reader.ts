@@ -98,7 +98,7 @@ export class TermReader {
     const mark = prolog.bindings.WASM_mark_string_buffers();
     try {
       if (memory._PL_get_nchars(term, place, place + 4, kinds | prolog.REP_UTF8) === 0)
-        throw new Error('the engine gives no text for a term');
+        throw new Error('the engine has no text for a term');
       return memory.UTF8ToString(memory.getValue(place + 4, 'i32'), memory.getValue(place, 'i32'), true);
     } finally {
       prolog.bindings.PL_release_string_buffers_from_mark(mark);
