@@ -18,8 +18,9 @@ const SWEEPS = 60;
 /** Of 64 pages each. */
 const TIMED_SWEEPS = 16;
 const RESTED_SWEEPS = 2;
-/** Until both ends of a link have compiled what a ping takes. */
+/** Until cores have compiled what a ping and a round take. */
 const WARM_PINGS = 4000;
+const WARM_ROUNDS = 2000;
 const CORES = 4;
 /** How long the dispatchers rest before each miss of a row. */
 const REST_NS = 4_000_000;
@@ -103,6 +104,7 @@ async function miss(part: string, sweeps = TIMED_SWEEPS, pauseNs = 0): Promise<n
 }
 
 await cluster.ask(1, 'ping', { core: 0, count: WARM_PINGS, bytes: PAGE_BYTES });
+await cluster.ask(0, 'round', { plan: 'unicast', phases: 1, count: WARM_ROUNDS });
 for (let run = 0; run < RUNS; run += 1) {
   const ping = await cluster.ask<{ p50: number }>(1, 'ping', { core: 0, count: 500, bytes: PAGE_BYTES });
   const round = await cluster.ask<{ p50: number }>(0, 'round', { plan: 'unicast', phases: 1, count: 100 });
