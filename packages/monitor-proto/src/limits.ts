@@ -82,6 +82,11 @@ export const LIMITS = {
     reason: 'A reset socket is reopened at once; the pause only breaks tight loops.',
   },
   redialMaxNs: { value: 1 * SECOND, unit: 'ns', reason: 'A returning peer is found within a second.' },
+  redialOverMaxNs: {
+    value: 16 * SECOND,
+    unit: 'ns',
+    reason: 'Whoever answers that this instance, or the one that is dialled, is over will say so again; the view ends it.',
+  },
   handshakeTimeoutNs: {
     value: 10 * SECOND,
     unit: 'ns',
@@ -350,6 +355,12 @@ export const LIMITS = {
     value: 1024,
     unit: 'pages',
     reason: 'Buffers of recalled pages that a core keeps for their return: 4 MiB.',
+  },
+  skbSilenceNs: {
+    value: 20 * SECOND,
+    unit: 'ns',
+    reason:
+      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice what a session lasts, a hundredth of what TCP takes. `--skb-silence` sets another.',
   },
 } as const satisfies Record<string, Limit>;
 

@@ -42,8 +42,9 @@ export const LOG_EVENTS = {
   },
   link_refused: {
     level: 'warn',
-    fields: { peer: 'peer', link: 'number', error: 'string', text: 'string', ours: 'boolean' },
-    doc: 'A handshake failed; `ours`: this end refused.',
+    fields: { peer: 'peer', link: 'number', error: 'string', text: 'string', ours: 'boolean', count: 'number' },
+    optional: ['count'],
+    doc: 'A handshake failed; `ours`: this end refused. Written the first time and whenever the count of that peer and reason has doubled, until a link opens.',
   },
   frame_rejected: {
     level: 'warn',
@@ -365,6 +366,16 @@ export const LOG_EVENTS = {
     level: 'warn',
     fields: { behaviour: 'string' },
     doc: 'An injected fault: this core misbehaves in these ways from now on; empty: no longer.',
+  },
+  skb_silent: {
+    level: 'warn',
+    fields: { silent_ms: 'number', bound_ms: 'number' },
+    doc: 'Nothing was heard of the SKB for so long: its link was closed, and it is dialled until it answers.',
+  },
+  skb_heard: {
+    level: 'info',
+    fields: { silent_ms: 'number' },
+    doc: 'The SKB that was silent answers again; silent_ms: since it was last heard.',
   },
 } as const satisfies Record<string, LogEventSpec>;
 

@@ -7,8 +7,8 @@ export const VIEW_LOG_EVENTS = {
   },
   view_installed: {
     level: 'info',
-    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', lost: 'numbers' },
-    doc: 'A view is in force on this core: who is in it, and who came and went since the one before.',
+    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', left: 'numbers', lost: 'numbers' },
+    doc: 'A view is in force on this core: who is in it, who came, who left of its own will and who was lost since the one before.',
   },
   core_quarantined: {
     level: 'warn',

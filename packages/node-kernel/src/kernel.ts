@@ -1,7 +1,7 @@
 import { handlerFor } from '@mk/monitor-proto/handlers';
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isRecord, isWhole } from '@mk/monitor-proto/guards';
-import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
+import { type DomainId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { AssertionFailure, assertInvariant } from '@mk/monitor-proto/assert';
 import { limit } from '@mk/monitor-proto/limits';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
@@ -142,11 +142,13 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** Whether this core takes part in the cluster, and how far along it is. */
   health(): { readonly ok: boolean; readonly [key: string]: unknown } {
     const { context } = this.monitor;
+    const { skbSilentNs } = this.services.membership;
     return {
       ok: context.registered && context.view > 0,
       core: context.core,
       incarnation: context.incarnation,
       members: context.members.length + 1,
+      ...(skbSilentNs === 0 ? {} : { skb: `silent for ${Math.round(skbSilentNs / SECOND)} s` }),
     };
   }
 

@@ -79,6 +79,11 @@ describe.each([
         const ended = going.map((core) => simulation.node(core).ended);
         expect(ended.map((cause) => String(cause))).toEqual(going.map(() => expect.not.stringContaining('PEER_GONE')));
         expect(checks.violations).toEqual([]);
+        for (const core of staying) {
+          const { history } = simulation.node(core).kernel!.services.views.describe(simulation.now);
+          expect(history.flatMap(({ left }) => left).sort()).toEqual([...going].sort());
+          expect(history.flatMap(({ lost }) => lost)).toEqual([]);
+        }
       }
     },
   );

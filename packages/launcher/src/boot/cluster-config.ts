@@ -47,6 +47,8 @@ export interface ClusterConfig {
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: by the number of cores. */
   readonly leaseMs?: number;
+  /** How long the SKB may say nothing before a core closes its link and dials anew; absent: the default. */
+  readonly skbSilenceMs?: number;
   /** Where the certificates come from; absent: no TLS. */
   readonly tls?: TlsPlan;
   /** The token for /metrics and /healthz; absent: none is asked for. */
@@ -79,6 +81,7 @@ export function skbEnvironment(config: ClusterConfig, listenPort: number, creden
     ...(config.occupancy === true ? { occupancy: true } : {}),
     ...sockets(config),
     ...(config.leaseMs === undefined ? {} : { leaseMs: config.leaseMs }),
+    ...(config.skbSilenceMs === undefined ? {} : { skbSilenceMs: config.skbSilenceMs }),
     ...credentials,
     ...guarded(config),
     ...logging(config, 'skb'),

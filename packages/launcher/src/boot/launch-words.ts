@@ -7,7 +7,7 @@ import type { ClusterConfig } from './cluster-config.ts';
  */
 export function launchWords(config: ClusterConfig, cores = config.cores): readonly string[] {
   const { machineName, timeScale, occupancy, latencyNs, jitterNs, seed, isolation = 'thread' } = config;
-  const { leaseMs, sessionTimeoutMs, transport, tls, logLevel } = config;
+  const { leaseMs, sessionTimeoutMs, skbSilenceMs, transport, tls, logLevel } = config;
   const folder = tls?.kind === 'files' ? tls.folder : undefined;
   return [
     ...['--cores', String(cores), '--machine', machineName, '--time-scale', String(timeScale), '--seed', seed],
@@ -16,6 +16,7 @@ export function launchWords(config: ClusterConfig, cores = config.cores): readon
     ...given('--jitter', jitterNs === 0 ? undefined : durationWord(jitterNs)),
     ...given('--lease', leaseMs === undefined ? undefined : `${leaseMs}ms`),
     ...given('--session-timeout', sessionTimeoutMs === undefined ? undefined : `${sessionTimeoutMs}ms`),
+    ...given('--skb-silence', skbSilenceMs === undefined ? undefined : `${skbSilenceMs}ms`),
     ...given('--isolation', isolation === 'thread' ? undefined : isolation),
     ...given('--transport', transport),
     ...given('--tls', tls?.kind === 'auto' ? 'auto' : folder),

@@ -80,9 +80,10 @@ function show({ terminal }: CtlContext, newest: CoreView, leader: CoreView, rows
   for (const { core, by } of leader.accused) terminal.out(`core ${core} is accused by ${by.join(' ')}`);
   for (const past of leader.history.slice(-8)) {
     const came = past.joined.length === 0 ? '' : `  joined ${past.joined.join(' ')}`;
-    const went = past.lost.length === 0 ? '' : `  lost ${past.lost.join(' ')}`;
+    const left = past.left.length === 0 ? '' : `  left ${past.left.join(' ')}`;
+    const lost = past.lost.length === 0 ? '' : `  lost ${past.lost.join(' ')}`;
     const ago = `${(past.age_ms / 1000).toFixed(1)} s ago`;
-    terminal.out(`view ${past.view}  ${ago}  ${past.members} members, leader ${past.leader}${came}${went}`);
+    terminal.out(`view ${past.view}  ${ago}  ${past.members} members, leader ${past.leader}${came}${left}${lost}`);
   }
 }
 

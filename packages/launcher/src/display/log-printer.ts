@@ -16,7 +16,7 @@ export interface LogLine {
 /** Fields of every line; people want the others. */
 const COMMON = new Set(['v', 'time', 'level', 'event', 'core', 'incarnation', 'seq', 'lamport', 'msg']);
 /** Fields that differ between cores for the same event. */
-const VARYING = new Set(['silent_ms', 'link', 'lost', 'ours', 'op', 'affected']);
+const VARYING = new Set(['silent_ms', 'link', 'lost', 'ours', 'op', 'affected', 'count']);
 /** How long to gather what many cores say of one thing. */
 const GATHER_MS = 250;
 /** Info events shown on the terminal beside warnings. */

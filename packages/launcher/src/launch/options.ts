@@ -184,6 +184,12 @@ function runOptions(cli: Cli): Cli {
       describe:
         'how long a core may fail to reach a majority before it is fenced and the view goes on without it (100ms to 1d)',
     })
+    .option('skb-silence', {
+      type: 'string',
+      requiresArg: true,
+      defaultDescription: `${limit('skbSilenceNs') / 1e9}s`,
+      describe: 'a core that hears nothing of the SKB for so long closes its link and dials anew (4s to 1d)',
+    })
     .option('isolation', {
       type: 'string',
       requiresArg: true,
@@ -252,6 +258,7 @@ export function parseClusterConfig(
   const sessionTimeout = text(args, 'session-timeout');
   const transport = text(args, 'transport');
   const lease = text(args, 'lease');
+  const skbSilence = text(args, 'skb-silence');
   const config: ClusterConfig = {
     name,
     cores,
@@ -268,8 +275,9 @@ export function parseClusterConfig(
     logLevel: oneOf('--log-level', known(text(args, 'log-level')), LOG_THRESHOLDS),
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
-    ...(sessionTimeout === null ? {} : { sessionTimeoutMs: sessionMs('--session-timeout', sessionTimeout) }),
-    ...(lease === null ? {} : { leaseMs: leaseMs('--lease', lease) }),
+    ...(sessionTimeout === null ? {} : { sessionTimeoutMs: patienceMs('--session-timeout', sessionTimeout, 1000) }),
+    ...(lease === null ? {} : { leaseMs: patienceMs('--lease', lease, 100) }),
+    ...(skbSilence === null ? {} : { skbSilenceMs: patienceMs('--skb-silence', skbSilence, 4000) }),
     listenHost: '127.0.0.1',
     port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
@@ -282,17 +290,12 @@ export function parseClusterConfig(
   return { config, machine };
 }
 
-/** A session time-out in milliseconds. */
-function sessionMs(option: string, given: string): number {
+/** How long to wait for somebody, in milliseconds: from `leastMs` to a day. */
+function patienceMs(option: string, given: string, leastMs: number): number {
   const ms = Math.ceil(durationMs(option, given));
-  if (ms >= 1000 && ms <= 86_400_000) return ms;
-  throw new UsageError(`${option} must be from 1s to 1d, not ${given}`);
-}
-
-function leaseMs(option: string, given: string): number {
-  const ms = Math.ceil(durationMs(option, given));
-  if (ms >= 100 && ms <= 86_400_000) return ms;
-  throw new UsageError(`${option} must be from 100ms to 1d, not ${given}`);
+  if (ms >= leastMs && ms <= 86_400_000) return ms;
+  const least = leastMs % 1000 === 0 ? `${leastMs / 1000}s` : `${leastMs}ms`;
+  throw new UsageError(`${option} must be from ${least} to 1d, not ${given}`);
 }
 
 /** Where the certificates come from, by the options; null: no TLS. */

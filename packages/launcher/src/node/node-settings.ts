@@ -56,6 +56,10 @@ export const NODE_VARIABLES = {
     otherwise: '',
     doc: 'How long a core may fail to reach a majority before it is fenced, 100ms to 1d; absent: 15s, longer with more than 64 cores (SKB).',
   },
+  MK_SKB_SILENCE: {
+    otherwise: '20s',
+    doc: 'A core that hears nothing of the SKB for so long closes its link and dials anew, 4s to 1d (SKB).',
+  },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: {
     otherwise: '',
@@ -238,6 +242,7 @@ type SkbPart = Pick<
   | 'dataDir'
   | 'sessionTimeoutMs'
   | 'leaseMs'
+  | 'skbSilenceMs'
 >;
 
 function skbPart(read: Reader, facts: NodeFacts): SkbPart {
@@ -252,6 +257,8 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   if (sessionTimeoutMs < 1000 || sessionTimeoutMs > 86_400_000) read.refuse('MK_SESSION_TIMEOUT must be from 1s to 1d');
   const lease = read.text('MK_LEASE') === '' ? null : Math.ceil(read.durationNs('MK_LEASE') / 1e6);
   if (lease !== null && (lease < 100 || lease > 86_400_000)) read.refuse('MK_LEASE must be from 100ms to 1d');
+  const skbSilenceMs = Math.ceil(read.durationNs('MK_SKB_SILENCE') / 1e6);
+  if (skbSilenceMs < 4000 || skbSilenceMs > 86_400_000) read.refuse('MK_SKB_SILENCE must be from 4s to 1d');
   const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
   if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
   const described = { machine, machineFollows: machine !== null };
@@ -265,6 +272,7 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
     occupancy: read.whole('MK_OCCUPANCY', 0, 1) === 1,
     measure: true,
     sessionTimeoutMs,
+    skbSilenceMs,
     ...(lease === null ? {} : { leaseMs: lease }),
     ...kept,
   };

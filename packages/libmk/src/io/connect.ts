@@ -54,6 +54,8 @@ export interface ConnectOptions {
   readonly tls?: TlsSettings | string;
   /** How long to wait for the SKB, milliseconds. */
   readonly timeoutMs?: number;
+  /** How long the SKB may say nothing before the link is closed and opened anew, milliseconds; absent: 20,000. */
+  readonly skbSilenceMs?: number;
 }
 
 /** Where to go, and with what. */
@@ -82,6 +84,7 @@ export async function connect(to: string | ConnectOptions = {}): Promise<Cluster
       secret,
       address,
       ...connectLimit(options),
+      ...(options.skbSilenceMs === undefined ? {} : { skbSilenceMs: options.skbSilenceMs }),
       ...(tls === null ? {} : { tls }),
     });
     return new Cluster({ name: cluster, skbAddress: address, access }, skb);

@@ -23,6 +23,8 @@ export interface SkbClientOptions {
   readonly address: string;
   /** How long `connect` waits for the SKB. */
   readonly connectTimeoutMs?: number;
+  /** How long the SKB may say nothing before its link is closed and opened anew; absent: 20 s. */
+  readonly skbSilenceMs?: number;
   /** For a cluster that speaks TLS. */
   readonly tls?: TlsSettings;
 }
@@ -69,6 +71,7 @@ export class SkbClient {
       entropy: freshEntropy(),
       hmac: hmacSha256,
       skb: address,
+      ...(options.skbSilenceMs === undefined ? {} : { skbSilenceNs: options.skbSilenceMs * 1e6 }),
     });
     this.transport = octopusOver(this.requests);
     this.octopus = new Octopus(this.transport);

@@ -2,6 +2,7 @@ import { handlerFor } from '@mk/monitor-proto/handlers';
 import { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import type { EndpointOwner } from '@mk/monitor-proto/endpoint/owner';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { SilenceWatch } from '@mk/monitor-proto/endpoint/silence-watch';
 import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
@@ -20,6 +21,8 @@ export interface ClientConfig {
   readonly hmac: Hmac;
   /** host:port of the SKB. */
   readonly skb: string;
+  /** How long the SKB may say nothing before its link is closed and opened anew; absent: the limit `skbSilenceNs`. */
+  readonly skbSilenceNs?: Nanos;
 }
 
 export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly messages: readonly Message[] };
@@ -63,6 +66,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   private timerAt: Nanos = Infinity;
   private ending = false;
   private readonly session: Session;
+  private readonly watch: SilenceWatch;
   /** The SKB met last. */
   private metInstance: InstanceId = '';
 
@@ -78,6 +82,14 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
       lost: (text) => this.outbox.push({ type: 'skb_session_lost', text }),
       begun: () => this.outbox.push({ type: 'skb_session_begun' }),
     });
+    // Its sessions are renewed all the time: something is always to be acknowledged.
+    this.watch = new SilenceWatch(this.endpoint, {
+      peer: () => this.skb,
+      ask: () => undefined,
+      silent: () => undefined,
+      heard: () => undefined,
+    });
+    this.watch.boundNs = config.skbSilenceNs ?? this.watch.boundNs;
   }
 
   step(event: ClientEvent, now: Nanos): readonly ClientEffect[] {
@@ -152,7 +164,10 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   private readonly handlers: {
     readonly [T in ClientEvent['type']]: (event: Extract<ClientEvent, { type: T }>, now: Nanos) => void;
   } = {
-    start: (_event, now) => this.dial(now),
+    start: (_event, now) => {
+      this.watch.start(now);
+      this.dial(now);
+    },
     link_up: ({ link, first, names }, now) => this.endpoint.linkUp(link, first, now, names),
     link_down: ({ link, reason }, now) => this.endpoint.linkDown(link, reason, now),
     frame_received: ({ link, frame }, now) => this.endpoint.frameReceived(link, frame, now),

@@ -89,11 +89,23 @@ function counted(lines: readonly ReportLine[]): readonly string[] {
   const domains = lines.filter((line) => line.event === 'domain_finished' && line['cause'] !== 'exited');
   return [
     ...Object.entries(COUNTED).flatMap(([event, text]) => {
-      const count = lines.filter((line) => line.event === event).length;
+      const count = event === 'link_refused' ? refusals(lines) : lines.filter((line) => line.event === event).length;
       return count === 0 ? [] : [text(count)];
     }),
     ...domains.map((line) => `${String(line['program'])} (${String(line['domain'])}) ended: ${String(line['cause'])}`),
   ];
+}
+
+/** A line says how many there have been of one peer and reason. */
+function refusals(lines: readonly ReportLine[]): number {
+  const most = new Map<string, number>();
+  for (const line of lines) {
+    if (line.event !== 'link_refused') continue;
+    const key = [line.core, line['peer'], line['error'], line['ours']].join(' ');
+    const count = typeof line['count'] === 'number' ? line['count'] : (most.get(key) ?? 0) + 1;
+    most.set(key, Math.max(count, most.get(key) ?? 0));
+  }
+  return [...most.values()].reduce((sum, count) => sum + count, 0);
 }
 
 /** What was under way while the fault was in force and ended in an error. */

@@ -40,10 +40,12 @@ export function operationOf(line: ReportLine): LoggedOperation | null {
 const TELLERS: Readonly<Record<string, (line: ReportLine) => Told | null>> = {
   view_installed: (line) => {
     const lost = coresOf(line['lost']);
+    const left = coresOf(line['left']);
     const joined = coresOf(line['joined']);
     const text = [
       `view ${String(line['view'])}: ${coresOf(line['members']).length} members, leader ${String(line['leader'])}`,
       ...(lost.length === 0 ? [] : [`lost ${formatCores(lost)}`]),
+      ...(left.length === 0 ? [] : [`left ${formatCores(left)}`]),
       ...(joined.length === 0 ? [] : [`joined ${formatCores(joined)}`]),
     ].join('; ');
     return { kind: 'view', text, key: `view ${String(line['view'])}`, everybody: true };

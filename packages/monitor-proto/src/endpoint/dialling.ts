@@ -7,6 +7,9 @@ import type { Peer } from './peer.ts';
 
 const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
+const REDIAL_OVER_MAX = limit('redialOverMaxNs');
+/** Who is dialled, or dials, is over: before somebody says so there is no hurry. */
+const OVER: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_INCARNATION', 'PEER_GONE']);
 /** Short pauses for a peer that is opening a link itself: about a second and a quarter in all. */
 const PATIENT_ATTEMPTS = 8;
 const MOST_DOUBLINGS = 16;
@@ -38,11 +41,15 @@ export class Dialling {
     }
   }
 
-  /** Tries again after a pause, the longest where nobody has answered for a whole handshake's time. */
+  /**
+   * Tries again after a pause, the longest where nobody has answered for a whole handshake's time; a longer one where
+   * somebody says that this instance or the one that is dialled is over.
+   */
   later(peer: Peer, now: Nanos, error: ErrorName | null = null): void {
     if (peer.dial === null || peer.gone) return;
     if (error === 'HANDSHAKE_TIMEOUT') peer.dialAttempts = Math.max(peer.dialAttempts, MOST_DOUBLINGS);
-    const pause = Math.min(REDIAL_MAX, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, MOST_DOUBLINGS));
+    const most = error !== null && OVER.has(error) ? REDIAL_OVER_MAX : REDIAL_MAX;
+    const pause = Math.min(most, REDIAL_MIN * 2 ** Math.min(peer.dialAttempts, MOST_DOUBLINGS));
     this.timers.cancel(peer.redial);
     peer.redial = this.timers.set(now + pause, this.again, peer);
   }

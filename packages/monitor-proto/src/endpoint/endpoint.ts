@@ -26,6 +26,7 @@ import { MessageTrace } from './message-trace.ts';
 import { Outgoing } from './outgoing.ts';
 import type { EndpointCounters, EndpointOwner } from './owner.ts';
 import { Peer } from './peer.ts';
+import { Refusals } from './refusals.ts';
 
 /*
  * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
@@ -60,6 +61,7 @@ export class Endpoint {
   private readonly greeter: Greeter;
   private readonly dialling: Dialling;
   private readonly outgoing: Outgoing;
+  private readonly refusals = new Refusals();
   private nextLink: LinkId = 1;
   private nextClient = 0;
   private self: PeerId;
@@ -132,6 +134,7 @@ export class Endpoint {
     if (peer.gone) return;
     peer.gone = true;
     peer.dial = null;
+    this.refusals.forget(peer.id);
     this.timers.cancel(peer.timer);
     this.dialling.settle(peer);
     if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
@@ -179,6 +182,14 @@ export class Endpoint {
     this.outgoing.touch(peer);
   }
 
+  /** Ends the open link to a peer as the network might, and opens another if that is our part; `reason` goes to the log. */
+  hangUp(peer: Peer, reason: string, now: Nanos): void {
+    const link = this.links.get(peer.link);
+    if (link === undefined) return;
+    this.drop(link.id, reason);
+    this.lost(peer, link, reason, now);
+  }
+
   /** Someone has opened a link to us. `first`: the frame that came with it; `names`: whom TLS has proved it may be. */
   linkUp(id: LinkId, first: Uint8Array | null, now: Nanos, names: CertifiedNames | null = null): void {
     if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
@@ -193,7 +204,7 @@ export class Endpoint {
     const { peer } = link;
     if (peer === null) return;
     const fault = faultInReason(reason);
-    if (fault !== null) this.outbox.log('link_refused', { peer: peer.id, link: id, ...fault });
+    if (fault !== null) this.tellRefusal(peer.id, id, fault.error, fault.text, fault.ours);
     if (peer.pendingLink === id) {
       peer.pendingLink = 0;
       const { error, text } = fault ?? { error: null, text: reason };
@@ -302,6 +313,7 @@ export class Endpoint {
     peer.lastHeardAt = now;
     if (!peer.channel.resume(marks, now)) return this.forget(peer, 'it lost its channel', now);
     this.counters.linksOpened += 1;
+    this.refusals.forget(peer.id);
     const first = !peer.met;
     peer.met = true;
     this.outbox.push({ type: 'link_bound', link: link.id, peer: peer.id });
@@ -317,14 +329,19 @@ export class Endpoint {
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // nobody's fault
     this.counters.linksRefused += 1;
-    this.outbox.log('link_refused', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text, ours: true });
+    this.tellRefusal(claimedPeer(link) ?? NO_CORE, link.id, error, text, true);
     this.end(link, error, text, now);
   }
 
   private wasRefused(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     if (error === 'LINK_CROSSED') return this.end(link, error, text, now);
-    this.outbox.log('link_refused', { peer: link.peer?.id ?? NO_CORE, link: link.id, error, text, ours: false });
+    this.tellRefusal(link.peer?.id ?? NO_CORE, link.id, error, text, false);
     this.end(link, error, text, now);
+  }
+
+  private tellRefusal(peer: PeerId, link: LinkId, error: ErrorName, text: string, ours: boolean): void {
+    const count = this.refusals.note(peer, error, ours);
+    if (count !== null) this.outbox.log('link_refused', { peer, link, error, text, ours, count });
   }
 
   private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {

@@ -27,6 +27,21 @@ export const LINK_INVARIANTS = {
     'tests',
     'A link is opened when something is first said to a peer, and what is said waits in order until it is open.',
   ),
+  W1: row(
+    'monitor-proto/src/endpoint/silence-watch.ts',
+    'tests',
+    'The link to a watched peer is ended, and opened anew, when nothing was heard for the bound although an acknowledgement was due for half of it.',
+  ),
+  W2: row(
+    'monitor-proto/src/endpoint/silence-watch.ts',
+    'tests',
+    'Nothing is lost by that: the channel goes on over the next link, also with a peer that merely stood still.',
+  ),
+  W3: row(
+    'monitor-proto/src/endpoint/silence-watch.ts',
+    'tests',
+    'A watcher that was itself stopped has heard nobody, and blames nobody.',
+  ),
   OC1: row(
     'monitor-proto/src/link/occupancy.ts',
     'tests',

@@ -91,8 +91,8 @@ export const VIEW_MESSAGES = {
     from: 'core',
     to: 'core',
     lane: 'urgent',
-    fields: { views: 'u32s' },
-    doc: 'Views that were agreed on and that the receiver may lack, in order.',
+    fields: { views: 'u32s', left: 'u32s' },
+    doc: 'Views that were agreed on and that the receiver may lack, in order; left: core and incarnation of each that they leave out because it ended of its own will.',
   },
   view_join: {
     ordinal: 351,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Effect } from '@mk/monitor-proto/step';
-import { End, pair, ping, settle } from './ends.ts';
+import { End, farId, pair, ping, settle } from './ends.ts';
 
 describe('a peer that is dialled by address alone', () => {
   test('is sent nothing before it has said which instance it is: that was meant for an earlier one (seeds 10422, 12356)', () => {
@@ -103,4 +103,33 @@ describe('a channel has one timer', () => {
     core.endpoint.forget(core.peer, 'the test says so', now);
     expect(core.endpoint.timers.size).toBe(0);
   });
+});
+
+test('who is told again and again that an instance is over dials ever more seldom, and says so ever more seldom', () => {
+  const [core, other] = pair();
+  core.outbox.logFrom('info');
+  other.admits = 'WRONG_INCARNATION';
+  const ends = [core, other];
+  const told: unknown[] = [];
+  let attempts = 0;
+  for (let now: Nanos = 0; now < 300 * SECOND; now = Math.max(now + 1, core.endpoint.timers.next)) {
+    for (const end of ends) {
+      end.endpoint.flush(now);
+      for (const effect of end.outbox.take()) {
+        if (effect.type === 'open_link') {
+          attempts += 1;
+          end.other.endpoint.linkUp(farId(effect.link), effect.first, now);
+        } else if (effect.type === 'send_frame')
+          end.other.endpoint.frameReceived(farId(effect.link), effect.frame, now);
+        else if (effect.type === 'log' && effect.event === 'link_refused') told.push(effect.fields['count']);
+      }
+    }
+  }
+  // A dozen tries within the first ten seconds, then one every sixteen seconds.
+  expect(attempts).toBeGreaterThan(20);
+  expect(attempts).toBeLessThan(40);
+  expect(told).toEqual([1, 2, 4, 8, 16]);
+  other.admits = null;
+  settle(ends, 400 * SECOND);
+  expect(core.up).toEqual(['the other']);
 });

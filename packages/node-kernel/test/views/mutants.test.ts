@@ -118,7 +118,7 @@ function leap({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   world.run(1000);
   const { number, members, leader } = world.agreed.get(1)!;
   const views = [{ number: number + 2, members, leader }];
-  world.cores[1]!.agreement.receive(members[0]!, { type: 'view_install', views }, world.now);
+  world.cores[1]!.agreement.receive(members[0]!, { type: 'view_install', views, left: [] }, world.now);
   world.run(20);
   return world.violations[0]?.slice(0, 2) ?? null;
 }

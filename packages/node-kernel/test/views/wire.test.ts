@@ -20,7 +20,7 @@ test('views, proposals and promises arrive as they were sent', () => {
     { type: 'view_promise', view: 4, ballot, accepted: null },
     { type: 'view_promise', view: 4, ballot, accepted: { ballot: { round: 6, core: 1 }, view } },
     { type: 'view_accept', view: 4, proposal: { ballot, view } },
-    { type: 'view_install', views: [view, { ...view, number: 6 }] },
+    { type: 'view_install', views: [view, { ...view, number: 6 }], left: [{ core: 3, incarnation: 2 }] },
     { type: 'view_join', member: { core: 9, incarnation: 2 }, hears: [1, 2] },
   ];
   for (const message of messages) expect(travelled(message)).toEqual(message);
@@ -32,7 +32,7 @@ test('what a peer says that is cut off anywhere, or is no view, says nothing and
     const cut = whole.slice(0, length);
     expect(fromWire({ type: 'view_promise', view: 4, ...ballot, accepted: cut })).toBeNull();
     expect(fromWire({ type: 'view_accept', view: 4, ...ballot, proposal: whole.slice(2, length) })).toBeNull();
-    if (length > 2) expect(fromWire({ type: 'view_install', views: whole.slice(2, length) })).toBeNull();
+    if (length > 2) expect(fromWire({ type: 'view_install', views: whole.slice(2, length), left: [] })).toBeNull();
   }
   for (const bad of [
     [0, 2, 2, 1, 1, 2, 4], // number 0
@@ -41,5 +41,5 @@ test('what a peer says that is cut off anywhere, or is no view, says nothing and
     [5, 2, 4294967295, 1, 1], // more members than possible
     [5, 2, 0], // none
   ])
-    expect(fromWire({ type: 'view_install', views: bad })).toBeNull();
+    expect(fromWire({ type: 'view_install', views: bad, left: [] })).toBeNull();
 });

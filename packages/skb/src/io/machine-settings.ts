@@ -46,6 +46,7 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
     base: settings.links,
     delaysNs,
     leaseMs,
+    skbSilenceMs: settings.skbSilenceMs,
     ...quarantine,
     ...occupancyOf(settings, core),
   };

@@ -42,6 +42,8 @@ export interface SkbSettings {
   readonly leaseMs?: number;
   /** So many proven offences of a member are enough to accuse it; 0: nobody is put out; absent: the limit `quarantineOffences`. */
   readonly quarantine?: number;
+  /** How long the SKB may say nothing before a core closes its link; absent: the limit `skbSilenceNs`. */
+  readonly skbSilenceMs?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
   /** The token for /metrics and /healthz; absent: none is asked for. */
@@ -71,6 +73,7 @@ const KEYS = [
   'sessionTimeoutMs',
   'leaseMs',
   'quarantine',
+  'skbSilenceMs',
   'tls',
   'metricsToken',
 ];
@@ -105,6 +108,8 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
     return 'MK_SKB.leaseMs must be from 100 to 86400000';
   if (value.quarantine !== undefined && !isWhole(value.quarantine, 0, 1_000_000))
     return 'MK_SKB.quarantine must be from 0 to 1000000';
+  if (value.skbSilenceMs !== undefined && !isWhole(value.skbSilenceMs, 4000, 86_400_000))
+    return 'MK_SKB.skbSilenceMs must be from 4000 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...value, ...flags } as SkbSettings;
 }

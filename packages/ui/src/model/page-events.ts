@@ -105,6 +105,8 @@ export interface PastView {
   readonly leader: number;
   readonly members: number;
   readonly joined: readonly number[];
+  /** Those who ended of their own will; absent in recordings of before it was known. */
+  readonly left?: readonly number[];
   readonly lost: readonly number[];
   readonly at: Millis;
 }

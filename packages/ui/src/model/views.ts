@@ -16,6 +16,7 @@ export interface CoreMembership {
     readonly leader: number;
     readonly members: number;
     readonly joined: readonly number[];
+    readonly left: readonly number[];
     readonly lost: readonly number[];
     readonly age_ms: number;
   }[];

@@ -64,14 +64,15 @@ function Cores({ rows, newest }: { readonly rows: readonly MembershipView[]; rea
 
 function History({ history }: { readonly history: readonly PastView[] }) {
   return (
-    <ScrolledTable label="views before" names={['at', 'view', 'members', 'leader', 'joined', 'lost']}>
-      {history.toReversed().map(({ view, at, members, leader, joined, lost }) => (
+    <ScrolledTable label="views before" names={['at', 'view', 'members', 'leader', 'joined', 'left', 'lost']}>
+      {history.toReversed().map(({ view, at, members, leader, joined, left = [], lost }) => (
         <tr key={view}>
           <td>{clockText(at)}</td>
           <th scope="row">{view}</th>
           <td>{members}</td>
           <td>core {leader}</td>
           <td>{joined.length > 0 && coreSet(joined)}</td>
+          <td>{left.length > 0 && coreSet(left)}</td>
           <td>{lost.length > 0 && coreSet(lost)}</td>
         </tr>
       ))}

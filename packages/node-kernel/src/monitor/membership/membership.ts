@@ -1,6 +1,7 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { SilenceWatch } from '@mk/monitor-proto/endpoint/silence-watch';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Identity } from '@mk/monitor-proto/urpc/frames';
 import type { KernelConfig } from '../../config.ts';
@@ -9,6 +10,7 @@ import type { LinkPolicy, MessageHandlers, Service } from '../service.ts';
 import type { Member } from '../views/view.ts';
 import { Join, type JoinHost } from './join.ts';
 import { Liveness } from './liveness.ts';
+import { silenceBoundOf, watchOverSkb } from './skb-watch.ts';
 
 export interface MembershipHost extends JoinHost {
   /** An incarnation is certainly dead. */
@@ -19,8 +21,9 @@ export interface MembershipHost extends JoinHost {
 export class Membership implements Service {
   readonly join: Join;
   private readonly liveness: Liveness;
-  /** Heartbeats, and the join's deadline in the first minute. */
-  readonly standingTimers = 2;
+  private readonly skbWatch: SilenceWatch;
+  /** Heartbeats, the look at the SKB, and the join's deadline in the first minute. */
+  readonly standingTimers = 3;
 
   readonly messages = {
     register_reply: (_from, reply, now) => this.join.registered(reply, now),
@@ -43,15 +46,28 @@ export class Membership implements Service {
   ) {
     this.join = new Join(context, config, host);
     this.liveness = new Liveness(context, (now) => this.join.booting(now), config.hostClockNs ?? 0);
+    this.skbWatch = watchOverSkb(context, config.hostClockNs ?? 0);
+  }
+
+  registered(): void {
+    this.skbWatch.boundNs = silenceBoundOf(this.context.settings) ?? this.skbWatch.boundNs;
   }
 
   start(now: Nanos): void {
     this.join.start(now);
     this.liveness.start(now);
+    this.skbWatch.start(now);
   }
 
   peerUp(peer: Peer, first: boolean): void {
-    if (peer.id === SKB_PEER) this.join.skbUp(peer, first);
+    if (peer.id !== SKB_PEER) return;
+    this.skbWatch.up(this.context.now);
+    this.join.skbUp(peer, first);
+  }
+
+  /** How long the SKB has been silent whose link was closed for it; 0: it is heard. */
+  get skbSilentNs(): Nanos {
+    return this.skbWatch.silentNs(this.context.now);
   }
 
   viewChanged(now: Nanos): void {
@@ -78,6 +94,7 @@ export class Membership implements Service {
       bound: known.length,
       members: members.length + (registered ? 1 : 0),
       suspected: known.filter((m) => m.suspected).map((m) => m.core),
+      skb_silent_ms: Math.round(this.skbSilentNs / 1e6),
     };
   }
 

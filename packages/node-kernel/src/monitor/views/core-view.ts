@@ -28,6 +28,9 @@ interface PastView {
   readonly leader: CoreId;
   readonly members: number;
   readonly joined: readonly CoreId[];
+  /** Cores that ended of their own will, as far as this core has heard. */
+  readonly left: readonly CoreId[];
+  /** The others that the view goes on without. */
   readonly lost: readonly CoreId[];
   readonly age_ms: number;
 }

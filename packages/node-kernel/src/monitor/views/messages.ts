@@ -45,8 +45,8 @@ export type ViewMessage =
     }
   | { readonly type: 'view_accept'; readonly view: number; readonly proposal: Proposal }
   | { readonly type: 'view_accepted'; readonly view: number; readonly ballot: Ballot }
-  /** The views that the receiver may lack, in order. */
-  | { readonly type: 'view_install'; readonly views: readonly View[] }
+  /** The views that the receiver may lack, in order. `left`: of those they leave out, who had asked for it. */
+  | { readonly type: 'view_install'; readonly views: readonly View[]; readonly left: readonly Member[] }
   /** Member → leader: it acts no more, and asks for a view without it. */
   | { readonly type: 'view_leave'; readonly view: number }
   /** A core with a number and an incarnation asks to be taken into the next view, and says whom it hears. */

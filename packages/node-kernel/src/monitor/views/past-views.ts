@@ -1,13 +1,16 @@
-import type { CoreId } from '@mk/monitor-proto/ids';
-import { memberIn, type View } from './view.ts';
+import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { ViewMessageOf } from './messages.ts';
+import { isMember, type Member, memberIn, type View } from './view.ts';
 import type { ViewPort } from './view-port.ts';
 
 /** How many past views a member keeps for those that lag behind. */
 const KEPT = 64;
 
-/** The views that a member has installed, the oldest first. */
+/** The views that a member has installed, the oldest first, and who left them of its own will, as far as it has heard. */
 export class PastViews {
   readonly views: View[] = [];
+  /** The last incarnation of each core that ended of its own will. */
+  private readonly left = new Map<CoreId, Incarnation>();
 
   add(view: View): void {
     this.views.push(view);
@@ -17,7 +20,22 @@ export class PastViews {
   /** Sends a core the views that it lacks, which has come as far as a number. */
   teach(core: CoreId, number: number, { send }: Pick<ViewPort, 'send'>): void {
     const views = this.views.filter((view) => view.number > number);
-    if (views.length > 0) send(core, { type: 'view_install', views });
+    if (views.length > 0) send(core, this.word(views));
+  }
+
+  /** What a core is told that may lack these views. */
+  word(views: readonly View[]): ViewMessageOf<'view_install'> {
+    const left = [...this.left].map(([core, incarnation]) => ({ core, incarnation }));
+    return { type: 'view_install', views, left: left.filter((one) => views.some((view) => !isMember(view, one))) };
+  }
+
+  noteLeft(members: readonly Member[]): void {
+    for (const { core, incarnation } of members) this.left.set(core, Math.max(incarnation, this.left.get(core) ?? 0));
+  }
+
+  /** Whether that incarnation ended of its own will. */
+  hasLeft({ core, incarnation }: Member): boolean {
+    return this.left.get(core) === incarnation;
   }
 
   /** From the view on that took in the core as it is in the newest. */

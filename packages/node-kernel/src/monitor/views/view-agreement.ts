@@ -150,7 +150,7 @@ export class ViewAgreement {
     const members = [this.self, ...others].sort((a, b) => a.core - b.core);
     const view = { number: nextEpoch(this.#view?.number ?? 0), members, leader: this.self.core };
     this.#excluded = false;
-    for (const { core } of others) this.port.send(core, { type: 'view_install', views: [view] });
+    for (const { core } of others) this.port.send(core, this.past.word([view]));
     this.#install(view, now);
     this.#lead({ round: 0, core: this.self.core }, now, now);
     return view;
@@ -186,7 +186,7 @@ export class ViewAgreement {
 
   receive(from: Member, message: ViewMessage, now: Nanos): void {
     if (this.#excluded || this.#quarantine.isOut(from.core)) return;
-    if (message.type === 'view_install') return this.#learn(message.views, now);
+    if (message.type === 'view_install') return this.#learn(message.views, now, message.left);
     const view = this.#view;
     if (message.type === 'view_join') return this.#wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
@@ -214,6 +214,7 @@ export class ViewAgreement {
       case 'view_newcomers':
         return this.#leadership?.heardNewcomers(from, message.newcomers, now);
       case 'view_leave':
+        this.past.noteLeft(this.#installed().members.filter(({ core }) => core === from));
         return this.#leadership?.asksToLeave(from, now);
       case 'view_accuse':
         this.#quarantine.accuse(from, message.accused);
@@ -328,10 +329,8 @@ export class ViewAgreement {
   }
 
   #chosen(view: View, now: Nanos): void {
-    const before = this.#installed();
-    const told = new Map([...before.members, ...view.members].map((member) => [member.core, member]));
-    for (const { core } of told.values())
-      if (core !== this.self.core) this.port.send(core, { type: 'view_install', views: [view] });
+    const told = new Map([...this.#installed().members, ...view.members].map((member) => [member.core, member]));
+    for (const { core } of told.values()) if (core !== this.self.core) this.port.send(core, this.past.word([view]));
     this.#learn([view], now);
   }
 
@@ -340,8 +339,7 @@ export class ViewAgreement {
     if (view === null || from.core !== member.core) return;
     const known = memberIn(view, member.core)?.incarnation ?? 0;
     // A newcomer begins with the view that took it in: what was before is not its business.
-    if (known === member.incarnation)
-      this.port.send(member.core, { type: 'view_install', views: this.past.sinceJoinOf(member.core) });
+    if (known === member.incarnation) this.port.send(member.core, this.past.word(this.past.sinceJoinOf(member.core)));
     if (known >= member.incarnation) return;
     const isNew = this.#newcomers.asked(member, hears, now);
     const { core, incarnation } = member;
@@ -353,7 +351,8 @@ export class ViewAgreement {
     }
   }
 
-  #learn(views: readonly View[], now: Nanos): void {
+  #learn(views: readonly View[], now: Nanos, left: readonly Member[] = []): void {
+    this.past.noteLeft(left);
     for (const view of views) {
       if (this.#excluded) return;
       if (!this.#isNext(view)) continue;

@@ -20,6 +20,7 @@ interface Installed {
   readonly view: View;
   readonly at: Nanos;
   readonly joined: readonly number[];
+  readonly left: readonly number[];
   readonly lost: readonly number[];
 }
 
@@ -158,7 +159,9 @@ export class Views implements Service {
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     const { id, incarnation } = peer;
     if (id === SKB_PEER) this.registryAway(now);
-    if (reason === 'SHUTTING_DOWN' && isCore(id)) this.reaped({ core: id, incarnation }, now);
+    if (reason !== 'SHUTTING_DOWN' || !isCore(id)) return;
+    this.agreement?.past.noteLeft([{ core: id, incarnation }]);
+    this.reaped({ core: id, incarnation }, now);
   }
 
   /** No lease for longer than a beacon's time: callers are told so; before that their answers wait. */
@@ -319,10 +322,13 @@ export class Views implements Service {
   private install(view: View, now: Nanos): void {
     const { context } = this;
     const before = this.installed.at(-1)?.view;
-    const lost = before?.members.filter((member) => !isMember(view, member)) ?? [];
+    const gone = before?.members.filter((member) => !isMember(view, member)) ?? [];
+    const left = gone.filter((member) => this.agreement?.past.hasLeft(member) === true);
     const joined = view.members.filter((member) => before === undefined || !isMember(before, member));
     const cores = (list: readonly Member[]): number[] => list.map(({ core }) => core);
-    this.installed.push({ view, at: now, joined: cores(joined), lost: cores(lost) });
+    const lost = cores(gone.filter((member) => !left.includes(member)));
+    const change = { joined: cores(joined), left: cores(left), lost };
+    this.installed.push({ view, at: now, ...change });
     if (this.installed.length > KEPT) this.installed.shift();
     context.enterView(view);
     if (before === undefined && this.agreement?.isFenced !== false) this.fence(true, now);
@@ -330,10 +336,9 @@ export class Views implements Service {
       view: view.number,
       leader: view.leader,
       members: cores(view.members),
-      joined: cores(joined),
-      lost: cores(lost),
+      ...change,
     });
-    for (const member of lost) this.host.dropped(member, `view ${view.number} goes on without it`, now);
+    for (const member of gone) this.host.dropped(member, `view ${view.number} goes on without it`, now);
     this.report();
     this.askToLeave(now);
   }
@@ -375,12 +380,11 @@ export class Views implements Service {
       lease_ms: ms(this.settings.leaseNs),
       lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
       ...(agreement?.sightings(now) ?? { suspects: [], dead: [], accused: [], newcomers: [] }),
-      history: this.installed.map(({ view: { number, leader, members }, at, joined, lost }) => ({
+      history: this.installed.map(({ view: { number, leader, members }, at, ...change }) => ({
         view: number,
         leader,
         members: members.length,
-        joined,
-        lost,
+        ...change,
         age_ms: ms(now - at),
       })),
     };

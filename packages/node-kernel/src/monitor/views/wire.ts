@@ -50,7 +50,11 @@ export function toWire(message: ViewMessage): Message {
       return { type: 'view_accept', view: message.view, ...ballot, proposal: flattenView(view) };
     }
     case 'view_install':
-      return { type: 'view_install', views: message.views.flatMap(flattenView) };
+      return {
+        type: 'view_install',
+        views: message.views.flatMap(flattenView),
+        left: message.left.flatMap(({ core, incarnation }) => [core, incarnation]),
+      };
     case 'view_join':
       return { type: 'view_join', ...message.member, hears: message.hears };
     case 'view_accuse': {
@@ -80,7 +84,7 @@ export function fromWire(message: WireViewMessage): ViewMessage | null {
     }
     case 'view_install': {
       const views = unflattenViews(message.views);
-      return views && { type: 'view_install', views };
+      return views && { type: 'view_install', views, left: membersOf(message.left) };
     }
     case 'view_join': {
       const { core, incarnation, hears } = message;
