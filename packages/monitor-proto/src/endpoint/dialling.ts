@@ -9,7 +9,7 @@ const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
 const REDIAL_OVER_MAX = limit('redialOverMaxNs');
 /** Who is dialled, or dials, is over: before somebody says so there is no hurry. */
-const OVER: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_INCARNATION', 'PEER_GONE']);
+const OVER: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_INCARNATION', 'WRONG_PEER', 'PEER_GONE']);
 /** Short pauses for a peer that is opening a link itself: about a second and a quarter in all. */
 const PATIENT_ATTEMPTS = 8;
 const MOST_DOUBLINGS = 16;

@@ -335,7 +335,7 @@ export class Endpoint {
 
   private wasRefused(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     if (error === 'LINK_CROSSED') return this.end(link, error, text, now);
-    this.tellRefusal(link.peer?.id ?? NO_CORE, link.id, error, text, false);
+    this.tellRefusal(claimedPeer(link) ?? NO_CORE, link.id, error, text, false);
     this.end(link, error, text, now);
   }
 
