@@ -323,11 +323,10 @@ export class Views implements Service {
     const { context } = this;
     const before = this.installed.at(-1)?.view;
     const gone = before?.members.filter((member) => !isMember(view, member)) ?? [];
-    const left = gone.filter((member) => this.agreement?.past.hasLeft(member) === true);
-    const joined = view.members.filter((member) => before === undefined || !isMember(before, member));
     const cores = (list: readonly Member[]): number[] => list.map(({ core }) => core);
-    const lost = cores(gone.filter((member) => !left.includes(member)));
-    const change = { joined: cores(joined), left: cores(left), lost };
+    const left = cores(gone.filter((member) => this.agreement?.past.hasLeft(member) === true));
+    const came = view.members.filter((member) => before === undefined || !isMember(before, member));
+    const change = { joined: cores(came), left, lost: cores(gone).filter((core) => !left.includes(core)) };
     this.installed.push({ view, at: now, ...change });
     if (this.installed.length > KEPT) this.installed.shift();
     context.enterView(view);
