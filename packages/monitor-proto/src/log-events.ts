@@ -367,16 +367,6 @@ export const LOG_EVENTS = {
     fields: { behaviour: 'string' },
     doc: 'An injected fault: this core misbehaves in these ways from now on; empty: no longer.',
   },
-  skb_silent: {
-    level: 'warn',
-    fields: { silent_ms: 'number', bound_ms: 'number' },
-    doc: 'Nothing was heard of the SKB for so long: its link was closed, and it is dialled until it answers.',
-  },
-  skb_heard: {
-    level: 'info',
-    fields: { silent_ms: 'number' },
-    doc: 'The SKB that was silent answers again; silent_ms: since it was last heard.',
-  },
 } as const satisfies Record<string, LogEventSpec>;
 
 export type LogEventName = keyof typeof LOG_EVENTS;

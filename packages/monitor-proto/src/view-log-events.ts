@@ -1,4 +1,4 @@
-/** What a core logs of views, leases and what it takes over from cores that are gone. */
+/** What a core logs of views, leases, the SKB's silence and what it takes over from cores that are gone. */
 export const VIEW_LOG_EVENTS = {
   cap_adopted: {
     level: 'info',
@@ -7,7 +7,14 @@ export const VIEW_LOG_EVENTS = {
   },
   view_installed: {
     level: 'info',
-    fields: { view: 'number', leader: 'number', members: 'numbers', joined: 'numbers', left: 'numbers', lost: 'numbers' },
+    fields: {
+      view: 'number',
+      leader: 'number',
+      members: 'numbers',
+      joined: 'numbers',
+      left: 'numbers',
+      lost: 'numbers',
+    },
     doc: 'A view is in force on this core: who is in it, who came, who left of its own will and who was lost since the one before.',
   },
   core_quarantined: {
@@ -24,5 +31,15 @@ export const VIEW_LOG_EVENTS = {
     level: 'info',
     fields: { view: 'number', fenced_ms: 'number' },
     doc: 'This core has a lease; fenced_ms: how long it had none.',
+  },
+  skb_silent: {
+    level: 'warn',
+    fields: { silent_ms: 'number', bound_ms: 'number' },
+    doc: 'Nothing was heard of the SKB for so long: its link was closed, and it is dialled until it answers.',
+  },
+  skb_heard: {
+    level: 'info',
+    fields: { silent_ms: 'number' },
+    doc: 'The SKB that was silent answers again; silent_ms: since it was last heard.',
   },
 } as const;

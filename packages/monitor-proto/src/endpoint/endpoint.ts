@@ -24,9 +24,9 @@ import { claimedPeer, type LinkState } from './link-state.ts';
 import { faultInMessages } from './message-faults.ts';
 import { MessageTrace } from './message-trace.ts';
 import { Outgoing } from './outgoing.ts';
-import type { EndpointCounters, EndpointOwner } from './owner.ts';
+import { type EndpointCounters, type EndpointOwner, noCounts } from './owner.ts';
 import { Peer } from './peer.ts';
-import { Refusals } from './refusals.ts';
+import { isRejectionTold, Refusals } from './refusals.ts';
 
 /*
  * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
@@ -40,20 +40,10 @@ import { Refusals } from './refusals.ts';
  *       both ends open one at the same time, the lower id's link survives.
  */
 
-const REJECTIONS_TOLD = 16;
-
 export class Endpoint {
   readonly timers = new TimerQueue();
   readonly peers = new Map<PeerId, Peer>();
-  readonly counters: EndpointCounters = {
-    framesSent: 0,
-    framesReceived: 0,
-    retransmitted: 0,
-    doubled: 0,
-    framesRejected: 0,
-    linksRefused: 0,
-    linksOpened: 0,
-  };
+  readonly counters: EndpointCounters = noCounts();
   /** Delivered and sent messages by type, for metrics. */
   readonly trace: MessageTrace;
   private readonly byInstance = new Map<InstanceId, Peer>();
@@ -61,7 +51,7 @@ export class Endpoint {
   private readonly greeter: Greeter;
   private readonly dialling: Dialling;
   private readonly outgoing: Outgoing;
-  private readonly refusals = new Refusals();
+  private readonly refusals: Refusals;
   private nextLink: LinkId = 1;
   private nextClient = 0;
   private self: PeerId;
@@ -72,6 +62,7 @@ export class Endpoint {
     private readonly outbox: EffectSink,
   ) {
     this.self = config.peer;
+    this.refusals = new Refusals(outbox);
     this.trace = new MessageTrace(outbox, config.instance);
     this.outgoing = new Outgoing(outbox, this.timers, this.counters);
     this.dialling = new Dialling(this.timers, (peer, now) => this.dial(peer, now), this.links);
@@ -184,8 +175,7 @@ export class Endpoint {
 
   /** Ends the open link to a peer as the network might, and opens another if that is our part; `reason` goes to the log. */
   hangUp(peer: Peer, reason: string, now: Nanos): void {
-    const link = this.links.get(peer.link);
-    if (link === undefined) return;
+    const link = known(this.links.get(peer.link), 'an open link');
     this.drop(link.id, reason);
     this.lost(peer, link, reason, now);
   }
@@ -204,7 +194,7 @@ export class Endpoint {
     const { peer } = link;
     if (peer === null) return;
     const fault = faultInReason(reason);
-    if (fault !== null) this.tellRefusal(peer.id, id, fault.error, fault.text, fault.ours);
+    if (fault !== null) this.refusals.tell(peer.id, id, fault.error, fault.text, fault.ours);
     if (peer.pendingLink === id) {
       peer.pendingLink = 0;
       const { error, text } = fault ?? { error: null, text: reason };
@@ -329,27 +319,21 @@ export class Endpoint {
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // nobody's fault
     this.counters.linksRefused += 1;
-    this.tellRefusal(claimedPeer(link) ?? NO_CORE, link.id, error, text, true);
+    this.refusals.tell(claimedPeer(link) ?? NO_CORE, link.id, error, text, true);
     this.end(link, error, text, now);
   }
 
   private wasRefused(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     if (error === 'LINK_CROSSED') return this.end(link, error, text, now);
-    this.tellRefusal(claimedPeer(link) ?? NO_CORE, link.id, error, text, false);
+    this.refusals.tell(claimedPeer(link) ?? NO_CORE, link.id, error, text, false);
     this.end(link, error, text, now);
-  }
-
-  private tellRefusal(peer: PeerId, link: LinkId, error: ErrorName, text: string, ours: boolean): void {
-    const count = this.refusals.note(peer, error, ours);
-    if (count !== null) this.outbox.log('link_refused', { peer, link, error, text, ours, count });
   }
 
   private reject(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     this.counters.framesRejected += 1;
     const { peer } = link;
-    // Whoever sends garbage must not flood the log: past a few lines only every power of two is written.
     const count = peer === null ? this.counters.framesRejected : (peer.rejected += 1);
-    if (count <= REJECTIONS_TOLD || (count & (count - 1)) === 0)
+    if (isRejectionTold(count))
       this.outbox.log('frame_rejected', { peer: claimedPeer(link) ?? NO_CORE, link: link.id, error, text });
     if (peer !== null && link.phase !== 'greeting') this.owner.misbehaved?.(peer, error, text, now);
     this.end(link, error, text, now);

@@ -40,3 +40,15 @@ export interface EndpointCounters {
   linksRefused: number;
   linksOpened: number;
 }
+
+export function noCounts(): EndpointCounters {
+  return {
+    framesSent: 0,
+    framesReceived: 0,
+    retransmitted: 0,
+    doubled: 0,
+    framesRejected: 0,
+    linksRefused: 0,
+    linksOpened: 0,
+  };
+}

@@ -1,8 +1,15 @@
 import type { ErrorName } from '../errors.ts';
-import type { PeerId } from '../ids.ts';
+import type { LinkId, PeerId } from '../ids.ts';
+import type { EffectSink } from '../outbox.ts';
 
 /** Peers whose refusals are counted; strangers may claim any number of names. */
 const PEERS_MOST = 8192;
+const REJECTIONS_TOLD = 16;
+
+/** Whoever sends garbage must not flood the log: past a few lines only every power of two is written. */
+export function isRejectionTold(count: number): boolean {
+  return count <= REJECTIONS_TOLD || isPowerOfTwo(count);
+}
 
 /**
  * Counts refused handshakes by peer and reason: an end that dials in vain must not flood the log, so the first is told,
@@ -11,19 +18,25 @@ const PEERS_MOST = 8192;
 export class Refusals {
   private readonly counts = new Map<PeerId, Map<string, number>>();
 
-  /** One more; how many there were if that is to be told, else null. `ours`: this end refused. */
-  note(peer: PeerId, error: ErrorName, ours: boolean): number | null {
+  constructor(private readonly sink: EffectSink) {}
+
+  /** One more. `ours`: this end refused. */
+  tell(peer: PeerId, link: LinkId, error: ErrorName, text: string, ours: boolean): void {
     if (this.counts.size >= PEERS_MOST && !this.counts.has(peer)) this.counts.clear();
     const of = this.counts.get(peer) ?? new Map<string, number>();
     this.counts.set(peer, of);
     const key = `${error} ${ours}`;
     const count = (of.get(key) ?? 0) + 1;
     of.set(key, count);
-    return (count & (count - 1)) === 0 ? count : null;
+    if (isPowerOfTwo(count)) this.sink.log('link_refused', { peer, link, error, text, ours, count });
   }
 
   /** A link to the peer is open, or its instance is over: the next refusal is news. */
   forget(peer: PeerId): void {
     this.counts.delete(peer);
   }
+}
+
+function isPowerOfTwo(count: number): boolean {
+  return (count & (count - 1)) === 0;
 }
