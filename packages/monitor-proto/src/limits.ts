@@ -85,7 +85,8 @@ export const LIMITS = {
   redialOverMaxNs: {
     value: 16 * SECOND,
     unit: 'ns',
-    reason: 'Whoever answers that this instance, or the one that is dialled, is over will say so again; the view ends it.',
+    reason:
+      'Whoever answers that this instance, or the one that is dialled, is over will say so again; the view ends it.',
   },
   handshakeTimeoutNs: {
     value: 10 * SECOND,
