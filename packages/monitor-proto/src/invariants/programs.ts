@@ -104,6 +104,11 @@ export const PROGRAM_INVARIANTS = {
     'tests',
     'An error that nobody catches ends the program with the name of the thread.',
   ),
+  RT4: row(
+    'libmk/src/runtime/runtime.ts',
+    'tests',
+    'A promise that is rejected and that nobody holds when its turn is over ends the program, too.',
+  ),
   Q1: row('libmk/src/runtime/run-queue.ts', 'tests', 'Who is woken first goes on first.'),
   Q2: row('libmk/src/runtime/run-queue.ts', 'tests', 'One strand at a time.'),
   Q3: row('libmk/src/runtime/run-queue.ts', 'tests', 'A parked wait ends once.'),
