@@ -3,7 +3,7 @@ import type { Border } from '../dispatcher/border.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { Call, UpcallOf } from '../dispatcher/protocol.ts';
 import { MkError } from './mk-error.ts';
-import { type Clockwork, mayBegin, type WaitOptions, type Waker, waitFor } from './waiting.ts';
+import { type Clockwork, mayBegin, rejected, type WaitOptions, type Waker, waitFor } from './waiting.ts';
 
 /** System calls under way, by number. */
 export class Calls {
@@ -34,7 +34,7 @@ export class Calls {
     try {
       mayBegin(this.clock, `system call ${name}`, options);
     } catch (error) {
-      return Promise.reject(error as Error); // an async function would cost every call three microtasks more
+      return rejected(error); // an async function would cost every call three microtasks more
     }
     return waitFor<CallAnswer<N>>(this.clock, `system call ${name}`, options, (waker) => {
       this.lastId += 1;

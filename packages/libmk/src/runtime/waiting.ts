@@ -29,6 +29,11 @@ export interface Waker<T> {
   fail(error: unknown): void;
 }
 
+/** A promise that is rejected with what was thrown, as it was thrown: a signal's reason need not be an Error. */
+export async function rejected(thrown: unknown): Promise<never> {
+  throw thrown;
+}
+
 /**
  * Waits for the holder of the waker that `arm` gets, at most as long as the options allow. `arm` returns the function
  * that cancels the wait, called once however the wait ends. It takes what it waits for only when it is called: not
@@ -45,7 +50,7 @@ export function waitFor<T>(
   try {
     deadline = deadlineOf(clock.now(), options);
   } catch (error) {
-    return Promise.reject(error as Error);
+    return rejected(error);
   }
   const parked = clock.queue.park<T>(what);
   if (hasAborted(signal)) {

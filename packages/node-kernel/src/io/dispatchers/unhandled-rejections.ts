@@ -20,8 +20,8 @@ interface HostProcess extends NodeJS.EventEmitter {
 }
 
 /** Node's own process, also where a test runner shows another. */
-const host = vm.runInThisContext('process') as HostProcess;
-const HostPromise = vm.runInThisContext('Promise') as PromiseConstructor;
+const host: HostProcess = vm.runInThisContext('process');
+const HostPromise: PromiseConstructor = vm.runInThisContext('Promise');
 /** The host's own, which may yet be handled before its event loop goes on. */
 const judgedLater = new Map<unknown, unknown>();
 
@@ -31,7 +31,7 @@ export function unhandledRejections(): readonly Rejection[] {
   let found = NONE;
   const { emit } = host;
   host.emit = (name: string | symbol, ...told: unknown[]): boolean => {
-    if (name !== 'unhandledRejection') return Reflect.apply(emit, host, [name, ...told]) as boolean;
+    if (name !== 'unhandledRejection') return emit.call(host, name, ...told);
     const [reason, promise] = told;
     if (isOfHost(promise)) judgeLater(promise, reason);
     else found = [...found, { reason }];
