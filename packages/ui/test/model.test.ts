@@ -48,7 +48,7 @@ describe('actions as commands', () => {
 
   test('what is no action is refused by name', () => {
     expect(actionError('heal', {})).toBeNull();
-    expect(actionError('down', {})).toContain('nothing here is called down');
+    expect(actionError('down', {})).toContain('no action is called down');
     expect(actionError('crash', { target: '1' })).toContain('target is unknown');
   });
 });

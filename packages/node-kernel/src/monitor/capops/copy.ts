@@ -110,6 +110,7 @@ export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'ca
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability) || !m.booted || !needsVouching(m, capability, from))
     return answerReceive(m, from, request, receive(m, from, request), now);
+  const isThere = m.presenceOf(from); // what is of a core that has gone meanwhile would never get a new owner
   m.carryOn(
     'receive',
     capability,
@@ -117,7 +118,7 @@ export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'ca
     now,
     (outcome, at) => {
       const objection = outcome.ok ? outcome.value : outcome.error;
-      answerReceive(m, from, request, objection ?? receive(m, from, request), at);
+      answerReceive(m, from, request, objection ?? (isThere() ? receive(m, from, request) : 'PEER_GONE'), at);
     },
   );
 }

@@ -81,10 +81,10 @@ export function onRetrieveRequest(
 
 /** Not to a core that went while this one waited: then nobody would be the owner. */
 function* letGo(m: CapopsContext, op: OperationId, group: CopyGroup, to: CoreId): Operation<number> {
+  const isThere = m.presenceOf(to);
   yield* failUnlessHanded(m, op, group.capability, to);
   const found = findOwned(m.state, group.capability);
   if (!found.ok || found.value !== group) throw new OperationError('CAPABILITY_BUSY', 'it changed meanwhile');
-  const isThere = m.presenceOf(to);
   lockGroup(group);
   try {
     yield* transitsOver(m, group.capability);

@@ -167,13 +167,13 @@ function* serve(
   capability: Capability,
   range: Range,
 ): Operation<void> {
+  const isThere = m.presenceOf(from);
   yield* failUnlessHanded(m, own, capability, from);
   const found = findOwned(m.state, capability);
   if (!found.ok) throw new OperationError(found.error, 'it changed meanwhile');
   const group = found.value;
   const free = isRetypeable(m.state, capability, range);
   if (!free.ok) throw new OperationError(free.error, 'something of the owner is in the way');
-  const isThere = m.presenceOf(from);
   lockGroup(group);
   let round: Multicast | null = null;
   try {
