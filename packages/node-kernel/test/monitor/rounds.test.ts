@@ -18,6 +18,7 @@ describe('a member of a round', () => {
   let rounds: Rounds;
   let sent: [CoreId, Message][];
   let votes: Vote[];
+  let blamed: CoreId[];
 
   const NOOP = ROUND_ACTIONS.noop.ordinal;
   const LATER = ROUND_ACTIONS.revoke.ordinal;
@@ -45,6 +46,7 @@ describe('a member of a round', () => {
     timers = new TimerQueue();
     sent = [];
     votes = [];
+    blamed = [];
     const send = (core: CoreId, message: Message): null => {
       sent.push([core, message]);
       return null;
@@ -60,7 +62,7 @@ describe('a member of a round', () => {
         isSilent: () => false,
         send,
         answered: () => undefined,
-        blame: () => undefined,
+        blame: (core) => void blamed.push(core),
       },
       (ordinal) => ACTS[ordinal],
     );
@@ -118,5 +120,25 @@ describe('a member of a round', () => {
     rounds.peerGone(CHILD + 1, 2);
     expect(sent).toEqual([[PARENT, reply(2, [[CHILD + 1, ERRORS.PEER_GONE.code]], [7, 8])]]);
     expect([rounds.size, timers.size]).toEqual([0, 0]);
+  });
+
+  test('that is asked to pass on a tree that names a core twice does not hold the answer against who gives it', () => {
+    rounds.onRequest(PARENT, request(NOOP, [[CHILD, [[CHILD, []]]]]), 0);
+    rounds.onReply(CHILD, reply(1, [[CHILD, ERRORS.PEER_GONE.code]]) as MessageOf<'round_reply'>, 1);
+    expect(sent.at(-1)).toEqual([
+      PARENT,
+      reply(1, [
+        [CHILD, ERRORS.ROUND_REFUSED.code],
+        [CHILD, ERRORS.ROUND_REFUSED.code],
+      ]),
+    ]);
+    expect([blamed, rounds.size, timers.size]).toEqual([[], 0, 0]);
+  });
+
+  test('that began it holds an answer for other cores than those it asked against who gives it', () => {
+    const plan = { routes: [[CHILD, []]] as const, serial: false };
+    rounds.begin(PHASES.commit, '1.1.1', 'noop', new Uint8Array(), plan, DEADLINE, 0, () => undefined);
+    rounds.onReply(CHILD, reply(2) as MessageOf<'round_reply'>, 1);
+    expect([blamed, rounds.size, timers.size]).toEqual([[CHILD], 0, 0]);
   });
 });

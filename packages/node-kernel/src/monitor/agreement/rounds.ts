@@ -159,12 +159,14 @@ export class Rounds {
     if (node === undefined || route === undefined) return; // answered after it was given up
     if (!answersFor(route, reply)) {
       if (node.again) return;
-      this.host.blame(
-        from,
-        'false_count',
-        `answers ${reply.op} for ${reply.count} cores and ${reply.refusals.length} refusals`,
-        now,
-      );
+      // Another initiator may have made up the tree, or have had the core asked before: only one's own round is proof.
+      if (node.parent === null)
+        this.host.blame(
+          from,
+          'false_count',
+          `answers ${reply.op} for ${reply.count} cores and ${reply.refusals.length} refusals`,
+          now,
+        );
       this.giveUp(node, from, 'ROUND_REFUSED');
       return this.goOn(node, now);
     }
