@@ -214,7 +214,7 @@ export class Conduct implements Service {
       if (begins?.peer === peer) begins.ended = true;
     }
     // What it passes on for others is not its own doing.
-    const offence = Math.abs(accountOf(peer, message)) <= ACCOUNTS ? 'hoard' : 'over_budget';
+    const offence = isPassedOn(peer, message) ? 'over_budget' : 'hoard';
     this.context.offences.note(peer.id, offence, `${message.type}: ${HELD_MOST} of its requests wait already`, now);
     return false;
   }
@@ -250,9 +250,14 @@ export class Conduct implements Service {
  */
 function accountOf(peer: CorePeer, message: Message): number {
   if (message.type !== 'round_request') return peer.id;
-  const initiator = coreOf(message.op);
-  const account = initiator === peer.id ? peer.id : ACCOUNTS * (peer.id + 1) + ((initiator >>> 0) % ACCOUNTS);
+  const initiator = coreOf(message.op) >>> 0;
+  const account = isPassedOn(peer, message) ? ACCOUNTS * (peer.id + 1) + (initiator % ACCOUNTS) : peer.id;
   return isEnd(message) ? -1 - account : account;
+}
+
+/** Whether it is a round that another core has begun. */
+function isPassedOn(peer: CorePeer, message: Message): boolean {
+  return message.type === 'round_request' && coreOf(message.op) !== peer.id;
 }
 
 /** The page and request that a message names, whoever answers it. */
