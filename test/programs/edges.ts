@@ -82,6 +82,9 @@ export const EDGES: readonly Edge[] = [
     'a promise that nobody held: Error: far',
     'UNHANDLED_REJECTION',
   ),
+  rejects('rejects-many', `for (let i = 0; i < 3e4; i += 1) void Promise.reject(i);`, 'threw "0", which is no Error'),
+  // Its promise is nobody's fault who runs later.
+  fails('throws-on-load', `void Promise.reject(new Error('left behind')); throw 'at once';`, 'at once'),
   checks(
     'held-in-time',
     `const one = Promise.reject(new Error('one')); await null; await null; await one.catch(() => undefined);

@@ -1,5 +1,5 @@
 import { bareContext } from './bare-context.ts';
-import { RESUMED, unhandledRejections } from './unhandled-rejections.ts';
+import { runTurn } from './unhandled-rejections.ts';
 import { readFileSync, readSync, writeSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -58,7 +58,6 @@ function run(): void {
     new vm.Script(text, { filename: 'mk:context', importModuleDynamically: noImport }),
   );
   v8.setFlagsFromString('--no-expose-gc');
-  const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
   write(TO_CORE.ready, new Uint8Array(0));
   const options = new PlainReader(read(TO_CHILD.begin)).read() as unknown as BeginOptions;
   handle.connectFunction((request) => {
@@ -76,14 +75,8 @@ function run(): void {
   let script: vm.Script | null = new vm.Script(program, { filename: options.name, importModuleDynamically: noImport });
   for (;;) {
     handle.give(copied(handle, read(TO_CHILD.resume)));
-    if (script !== null) script.runInContext(context);
+    runTurn(context, handle, script);
     script = null;
-    resumeScript.runInContext(context, RESUMED);
-    const lost = unhandledRejections()[0];
-    if (lost !== undefined) {
-      handle.giveRejection(lost.reason);
-      resumeScript.runInContext(context, RESUMED);
-    }
     write(TO_CORE.turn, new Uint8Array(handle.collect()));
   }
 }

@@ -1,5 +1,5 @@
 import { bareContext } from './bare-context.ts';
-import { RESUMED, unhandledRejections } from './unhandled-rejections.ts';
+import { runTurn } from './unhandled-rejections.ts';
 import { known } from '@mk/monitor-proto/assert';
 import { setPriority } from 'node:os';
 import vm from 'node:vm';
@@ -24,7 +24,6 @@ function noImport(): never {
 
 const { contextText, shared, bridge, control } = workerData as WorkerData;
 const words = new Int32Array(shared, 0, BOX_AT / 4);
-const resumeScript = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
 // Only this thread's, on Linux: its core's monitor comes first.
 if (process.platform === 'linux') setPriority(0, NICE);
@@ -75,14 +74,8 @@ function run(): void {
   let script: vm.Script | null = new vm.Script(text, { filename: name, importModuleDynamically: noImport });
   for (;;) {
     take();
-    if (script !== null) script.runInContext(context);
+    runTurn(context, handle, script);
     script = null;
-    resumeScript.runInContext(context, RESUMED);
-    const lost = unhandledRejections()[0];
-    if (lost !== undefined) {
-      handle.giveRejection(lost.reason);
-      resumeScript.runInContext(context, RESUMED);
-    }
     handle.post();
   }
 }

@@ -1,18 +1,11 @@
 import vm from 'node:vm';
+import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 
 /*
  * Promises of the contexts of this thread that were rejected and that nobody holds. V8 tells Node of each, in whatever
  * context it lies, and Node keeps them until its event loop looks. A dispatcher's thread never comes to its event loop,
  * and in the simulator that is too late: so Node is made to look when a turn is over.
  */
-
-/** How a turn is begun: Node would write the library's whole text, which is one line, before what it throws. */
-export const RESUMED = { displayErrors: false } as const;
-
-/** Why a promise that nobody holds was rejected. */
-export interface Rejection {
-  readonly reason: unknown;
-}
 
 interface HostProcess extends NodeJS.EventEmitter {
   /** Runs what Node runs between two callbacks; it has no other name for that. */
@@ -25,29 +18,63 @@ const HostPromise: PromiseConstructor = vm.runInThisContext('Promise');
 /** The host's own, which may yet be handled before its event loop goes on. */
 const judgedLater = new Map<unknown, unknown>();
 
-/** Those of the turn that is over, oldest first. Call it when a context's microtasks have drained. */
-export function unhandledRejections(): readonly Rejection[] {
-  if (host._tickCallback === undefined) return NONE;
-  let found = NONE;
+/** Node would write the library's whole text, which is one line, before what it throws. */
+const QUIETLY = { displayErrors: false } as const;
+const TURN = new vm.Script('mkTurn()', { filename: 'mk:resume' });
+
+/**
+ * Runs a turn, the first one after the program's text. Where it leaves a rejected promise that nobody holds, a second run ends the
+ * program for that. What a run that throws leaves is dropped here: in the simulator the next turn is another context's.
+ */
+export function runTurn(
+  context: vm.Context,
+  handle: Pick<ContextHandle, 'giveRejection'>,
+  text: vm.Script | null = null,
+  limit: vm.RunningScriptOptions = {},
+): void {
+  const how = { ...limit, ...QUIETLY };
+  let lost: Rejection | null = null;
+  try {
+    text?.runInContext(context, limit);
+    TURN.runInContext(context, how);
+  } finally {
+    lost = unhandledRejection();
+  }
+  if (lost === null) return;
+  handle.giveRejection(lost.reason);
+  try {
+    TURN.runInContext(context, how);
+  } finally {
+    unhandledRejection();
+  }
+}
+
+/** Why a promise that nobody holds was rejected. */
+interface Rejection {
+  readonly reason: unknown;
+}
+
+/** The first since the last call; null: there is none. Call it when a context's microtasks have drained. */
+function unhandledRejection(): Rejection | null {
+  if (host._tickCallback === undefined) return null;
+  let first: Rejection | null = null;
   const { emit } = host;
   host.emit = (name: string | symbol, ...told: unknown[]): boolean => {
     if (name !== 'unhandledRejection') return emit.call(host, name, ...told);
     const [reason, promise] = told;
     if (isOfHost(promise)) judgeLater(promise, reason);
-    else found = [...found, { reason }];
+    else first ??= { reason };
     return true;
   };
   try {
     host._tickCallback();
   } catch (reason) {
-    found = [...found, { reason }]; // Node reads a property of the promise, of which a program may have made a trap
+    first ??= { reason }; // Node reads a property of the promise, of which a program may have made a trap
   } finally {
     host.emit = emit;
   }
-  return found;
+  return first;
 }
-
-const NONE: readonly Rejection[] = [];
 
 /** A program has no way to a prototype of the host. */
 function isOfHost(promise: unknown): boolean {

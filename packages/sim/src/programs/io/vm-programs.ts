@@ -1,5 +1,5 @@
 import { bareContext } from '@mk/node-kernel/io/dispatchers/bare-context';
-import { RESUMED, unhandledRejections } from '@mk/node-kernel/io/dispatchers/unhandled-rejections';
+import { runTurn } from '@mk/node-kernel/io/dispatchers/unhandled-rejections';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { programLimit } from '@mk/node-kernel/monitor/programs/limits';
 import vm from 'node:vm';
@@ -18,7 +18,6 @@ const EPOCH_MS = Date.UTC(2009, 9, 11);
 /** Compiled programs that are kept: a scenario has a handful. */
 const KEPT = 64;
 const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
-const RESUME = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
 /** A turn that had not returned before is broken off after this long. */
 const ENDLESS_MS = 4_000;
@@ -109,15 +108,9 @@ class VmProgram implements ProgramContext {
   }
 
   private run(limit: vm.RunningScriptOptions): true {
-    if (!this.begun) {
-      this.begun = true;
-      this.script().runInContext(this.context, limit);
-    }
-    RESUME.runInContext(this.context, { ...RESUMED, ...limit });
-    const lost = unhandledRejections()[0];
-    if (lost === undefined) return true;
-    this.handle.giveRejection(lost.reason);
-    RESUME.runInContext(this.context, { ...RESUMED, ...limit });
+    const isFirst = !this.begun;
+    this.begun = true;
+    runTurn(this.context, this.handle, isFirst ? this.script() : null, limit);
     return true;
   }
 
