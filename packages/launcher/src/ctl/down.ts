@@ -45,7 +45,7 @@ async function undisturbed(
   record: ClusterRecord,
 ): Promise<readonly [ClusterClient, ClusterRecord]> {
   const state = new StateDirectory();
-  const until = Date.now() + ASKED_MS;
+  const until = performance.now() + ASKED_MS;
   for (let now: ClusterRecord | null = record; now !== null && isAlive(now); now = state.read(record.name)) {
     if (isRunning(now.supervisor)) {
       const current = now === record ? cluster : ClusterClient.open({ cluster: record.name });
@@ -55,7 +55,7 @@ async function undisturbed(
       succeed(state.path, now);
       break;
     } catch (error) {
-      if (!(error instanceof CommandError) || Date.now() > until) break; // it is ended by signals all the same
+      if (!(error instanceof CommandError) || performance.now() > until) break; // it is ended by signals all the same
     }
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
