@@ -3,8 +3,9 @@ import { describe, expect, test } from '@jest/globals';
 import { enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock, withLock } from '@mk/libmk/octopus/lock';
 import { isTaken, listServices, lookupService, registerService, waitForService } from '@mk/libmk/octopus/names';
-import type { Octopus } from '@mk/libmk/octopus/octopus';
+import { Octopus } from '@mk/libmk/octopus/octopus';
 import { postSemaphore, tryWaitSemaphore, waitSemaphore } from '@mk/libmk/octopus/semaphore';
+import { OCTOPUS_LIMITS } from '@mk/skb/octopus/limits';
 import { OctopusHarness } from './harness.ts';
 
 const clients = (harness: OctopusHarness, count: number): Octopus[] =>
@@ -169,6 +170,84 @@ describe('watches', () => {
       'set x2 { v: 3 }',
       'removed ',
     ]);
+  });
+
+  const watching = async (octopus: Octopus, query: string): Promise<string[]> => {
+    const told: string[] = [];
+    await octopus.watch(query, ({ kind, record }) => told.push(`${kind} ${record?.name ?? ''}`.trim()));
+    return told;
+  };
+
+  /** Long enough for all that was said before, and what it leads to. */
+  const settled = async (octopus: Octopus): Promise<void> => {
+    for (let request = 0; request < 40; request++) await octopus.exists('nothing');
+  };
+
+  test('one of more records than can be read again after a restart is lost, and leaves no trigger behind', async () => {
+    const harness = new OctopusHarness(8);
+    const [a, b] = clients(harness, 2) as [Octopus, Octopus];
+    for (let i = 0; i <= OCTOPUS_LIMITS.maxNames; i++)
+      harness.journal.push({ type: 'put', name: `x${i}`, text: `x${i}` });
+    harness.restart();
+    const told = await watching(a, '_');
+    harness.restart();
+    await settled(b);
+    await b.set('later');
+    await settled(b);
+    expect(harness.store.triggersOf('c0')).toBe(0);
+    expect(told).toEqual(['resumed', 'lost']);
+  });
+
+  test('one that is lost in the turn of its reply does not come back', async () => {
+    const harness = new OctopusHarness(9);
+    const inner = harness.transport('c0');
+    const listeners: Parameters<typeof inner.onNotification>[0][] = [];
+    const octopus = new Octopus({
+      ...inner,
+      onNotification: (listener) => {
+        listeners.push(listener);
+        return inner.onNotification(listener);
+      },
+      request: async (request) => {
+        const reply = await inner.request(request);
+        if (request.type === 'get' && request.trigger !== undefined) {
+          await inner.request({ type: 'remove_trigger', id: request.trigger.id });
+          for (const tell of listeners)
+            tell({ id: request.trigger.id, mode: 0, record: null, error: 'QUERY_TOO_COSTLY' });
+        }
+        return reply;
+      },
+    });
+    const told = await watching(octopus, '_');
+    harness.restart();
+    await settled(octopus);
+    expect(told.filter((line) => line !== 'removed')).toEqual(['lost']);
+    expect(harness.store.triggersOf('c0')).toBe(0);
+  });
+
+  test('one that the service forgot while its reply was under way is installed again', async () => {
+    const harness = new OctopusHarness(10);
+    const inner = harness.transport('c0');
+    const other = harness.client('c1');
+    const resets: (() => void)[] = [];
+    const octopus = new Octopus({
+      ...inner,
+      onReset: (listener) => {
+        resets.push(listener);
+        return inner.onReset(listener);
+      },
+      request: async (request) => {
+        const reply = await inner.request(request);
+        if (resets.length > 0) harness.store.clientGone('c0');
+        for (const reset of resets.splice(0)) reset();
+        return reply;
+      },
+    });
+    const told = await watching(octopus, '_');
+    await settled(other);
+    await other.set('x');
+    await settled(other);
+    expect(told).toEqual(['resumed', 'set x']);
   });
 
   test('a subscription hears what matches, once', async () => {

@@ -14,7 +14,7 @@ import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { quotedName, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import type { CancelSignal } from '../runtime/cancellation.ts';
-import { aborting, unlessAborted } from './giving-up.ts';
+import { aborting, inVain, unlessAborted } from './giving-up.ts';
 import type { OctopusTransport } from './transport.ts';
 
 /** A request that Octopus refused; `name` is from `OCTOPUS_ERRORS`. */
@@ -222,10 +222,11 @@ export class Octopus {
     listener: (event: OctopusEvent) => void,
     remove: () => Promise<OctopusReply>,
   ): Promise<Standing> {
-    const standing = new StandingWatch(request, listener);
+    const standing = new StandingWatch(request, listener, remove);
+    let wasReset = false;
     this.#listeners.set(id, (notification) => {
-      if (notification === undefined) return;
-      if (notification.error !== undefined) this.#lose(id, standing, notification.error);
+      if (notification === undefined) wasReset = true;
+      else if (notification.error !== undefined) this.#lose(id, standing, notification.error);
       else listener(eventOf(notification));
     });
     const reply = await this.#transport.request(request);
@@ -233,10 +234,12 @@ export class Octopus {
       this.#listeners.delete(id);
       throw new OctopusError(reply.error, reply.detail);
     }
-    this.#standing.set(id, standing);
+    if (this.#listeners.has(id)) this.#standing.set(id, standing); // unless it was lost in the turn of the reply
+    // The reply may be older than the reset, and the watch forgotten.
+    if (wasReset && this.#standing.has(id)) this.#reinstall(id, standing);
     const end = async (): Promise<void> => {
       if (!this.#standing.delete(id)) return;
-      await remove();
+      await standing.remove();
       this.#listeners.delete(id);
     };
     return Object.assign(end, { lost: standing.lost });
@@ -251,8 +254,14 @@ export class Octopus {
   /** One-shot waiters look again; standing watches are reinstalled. */
   #onReset(): void {
     for (const [id, wake] of [...this.#listeners]) if (!this.#standing.has(id)) wake(undefined);
-    for (const [id, standing] of this.#standing)
-      this.#restore(id, standing).catch((error: Error) => this.#lose(id, standing, error.message));
+    for (const [id, standing] of this.#standing) this.#reinstall(id, standing);
+  }
+
+  #reinstall(id: number, standing: StandingWatch): void {
+    this.#restore(id, standing).catch((error: Error) => {
+      this.#lose(id, standing, error.message);
+      inVain(standing.remove()); // it may be there, though not all that it watches could be read
+    });
   }
 
   async #restore(id: number, standing: StandingWatch): Promise<void> {
@@ -299,6 +308,7 @@ class StandingWatch {
   constructor(
     readonly request: OctopusRequest,
     readonly listener: (event: OctopusEvent) => void,
+    readonly remove: () => Promise<OctopusReply>,
   ) {
     this.lost = new Promise<never>((_, reject) => (this.#reject = reject));
     this.lost.catch(() => undefined); // those who do not listen learn it from the event
