@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
+import type { Resume } from '@mk/node-kernel/monitor/operations';
+import { Faults, type FaultsPort } from '@mk/node-kernel/monitor/memory/faults';
+import { bareProgram, ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 
 /*
  * An honest core's message about a page may arrive after its right to the page was taken back: it is told so, and no
@@ -71,5 +73,37 @@ describe('a page is taken back', () => {
     expect(home.pages.directory.report(page)).toMatchObject({ lost: false, statistics: { writebacks: 1 } });
     expect(home.pages.copies.bytesOf(page)[0]).toBe(7);
     expect(forged()).toBe(0);
+  });
+});
+
+describe('a dispatcher ends while its domain’s home is asked for a translation', () => {
+  test('the page is not kept for it: its home can take it back', async () => {
+    const { s, home, user, page, told } = scene();
+    told.add(USER);
+    s.load(USER, 'idle', await bareProgram('await mk.sleep(1e12);'));
+    const domain = s.spawn(USER, 'idle');
+    s.until(() => user.programs.parts.all().length === 1);
+    const caller = user.programs.parts.all()[0]!.cspace;
+    let answer: Resume<undefined> | null = null;
+    const exchange = {
+      *ask() {
+        yield { arm: (resume: Resume<undefined>) => ((answer = resume), (): void => undefined) };
+        return { error: 0, epoch: 1, physical: page, rights: 31, entry: PAGE_BYTES };
+      },
+    };
+    const { faults } = user.addressSpaces as unknown as { readonly faults: { readonly port: FaultsPort } };
+    const port = { ...faults.port, exchange, domainOf: () => ({ domain, home: HOME }) } as unknown as FaultsPort;
+    let error: string | null = null;
+    new Faults(port).systemCalls.page_fault(caller, { address: 0, access: 'write' }, s.simulation.now, (result) => {
+      error = result.ok ? null : result.error;
+    });
+    s.ask(USER, 'domain_kill', { domain });
+    s.until(() => user.programs.parts.all().length === 0);
+    answer!(undefined, s.simulation.now);
+    s.until(() => home.pages.directory.report(page)?.owner === USER || error !== null);
+    let taken: string | null | undefined;
+    home.pages.into(({ cache }) => cache.access(page, 'write', (failed) => (taken = failed)));
+    s.until(() => taken !== undefined);
+    expect([error, taken, user.pages.leftovers()]).toEqual(['NO_SUCH_DOMAIN', null, []]);
   });
 });

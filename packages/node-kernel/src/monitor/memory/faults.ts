@@ -221,6 +221,9 @@ export class Faults {
         'translate_reply',
       );
       const { error, epoch, physical, rights, entry } = reply;
+      // A page handed to a dispatcher that has ended would be kept for it for ever, and its home could not take it back.
+      if (this.port.dispatchers.get(caller.id) === undefined)
+        throw new OperationError('NO_SUCH_DOMAIN', 'the caller has ended meanwhile');
       if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before a removal
       if (error === ERRORS.PAGE_FAULT.code) return null;
       if (error !== 0) throw new OperationError(errorOfCode(error) ?? 'BAD_REQUEST', `core ${home} has no such space`);
