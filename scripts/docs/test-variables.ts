@@ -35,6 +35,7 @@ export const TEST_VARIABLES = {
   MK_CHURN_SEEDS: { otherwise: '', doc: 'Seeds of the capability churn.' },
   MK_CHURN_OPERATIONS: { otherwise: '', doc: 'Operations of each.' },
   MK_ROGUE_SEEDS: { otherwise: '2', doc: 'Seeds of rogue monitors.' },
+  MK_QUARANTINE_SEEDS: { otherwise: '4', doc: 'Seeds of their quarantine.' },
   MK_DEATH_SEEDS: { otherwise: '1', doc: 'Seeds of the deaths within recipes.' },
   MK_PROGRESS_RUNS: { otherwise: '40', doc: 'Cases of the progress under faults.' },
   MK_PROGRESS_SEED: { otherwise: '1', doc: 'Their seed.' },

@@ -21,12 +21,12 @@ test.each([
   [
     'a core whose program took too much in one piece',
     ['<--- Last few GCs --->', 'FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'],
-    /^a heap grew past its limit .*--isolation process .*\(FATAL ERROR: Reached heap limit/,
+    /^a heap grew past its limit, .*--isolation process .*\(FATAL ERROR: Reached heap limit/,
   ],
   [
     'a core whose program made a table that is too large',
     ['FATAL ERROR: invalid table size Allocation failed - JavaScript heap out of memory', ' 1: 0xb9ce58 node::Abort()'],
-    /^a heap grew past its limit .*\(FATAL ERROR: invalid table size/,
+    /^a heap grew past its limit, .*\(FATAL ERROR: invalid table size/,
   ],
   ['an error that was thrown', ['Error: a: b', '    at f (x.js:1:1)', 'Node.js v20.1.0'], /^Error: a: b$/],
   [

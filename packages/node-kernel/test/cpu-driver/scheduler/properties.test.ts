@@ -137,7 +137,7 @@ describe('rbed', () => {
     expect(scheduler.admit({ kind: 'best_effort', weight: 1 })).toBeNull();
     scheduler.dismiss(newTask(hard(4, 10)));
     expect(scheduler.admit(hard(3, 10))).toBeNull();
-    expect(scheduler.admit(hard(20, 10))).toContain('more than its period');
+    expect(scheduler.admit(hard(20, 10))).toContain('more time than its period');
   });
 
   test('a switch to another task does not take the slice away from the first', () => {
