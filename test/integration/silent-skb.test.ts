@@ -80,7 +80,7 @@ beforeAll(async () => {
   const ports = [await freePort(), await freePort(), await freePort()];
   proxy = await Proxy.to(ports[0]!);
   const shared = { MK_SECRET: SECRET, MK_LISTEN_HOST: '127.0.0.1', MK_ADVERTISE_HOST: '127.0.0.1', MK_LEASE: '5m' };
-  const skbVariables = { MK_CORES: '2', MK_SKB_SILENCE: '4s', MK_PORT: String(ports[0]) };
+  const skbVariables = { MK_CORES: '2', MK_SKB_SILENCE: '8s', MK_PORT: String(ports[0]) };
   skb = place.start('mk-node.cjs', ['skb'], { ...shared, ...skbVariables });
   const ways = [`127.0.0.1:${ports[0]}`, proxy.address];
   cores = ways.map((way, core) => ({
