@@ -361,7 +361,7 @@ export const LIMITS = {
     value: 20 * SECOND,
     unit: 'ns',
     reason:
-      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice what a session lasts, a hundredth of what TCP takes. `--skb-silence` sets another.',
+      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice what a session lasts, a fortieth of what TCP takes. `--skb-silence` sets another.',
   },
 } as const satisfies Record<string, Limit>;
 
