@@ -147,7 +147,7 @@ export function createServices(core: Core) {
     memory: new MemoryServer(context, cpuDriver, capops),
     probes: new Probes(context),
     knowledge,
-    programKnowledge: new ProgramKnowledge(knowledge.requests, core.receivers, context),
+    programKnowledge: new ProgramKnowledge(knowledge.requests, () => knowledge.use(), core.receivers, context),
     channels,
     endpoints: new Endpoints(cpuDriver, (...copy) => capops.copyInto(...copy), core.receivers, core.switchTo),
     dispatchers: dispatcherService,

@@ -73,8 +73,8 @@ export class Knowledge implements Service {
     if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.context.send(SKB_PEER, message);
   }
 
-  /** The first use of Octopus begins a session: a core that holds nothing has nothing to prolong. */
-  private use(): void {
+  /** The first use of Octopus that may hold something begins a session: a core that holds nothing has nothing to prolong. */
+  use(): void {
     if (this.using) return;
     this.using = true;
     this.session.up(true, null, this.context.now);

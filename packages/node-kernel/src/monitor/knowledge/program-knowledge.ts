@@ -48,6 +48,8 @@ export class ProgramKnowledge implements Service {
 
   constructor(
     private readonly requests: Requests,
+    /** Begins this core's session, if it has none: without, nobody here is told when what it holds is lost. */
+    private readonly beginSession: () => void,
     private readonly receivers: Receivers,
     private readonly clock: { readonly now: Nanos },
   ) {
@@ -77,6 +79,7 @@ export class ProgramKnowledge implements Service {
     const asked = given as OctopusRequest; // Octopus checks its form
     const client = this.clientOf(caller.id);
     const request = this.translated(caller.id, client, asked);
+    if (isHeld(asked)) this.beginSession();
     this.requests.ask(
       request,
       (reply) => {
@@ -199,6 +202,11 @@ export class ProgramKnowledge implements Service {
     )
       this.clients.delete(dispatcher);
   }
+}
+
+/** Whether what a request sets or takes goes with its core's session. */
+function isHeld(request: OctopusRequest): boolean {
+  return (request.type === 'set' && request.transient === true) || (request.type === 'take' && request.lease === true);
 }
 
 /** The name of the record that a request has set as transient; null: none. */
