@@ -9,8 +9,8 @@ const INTERRUPT_BUDGET = 15_000;
 const PAUSE_MS = 500;
 
 /**
- * From soon on what this process and its dispatchers run often is compiled after a quarter of the usual runs (decision
- * 0179).
+ * From soon on what this process runs often, in dispatchers' threads too, is compiled after a quarter of the usual runs
+ * (decision 0179).
  */
 export function tierUpSoon(): void {
   setTimeout(() => setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`), PAUSE_MS).unref();
