@@ -44,7 +44,7 @@ test('a plain function is a program; its error names the line of its own file', 
 test.each([
   ['syntax.ts', 'export const main = (', 'syntax.ts:1'],
   ['no-main.js', 'export const other = 1;', 'no-main.js exports no main'],
-  ['waits.ts', 'await 0; export const main = () => 0;', 'waits.ts:1: a file is evaluated in one go'],
+  ['waits.ts', 'await 0; export const main = () => 0;', 'waits.ts:1: a program has no top-level await'],
   ['host.ts', "import 'node:fs'; export const main = () => 0;", 'node:fs'],
 ])('%s is refused in one line', async (name, text, what) => {
   const done = await place.mkctl('run', file(name, text));

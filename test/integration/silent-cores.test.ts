@@ -114,5 +114,5 @@ test('whoever waits at the SKB is told for what, and a core that hangs hides not
     status: 1,
     cores: [0, 1, 2],
   });
-  expect(stderr).toMatch(/mkctl: nothing of core 3 is shown: core 3: TIMEOUT/);
+  expect(stderr).toMatch(/mkctl: core 3 is left out: core 3: TIMEOUT/);
 });

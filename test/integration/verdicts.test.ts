@@ -70,7 +70,7 @@ describe('a cluster that loses some of its own', () => {
 
   test.each([
     ['logs --core 99', 'there is no core 99'],
-    ['logs --op 9.9.9', 'tells of operation 9.9.9'],
+    ['logs --op 9.9.9', 'mentions operation 9.9.9'],
     ['heal --rule nosuch', 'no rule named nosuch is in force'],
     ['heal 0 99', 'there is no core 99'],
     ['caps --core 99', 'there is no core 99'],
