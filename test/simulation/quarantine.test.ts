@@ -1,7 +1,12 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { SECOND } from '@mk/monitor-proto/ids';
+import type { Route } from '@mk/monitor-proto/messages/fields';
 import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
+import { PHASES, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { accusersNeeded, Quarantine } from '@mk/node-kernel/monitor/views/quarantine';
 import { fastMac } from '@mk/sim/engine/fast-mac';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
 import { type ChurnRunResult, runChurn } from '@mk/sim/workloads/churn';
 
 /** The gate runs a few; docs/TESTING.md says how to run hundreds. */
@@ -48,5 +53,52 @@ describe('a core that keeps to the protocol is never put out for what others say
     } finally {
       planted.mockRestore();
     }
+  });
+});
+
+const NOOP = ROUND_ACTIONS.noop.ordinal;
+
+/** Four members, the last of which is rogue: it has core 0 pass on a round that it has made up. */
+function passesOn(op: string, below: readonly Route[]): readonly string[] {
+  const simulation = new Simulation({
+    seed: 1,
+    cores: 4,
+    machine: flatMachine(),
+    hmac: fastMac,
+    logLevel: 'off',
+    hash: false,
+    measure: false,
+  });
+  const contextOf = (core: number) => simulation.node(core).kernel!.monitor.context;
+  simulation.start();
+  simulation.run(30 * SECOND, () =>
+    [0, 1, 2, 3].every((core) => simulation.node(core).kernel?.monitor.context.takesPart),
+  );
+  simulation.control(3, 'ping', { core: 0, count: 1 }, () => undefined);
+  simulation.run(simulation.now + SECOND);
+  const { view } = contextOf(0);
+  const payload = new Uint8Array();
+  contextOf(3).send(0, { type: 'round_request', op, view, phase: PHASES.commit, kind: NOOP, below, payload });
+  simulation.control(3, 'ping', { core: 0, count: 1 }, () => undefined);
+  simulation.run(simulation.now + SECOND);
+  return [0, 1, 2].flatMap((core) =>
+    contextOf(core)
+      .offences.rows()
+      .map(({ peer, offence, proof }) => `${core} caught ${peer} at ${offence}${proof ? ', proven' : ''}`),
+  );
+}
+
+describe('a sound core that passes on what a rogue has made up is caught at nothing', () => {
+  const OTHERS: readonly Route[] = [
+    [1, []],
+    [2, []],
+  ];
+
+  test.each(['0.999.1', '00.1.1', '1e0.1.1'])('in the name %s', (op) => {
+    expect(passesOn(op, OTHERS)).toEqual(['0 caught 3 at unsealed']);
+  });
+
+  test('over a tree that names a core twice', () => {
+    expect(passesOn('3.1.1000000', [[1, [[1, []]]]])).toEqual([]);
   });
 });

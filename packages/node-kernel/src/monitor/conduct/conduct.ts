@@ -98,9 +98,9 @@ export class Conduct implements Service {
   /** Whether a message may be delivered now. */
   screen(peer: Peer, message: Message, now: Nanos): boolean {
     if (!isCorePeer(peer)) return true;
-    const { core, incarnation, offences } = this.context;
+    const { core, offences } = this.context;
     const state = this.driver.booted ? this.driver.state : null;
-    const fault = faultOf(peer, message, { core, incarnation, state, hasTold: (one) => this.pages.hasTold(one) });
+    const fault = faultOf(peer, message, { core, state, hasTold: (one) => this.pages.hasTold(one) });
     if (fault !== null) {
       const asked = pageAsked(message);
       if (asked !== null) this.pages.turnAway(peer.id, asked);

@@ -4,7 +4,7 @@ import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import type { Offence } from '@mk/monitor-proto/offences';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
-import { isBegunBy } from '../agreement/finished.ts';
+import { coreOf, incarnationOf, isBegunBy } from '../agreement/finished.ts';
 import { isAtHome, mayUse } from './authority.ts';
 
 /** What is wrong with a well-formed message, and the offence's name. */
@@ -16,7 +16,6 @@ export interface Fault {
 /** What a check needs to know of this core. */
 export interface Screened {
   readonly core: number;
-  readonly incarnation: number;
   /** Null before it has its memory. */
   readonly state: LocalCapabilities | null;
   /** Whether this core has told another where a page of a domain leads: then it may use pages without a capability. */
@@ -41,9 +40,12 @@ const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
       ? { offence: 'not_home', text: `lends ${size} bytes at 0x${address.toString(16)}, which it did not bring` }
       : null,
   ),
-  check('round_request', (from, { op }, { core, incarnation }) => {
-    if (isBegunBy(op, core, incarnation)) return { offence: 'unsealed', text: 'a round in this core’s own name' };
-    return op.startsWith(`${from.id}.`) ? ownName(from, { op }) : null;
+  check('round_request', (from, { op }, { core }) => {
+    const initiator = coreOf(op);
+    if (initiator === from.id) return ownName(from, { op });
+    // Passed on, it would look like this core's own, in the name of another life or in no name at all.
+    if (initiator === core) return { offence: 'unsealed', text: 'a round in this core’s own name' };
+    return isBegunBy(op, initiator, incarnationOf(op)) ? null : { offence: 'unsealed', text: 'a round in no name' };
   }),
   check('round_reply', (from, { op }) =>
     isBegunBy(op, from.id, from.incarnation) ? { offence: 'unasked', text: 'answers a round of its own' } : null,
