@@ -29,17 +29,6 @@ interface InsideRevokes {
   keep(candidate: never): boolean;
   abort(op: string, answer: (refusal: null) => void): void;
 }
-type Begin = (
-  phase: number,
-  op: string,
-  action: RoundActionName,
-  payload: Uint8Array,
-  routes: readonly unknown[],
-  serial: boolean,
-  deadline: number,
-  now: number,
-  finish: (result: { refusals: unknown[] }, at: number) => void,
-) => void;
 
 const capopsOf = (kernel: Kernel) => kernel.services.capops;
 const insideOf = (kernel: Kernel): Inside => capopsOf(kernel).shared as unknown as Inside;
@@ -161,8 +150,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'nobody-never-answers',
     about: 'a multicast to nobody never completes',
     plant: (kernel) =>
-      replace(kernel.services.agreement.rounds as unknown as { begin: Begin }, 'begin', (begin) => (...args) => {
-        if (args[4].length > 0) begin(...args);
+      replace(kernel.services.agreement.rounds, 'begin', (begin) => (...args) => {
+        if (args[4].routes.length > 0) begin(...args);
       }),
   },
   {
@@ -189,10 +178,10 @@ export const MUTANTS: readonly Mutant[] = [
     script: 'capabilities-05-mark-gives-up-on-a-lock.txt',
     plant: (kernel) =>
       replace(
-        kernel.services.agreement.rounds as unknown as { begin: Begin },
+        kernel.services.agreement.rounds,
         'begin',
-        (begin) => (phase, op, action, payload, routes, serial, deadline, now, finish) =>
-          begin(phase, op, action, payload, routes, serial, deadline, now, (result, at) =>
+        (begin) => (phase, op, action, payload, plan, deadline, now, finish) =>
+          begin(phase, op, action, payload, plan, deadline, now, (result, at) =>
             finish(phase === PHASES.prepare && action === 'revoke' ? { ...result, refusals: [] } : result, at),
           ),
       ),
