@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
-import { applyFault } from '@mk/sim/engine/apply-fault';
+import { applyFault, healAll } from '@mk/sim/engine/apply-fault';
 import { programTextOf } from '../../../../scripts/bundle-program.mjs';
 import { ProgramSimulation } from './program-simulation.ts';
 
@@ -10,6 +10,23 @@ const HOLDER = await programTextOf(`import { program } from '@mk/libmk/program/p
     const lock = await mk.octopus.lock('disk');
     mk.console.log(mk.now() + ' has it with ' + lock.token);
     await lock.lost.catch((error) => mk.console.log(mk.now() + ' ' + error.name));
+  });`);
+
+const DESK = `import { defineInterface, rpc } from '@mk/libmk/interface/interface';
+  import { u32 } from '@mk/libmk/interface/kinds';
+  import { program } from '@mk/libmk/program/program';
+  const Desk = defineInterface('desk', { twice: rpc({ in: { n: u32 }, out: { n: u32 } }) });`;
+const KEEPER = await programTextOf(`${DESK}
+  export const main = program({ name: 'keeper', interfaces: [Desk] }, async (mk) => {
+    await mk.export('desk', Desk, { twice: ({ n }) => ({ n: 2 * n }) });
+    const lock = await mk.octopus.lock('disk');
+    await lock.lost.catch((error) => mk.console.log(mk.now() + ' ' + error.name));
+    await mk.threads.semaphore(0, 'the end').wait();
+  });`);
+const VISITOR = await programTextOf(`${DESK}
+  export const main = program({ name: 'visitor', interfaces: [Desk] }, async (mk) => {
+    const desk = await mk.bind('desk', Desk, { timeoutNs: 5e9 });
+    mk.console.log(mk.now() + ' ' + (await desk.twice({ n: 21 })).n);
   });`);
 
 /** Begins a holder on core 1, and another, which waits, on core 2. */
@@ -31,13 +48,18 @@ function said(s: ProgramSimulation): readonly (readonly [core: string, at: numbe
   });
 }
 
-test('a program whose core is cut off from the SKB hears that its lock is lost before another has it (LK1)', () => {
-  const s = twoWant();
+/** Core 1 does not hear the SKB for three session time-outs. */
+function cutOff(s: ProgramSimulation): void {
   applyFault(s.simulation, {
     type: 'rule',
     rule: { kind: 'partition', id: 'cut', groups: [[1], [SKB_PEER]], one_way: false, for_ns: null },
   });
   s.simulation.run(s.simulation.now + 3 * limit('sessionTimeoutNs'));
+}
+
+test('a program whose core is cut off from the SKB hears that its lock is lost before another has it (LK1)', () => {
+  const s = twoWant();
+  cutOff(s);
   const [, lost, next] = said(s);
   expect(said(s).map(([core, , what]) => [core, what])).toEqual([
     ['1', 'has it with 1'],
@@ -51,4 +73,21 @@ test('a program that says nothing for long keeps its lock', () => {
   const s = twoWant();
   s.simulation.run(s.simulation.now + 5 * limit('sessionTimeoutNs'));
   expect(said(s).map(([core, , what]) => [core, what])).toEqual([['1', 'has it with 1']]);
+});
+
+test('a name goes with its core’s session, and comes back when the core does', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'keeper', KEEPER);
+  s.load(2, 'visitor', VISITOR);
+  s.spawn(1, 'keeper');
+  s.simulation.run(s.simulation.now + SECOND);
+  cutOff(s);
+  healAll(s.simulation);
+  s.simulation.run(s.simulation.now + 30 * SECOND);
+  s.spawn(2, 'visitor');
+  s.simulation.run(s.simulation.now + 10 * SECOND);
+  expect(said(s).map(([core, , what]) => [core, what])).toEqual([
+    ['1', 'LOCK_LOST'],
+    ['2', '42'],
+  ]);
 });

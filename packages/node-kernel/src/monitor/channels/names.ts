@@ -33,6 +33,8 @@ export interface NameRecords {
 export class Names {
   private readonly waiting = new Map<number, () => void>();
   private nextTrigger = OWN_TRIGGERS;
+  /** The records of this core's ports, by name: they go with its session and the ports do not, so the next one has them. */
+  private readonly offers = new Map<string, string>();
 
   constructor(
     private readonly context: MonitorContext,
@@ -41,6 +43,7 @@ export class Names {
     records.onNotification(({ id }) => this.waiting.get(id)?.());
     records.onReset(() => {
       for (const look of [...this.waiting.values()]) look();
+      for (const record of this.offers.values()) records.ask(offerOf(record), nothing, nothing);
     });
   }
 
@@ -52,13 +55,17 @@ export class Names {
   /** Makes a port known to all; NAME_TAKEN. */
   *register({ name, id, interface: spoken }: Port): Operation<ErrorName | null> {
     const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quotedName(spoken)} }`;
-    const reply = yield* this.ask({ type: 'set', record, exclusive: true, transient: true });
-    if (reply.ok) return null;
+    const reply = yield* this.ask(offerOf(record));
+    if (reply.ok) {
+      this.offers.set(name, record);
+      return null;
+    }
     return reply.error === 'RECORD_EXISTS' ? 'NAME_TAKEN' : 'SKB_UNREACHABLE';
   }
 
   /** Withdraws a port's record, if it is that port's. */
   *withdraw({ name, id }: Port): Operation<void> {
+    this.offers.delete(name);
     yield* this.ask({ type: 'del', query: `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }` });
   }
 
@@ -118,6 +125,10 @@ export function failUnlessName(name: string): void {
       'BAD_REQUEST',
       `${JSON.stringify(name.slice(0, 40))} is no name: letters, digits and . _ / - up to 128`,
     );
+}
+
+function offerOf(record: string): OctopusRequest {
+  return { type: 'set', record, exclusive: true, transient: true };
 }
 
 function recordOf(name: string): string {
