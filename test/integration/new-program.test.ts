@@ -77,6 +77,6 @@ test('libmk installs from the folder without a registry; types check against it;
 test('it runs on processes, and a folder that is not empty or has an odd name is refused', () => {
   const done = node(folder, launch, '--cores', '2', 'run', './my-program.ts');
   expect(done).toMatchObject({ status: 0, stdout: '1/1.1.1  10 balls played\n' });
-  expect(node(place.state, launch, 'new', 'my-program').stderr).toContain('is there and not empty');
+  expect(node(place.state, launch, 'new', 'my-program').stderr).toContain('exists and is not empty');
   expect(node(place.state, launch, 'new', 'My Program').stderr).toContain('lower-case letters');
 });
