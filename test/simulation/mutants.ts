@@ -139,11 +139,11 @@ export const MUTANTS: readonly Mutant[] = [
     method: 'begin',
     wrap: (good) =>
       function (...args) {
-        const [phase, , , , routes] = args;
-        const now = args[7];
-        const finish = args[8] as Method;
+        const [phase, , , , { routes }] = args;
+        const now = args[6];
+        const finish = args[7] as Method;
         if (phase !== PREPARE || routes.length === 0) return good.apply(this, args);
-        good.apply(this, [...args.slice(0, 8), () => undefined]);
+        good.apply(this, [...args.slice(0, 7), () => undefined]);
         return finish.call(undefined, { consenting: 0, refusals: [], messages: 0 }, now);
       },
   },
@@ -154,8 +154,8 @@ export const MUTANTS: readonly Mutant[] = [
     method: 'begin',
     wrap: (good) =>
       function (...args) {
-        const finish = args[8] as Method;
-        args[8] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
+        const finish = args[7] as Method;
+        args[7] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
         return good.apply(this, args);
       },
   },
