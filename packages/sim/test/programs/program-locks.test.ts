@@ -48,12 +48,17 @@ function said(s: ProgramSimulation): readonly (readonly [core: string, at: numbe
   });
 }
 
-/** Core 1 does not hear the SKB for three session time-outs. */
-function cutOff(s: ProgramSimulation): void {
+/** Core 1 does not hear the SKB. */
+function cut(s: ProgramSimulation): void {
   applyFault(s.simulation, {
     type: 'rule',
     rule: { kind: 'partition', id: 'cut', groups: [[1], [SKB_PEER]], one_way: false, for_ns: null },
   });
+}
+
+/** Nor does it for three session time-outs. */
+function cutOff(s: ProgramSimulation): void {
+  cut(s);
   s.simulation.run(s.simulation.now + 3 * limit('sessionTimeoutNs'));
 }
 
@@ -84,10 +89,29 @@ test('a name goes with its core’s session, and comes back when the core does',
   cutOff(s);
   healAll(s.simulation);
   s.simulation.run(s.simulation.now + 30 * SECOND);
+  expect(JSON.stringify(s.simulation.node(SKB_PEER).skb!.knowledge.octopus.store.snapshot())).toContain('service.desk');
   s.spawn(2, 'visitor');
   s.simulation.run(s.simulation.now + 10 * SECOND);
   expect(said(s).map(([core, , what]) => [core, what])).toEqual([
     ['1', 'LOCK_LOST'],
     ['2', '42'],
   ]);
+});
+
+test('a name whose program ended while it was being offered does not come back with a session', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'keeper', KEEPER);
+  s.load(1, 'holder', HOLDER);
+  cut(s);
+  const ended = s.spawn(1, 'keeper');
+  s.simulation.run(s.simulation.now + SECOND);
+  s.ask(1, 'domain_kill', { domain: ended });
+  healAll(s.simulation);
+  s.spawn(1, 'holder');
+  s.simulation.run(s.simulation.now + SECOND);
+  cutOff(s);
+  healAll(s.simulation);
+  s.simulation.run(s.simulation.now + 30 * SECOND);
+  const { store } = s.simulation.node(SKB_PEER).skb!.knowledge.octopus;
+  expect(JSON.stringify(store.snapshot())).not.toContain('service.desk');
 });

@@ -91,7 +91,7 @@ export class Channels implements Service {
       () => this.circuits,
     );
     this.circuits = new Circuits(context, this.outlets, this.ends);
-    this.names = new Names(context, records);
+    this.names = new Names(context, records, this.ports);
     this.binding = new Binding(context, this.ports, this.names, this.ends, this.circuits);
     capops.receivers.addEnds((id) => {
       const end = this.ends.get(id);
@@ -186,7 +186,7 @@ export class Channels implements Service {
     if (scope === 'core') return done({ ok: true, value: port.id }, now);
     this.run(this.names.register(port), now, (outcome, at) => {
       const error = outcome.ok ? outcome.value : outcome.error;
-      if (error !== null) this.ports.remove(port.id);
+      if (error !== null) this.withdraw(port); // where the session was lost, it may be there all the same
       done(error === null ? { ok: true, value: port.id } : { ok: false, error }, at);
     });
   }

@@ -11,7 +11,7 @@ import {
 import type { MonitorContext } from '../context.ts';
 import { OWN_TRIGGERS } from '../knowledge/knowledge.ts';
 import { type Operation, OperationError, type Resume, type Wait, wait } from '../operations.ts';
-import type { Port } from './ports.ts';
+import type { Port, Ports } from './ports.ts';
 
 /** Where a name is offered. */
 export interface Offered {
@@ -33,17 +33,17 @@ export interface NameRecords {
 export class Names {
   private readonly waiting = new Map<number, () => void>();
   private nextTrigger = OWN_TRIGGERS;
-  /** The records of this core's ports, by name: they go with its session and the ports do not, so the next one has them. */
-  private readonly offers = new Map<string, string>();
 
   constructor(
     private readonly context: MonitorContext,
     private readonly records: NameRecords,
+    /** They outlive the session that their records went with. */
+    ports: Ports,
   ) {
     records.onNotification(({ id }) => this.waiting.get(id)?.());
     records.onReset(() => {
       for (const look of [...this.waiting.values()]) look();
-      for (const record of this.offers.values()) records.ask(offerOf(record), nothing, nothing);
+      for (const port of ports.all()) if (port.scope === 'machine') records.ask(this.offerOf(port), nothing, nothing);
     });
   }
 
@@ -53,19 +53,19 @@ export class Names {
   }
 
   /** Makes a port known to all; NAME_TAKEN. */
-  *register({ name, id, interface: spoken }: Port): Operation<ErrorName | null> {
-    const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quotedName(spoken)} }`;
-    const reply = yield* this.ask(offerOf(record));
-    if (reply.ok) {
-      this.offers.set(name, record);
-      return null;
-    }
+  *register(port: Port): Operation<ErrorName | null> {
+    const reply = yield* this.ask(this.offerOf(port));
+    if (reply.ok) return null;
     return reply.error === 'RECORD_EXISTS' ? 'NAME_TAKEN' : 'SKB_UNREACHABLE';
+  }
+
+  private offerOf({ name, id, interface: spoken }: Port): OctopusRequest {
+    const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quotedName(spoken)} }`;
+    return { type: 'set', record, exclusive: true, transient: true };
   }
 
   /** Withdraws a port's record, if it is that port's. */
   *withdraw({ name, id }: Port): Operation<void> {
-    this.offers.delete(name);
     yield* this.ask({ type: 'del', query: `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }` });
   }
 
@@ -125,10 +125,6 @@ export function failUnlessName(name: string): void {
       'BAD_REQUEST',
       `${JSON.stringify(name.slice(0, 40))} is no name: letters, digits and . _ / - up to 128`,
     );
-}
-
-function offerOf(record: string): OctopusRequest {
-  return { type: 'set', record, exclusive: true, transient: true };
 }
 
 function recordOf(name: string): string {
