@@ -113,7 +113,7 @@ export class Greeter {
   accept(id: LinkId, names: CertifiedNames | null, now: Nanos): LinkState {
     const handshake = newHandshake(now);
     const link: LinkState = { id, dialled: false, phase: 'waiting', peer: null, names, handshake };
-    handshake.repeat = this.timers.set(now + REPEAT, this.awaitHello, link);
+    handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
     return link;
   }
 
@@ -256,17 +256,12 @@ export class Greeter {
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
   }
 
+  /** Looks whether it is over; who has said nothing yet has nothing to repeat. */
   private readonly sayAgain = (now: Nanos, link: LinkState): void => {
-    const handshake = known(link.handshake, 'the handshake of a link that repeats itself');
+    const handshake = known(link.handshake, 'the handshake of a link that is not open');
     if (this.isOver(handshake, now)) return this.timeout(now, link);
     this.sendAgain(link);
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
-  };
-
-  private readonly awaitHello = (now: Nanos, link: LinkState): void => {
-    const handshake = known(link.handshake, 'the handshake of a link that waits');
-    if (this.isOver(handshake, now)) return this.timeout(now, link);
-    handshake.repeat = this.timers.set(now + REPEAT, this.awaitHello, link);
   };
 
   /**
