@@ -3,10 +3,9 @@ import { type Capability, isCopy } from '@mk/node-kernel/capability/model/capabi
 import { lookup } from '@mk/node-kernel/capability/store/cspace';
 import type { CopyGroup } from '@mk/node-kernel/capability/store/slot';
 import { Kernel } from '@mk/node-kernel/kernel';
-import { fastMac } from '@mk/sim/engine/fast-mac';
-import { flatMachine } from '@mk/sim/engine/machines';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
-import { Simulation } from '@mk/sim/engine/simulation';
+import type { Simulation } from '@mk/sim/engine/simulation';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 const CORES = 6;
 
@@ -27,14 +26,10 @@ export class Estate {
       if (plant !== undefined && machine instanceof Kernel) plant(machine);
       return machine;
     };
-    this.simulation = new Simulation({
+    this.simulation = quickSimulation({
       seed,
       cores: CORES,
-      machine: flatMachine(),
-      hmac: fastMac,
       logLevel: 'off',
-      hash: false,
-      measure: false,
       wrap,
     });
     this.simulation.start();

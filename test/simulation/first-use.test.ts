@@ -1,9 +1,8 @@
 import { beforeAll, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
-import { fastMac } from '@mk/sim/engine/fast-mac';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
+import type { Simulation } from '@mk/sim/engine/simulation';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 /*
  * Links on first use, on a machine with many more cores than a core has observers: what boot opens, what use opens, and
@@ -18,14 +17,10 @@ let simulation: Simulation;
 let frames = 0;
 
 beforeAll(() => {
-  simulation = new Simulation({
+  simulation = quickSimulation({
     seed: 1,
     cores: CORES,
-    machine: flatMachine(),
-    hmac: fastMac,
     logLevel: 'info',
-    hash: false,
-    measure: false,
   });
   simulation.observe({ frame: () => void (frames += 1) });
   simulation.start();
@@ -121,15 +116,11 @@ test('both ends that begin at once have one link', () => {
 });
 
 test('a machine whose boot takes long opens no links between cores before the registry has founded its first view', () => {
-  const slow = new Simulation({
+  const slow = quickSimulation({
     seed: 2,
     cores: 16,
     leaseMs: 1500,
-    machine: flatMachine(),
-    hmac: fastMac,
     logLevel: 'info',
-    hash: false,
-    measure: false,
   });
   simulation = slow;
   const members = (): number => slow.node(SKB_PEER).skb?.registry.members.size ?? 0;
@@ -144,15 +135,11 @@ test('a machine whose boot takes long opens no links between cores before the re
 });
 
 test('cores of a first boot whose registry dies before it has founded a view are one view all the same when it is back', () => {
-  simulation = new Simulation({
+  simulation = quickSimulation({
     seed: 3,
     cores: 8,
     leaseMs: 1500,
-    machine: flatMachine(),
-    hmac: fastMac,
     logLevel: 'info',
-    hash: false,
-    measure: false,
   });
   simulation.start();
   until(() => simulation.node(SKB_PEER).skb?.registry.members.size === 8);

@@ -2,10 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 import { honestPeersChecker } from '@mk/sim/checkers/honest-peers';
 import { Checks } from '@mk/sim/checkers/registry';
-import { fastMac } from '@mk/sim/engine/fast-mac';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
+import type { Simulation } from '@mk/sim/engine/simulation';
 import { domainOf } from '@mk/sim/workloads/domain-answer';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 const CORES = 5;
 const EVERYBODY = Array.from({ length: CORES }, (_, core) => core);
@@ -19,14 +18,10 @@ interface Burst {
 
 /** Five members, where one proven offence accuses; four of them ask for very much at the same moment. */
 function burst(leaseMs: number): Burst {
-  const simulation = new Simulation({
+  const simulation = quickSimulation({
     seed: 1,
     cores: CORES,
-    machine: flatMachine(),
-    hmac: fastMac,
     logLevel: 'warn',
-    hash: false,
-    measure: false,
     leaseMs,
     settings: JSON.stringify({ quarantine: 1, leaseMs }),
   });

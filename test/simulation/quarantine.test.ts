@@ -5,9 +5,8 @@ import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
 import { PHASES, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { accusersNeeded, Quarantine } from '@mk/node-kernel/monitor/views/quarantine';
 import { fastMac } from '@mk/sim/engine/fast-mac';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
 import { type ChurnRunResult, runChurn } from '@mk/sim/workloads/churn';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 /** The gate runs a few; docs/TESTING.md says how to run hundreds. */
 const SEEDS = Number(process.env['MK_QUARANTINE_SEEDS'] ?? 4);
@@ -60,14 +59,10 @@ const NOOP = ROUND_ACTIONS.noop.ordinal;
 
 /** Four members, the last of which is rogue: it has core 0 pass on a round that it has made up. */
 function passesOn(op: string, below: readonly Route[]): readonly string[] {
-  const simulation = new Simulation({
+  const simulation = quickSimulation({
     seed: 1,
     cores: 4,
-    machine: flatMachine(),
-    hmac: fastMac,
     logLevel: 'off',
-    hash: false,
-    measure: false,
   });
   const contextOf = (core: number) => simulation.node(core).kernel!.monitor.context;
   simulation.start();

@@ -1,11 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
 import { SECOND } from '@mk/monitor-proto/ids';
-import { fastMac } from '@mk/sim/engine/fast-mac';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { runChurn } from '@mk/sim/workloads/churn';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 /** The gate runs a few; docs/TESTING.md says how to run hundreds. */
 const SEEDS = Number(process.env['MK_ROGUE_SEEDS'] ?? 2);
@@ -34,14 +32,10 @@ describe('a core that offends again and again is put out of the view, and nobody
     [3, 'spam_retype'],
     [0, 'spam_revoke'],
   ] as const)('core %i: %s', (rogue, behaviour) => {
-    const simulation = new Simulation({
+    const simulation = quickSimulation({
       seed: 1,
       cores: 4,
-      machine: flatMachine(),
-      hmac: fastMac,
       logLevel: 'off',
-      hash: false,
-      measure: false,
       leaseMs: 600,
     });
     const honest = [0, 1, 2, 3].filter((core) => core !== rogue);
