@@ -79,18 +79,17 @@ export function waitFor<T>(
 
 /** Throws if the caller does not want this any more: nothing shall begin that is given up at once. */
 export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): void {
-  if (isForEver(options)) return;
-  const now = clock.now();
-  const deadline = deadlineOf(now, options);
-  if (hasAborted(options.signal)) throw known(options.signal).reason;
-  if (deadline <= now) throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
+  const deadline = mayTake(clock, options);
+  if (deadline !== Infinity && deadline <= clock.now())
+    throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
 }
 
-/** Throws for options that are none, and the reason of a signal that has aborted. */
-export function mayTake(clock: Clockwork, options: WaitOptions): void {
-  if (isForEver(options)) return;
-  deadlineOf(clock.now(), options);
+/** The deadline; throws for options that are none, and the reason of a signal that has aborted. */
+export function mayTake(clock: Clockwork, options: WaitOptions): Nanos {
+  if (isForEver(options)) return Infinity;
+  const deadline = deadlineOf(clock.now(), options);
   if (hasAborted(options.signal)) throw known(options.signal).reason;
+  return deadline;
 }
 
 /** As nearly every call is made. */
