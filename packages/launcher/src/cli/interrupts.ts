@@ -7,7 +7,8 @@ export interface InterruptHandlers {
   last(): void;
 }
 
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+/** By these a process is asked to end; a terminal that is closed sends the last. */
+export const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Counts signals that ask for an end; the returned function stops it. */
 export function onInterrupts({ first, second, last }: InterruptHandlers): () => void {
@@ -17,12 +18,12 @@ export function onInterrupts({ first, second, last }: InterruptHandlers): () => 
     if (count === 1) first();
     else if (count === 2) second();
   };
-  for (const name of SIGNALS) process.on(name, heard);
+  for (const name of ENDING) process.on(name, heard);
   process.on('exit', last);
   // A reader that went away (`mk-launch | head`) is no reason to die half-way: the cluster ends in order.
   const release = afterOutput(heard);
   return () => {
-    for (const name of SIGNALS) process.off(name, heard);
+    for (const name of ENDING) process.off(name, heard);
     process.off('exit', last);
     release();
   };

@@ -1,4 +1,5 @@
 /** How a command that waits, or holds something, ends by a signal: it gives back first what others wait for. */
+import { ENDING } from '../cli/interrupts.ts';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 
 /** A signal ended a wait: nothing was got. */
@@ -10,8 +11,6 @@ class Interrupted extends Error {
   }
 }
 
-/** A terminal that is closed sends the last. */
-const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Our own signal comes at once; a debugger may hold it up. */
 const SIGNAL_MS = 1000;
 

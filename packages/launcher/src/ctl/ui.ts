@@ -7,6 +7,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { durationMs } from '../cli/values.ts';
 import type { LiveSource } from '../ui/live-source.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
+import { ENDING } from '../cli/interrupts.ts';
 
 export const UI: CtlCommand = {
   command: 'ui',
@@ -127,7 +128,7 @@ function targetOf(args: Args): { readonly cluster?: string; readonly skb?: strin
 /** Resolves at Ctrl-C, at SIGTERM, or after the time. */
 function interrupted(forMs: number | null = null): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    for (const signal of ENDING) process.once(signal, () => resolve());
     if (forMs !== null) callAfter(forMs, () => resolve());
   });
 }

@@ -8,6 +8,7 @@ import { runForeground } from './foreground.ts';
 import { contextText, inSources, programNamed } from '../programs/bundle.ts';
 import { machinesDirectory } from '../boot/machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
+import { ENDING } from '../cli/interrupts.ts';
 
 /** Makes a command; `done` gets its exit status. */
 export type CommandMaker = (done: (status: number) => void) => CommandModule;
@@ -78,7 +79,7 @@ async function showRecording(file: string, json: boolean): Promise<void> {
   const terminal = processTerminal();
   terminal.out(json ? JSON.stringify({ type: 'page', url: page.url }) : `page     ${page.url}  (Ctrl-C ends it)`);
   await new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+    for (const signal of ENDING) process.once(signal, () => resolve());
   });
   page.close();
 }

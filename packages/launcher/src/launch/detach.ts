@@ -15,6 +15,7 @@ import { startError } from '../supervisor/start-error.ts';
 import { DAEMON_VARIABLE, type DaemonMessage, type DaemonOrder } from './daemon.ts';
 import type { LaunchRequest } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
+import { ENDING } from '../cli/interrupts.ts';
 
 /** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it running. */
 export async function runDetached(request: LaunchRequest, terminal: Terminal): Promise<number> {
@@ -66,11 +67,11 @@ export function startDaemon<T extends 'ready' | 'taken_over'>(
   return new Promise((resolve, reject) => {
     const daemon = startChild(order);
     const settle = (then: () => void): void => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(name, abort);
+      for (const name of ENDING) process.off(name, abort);
       then();
     };
     const abort = (): void => void daemon.kill('SIGTERM');
-    for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, abort);
+    for (const name of ENDING) process.on(name, abort);
     daemon.on('message', (message) => {
       const said = message as DaemonMessage;
       if (said.type === 'progress') return onProgress(said);
