@@ -5,7 +5,7 @@ import type { CoreId, DomainId } from '@mk/monitor-proto/ids';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { mayBegin, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
+import { byOneDeadline, mayBegin, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 import { CAPABILITY_TYPE_NAMES } from './type-names.ts';
 
 /** The answer of `identify`. */
@@ -175,15 +175,16 @@ export class Capabilities {
     abandoned: (() => Waker<CallAnswer<N>>) | null = null,
   ): Promise<CallAnswer<N>> {
     const { runtime } = this;
+    const waiting = byOneDeadline(runtime, options);
     const until = runtime.now() + RETRY_NS.deadline;
     for (let pause: number = RETRY_NS.first; ; pause = Math.min(RETRY_NS.most, 2 * pause)) {
       try {
-        return await runtime.calls.ask(name, args, options, abandoned);
+        return await runtime.calls.ask(name, args, waiting, abandoned);
       } catch (error) {
         if (!isMkError(error) || !error.worthRetrying || runtime.now() + pause > until) throw error;
       }
       const ns = Math.ceil(pause * (0.5 + runtime.prng.nextFloat() / 2));
-      await waitFor<void>(runtime, 'another operation', options, (waker) => {
+      await waitFor<void>(runtime, 'another operation', waiting, (waker) => {
         const timer = runtime.timers.set(runtime.now() + ns, () => waker.wake());
         return () => runtime.timers.cancel(timer);
       });
@@ -202,8 +203,9 @@ export class Capabilities {
     make: (destination: number) => Readonly<Record<string, PlainValue>>,
   ): Promise<readonly number[]> {
     const { slots } = this.runtime;
+    const waiting = byOneDeadline(this.runtime, options);
     for (;;) {
-      mayBegin(this.runtime, 'an operation on capabilities', options);
+      mayBegin(this.runtime, 'an operation on capabilities', waiting);
       const addresses = slots.reserve(count);
       let isUnderWay = false;
       const release = (error: unknown): void => {
@@ -220,7 +222,7 @@ export class Capabilities {
         return { wake: () => this.giveBack(addresses), fail };
       };
       try {
-        await this.again('invoke', [make(known(addresses[0]))], options, abandoned);
+        await this.again('invoke', [make(known(addresses[0]))], waiting, abandoned);
         return addresses;
       } catch (error) {
         if (isMkError(error, 'SLOT_IN_USE')) continue; // filled by the kernel: they stay reserved

@@ -3,8 +3,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import { MessageReader, MessageWriter, type SentCapability } from '../interface/message-bytes.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { errorOf } from '../runtime/thrown-value.ts';
-import { mayTake, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
+import { mayTake, rejected, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
 /** How a channel reaches its other end. */
 export type TransportName = 'lmp' | 'urpc' | 'multihop';
@@ -102,7 +101,7 @@ export class ChannelEnd {
       this.check(message);
       if (options.busy === 'fail' && !this.canSend(message.length)) throw this.busy();
     } catch (error) {
-      return Promise.reject(errorOf(error));
+      return rejected(error);
     }
     if (!this.canSend(message.length)) return this.sendLater(message.copy(), options);
     if (capabilities.length > 0) return this.sendWithCapabilities(message);

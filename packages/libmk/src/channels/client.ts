@@ -5,8 +5,7 @@ import { type MessageReader, MessageWriter } from '../interface/message-bytes.ts
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { errorOf } from '../runtime/thrown-value.ts';
-import { deadlineOf, mayBegin, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
+import { deadlineOf, mayBegin, rejected, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
 import {
   type ChannelEnd,
   type ChannelFacts,
@@ -81,7 +80,7 @@ class ClientEnd implements ChannelOwner {
       method.input.write(writer, fields, method.name);
       return this.channel.send(writer, options);
     } catch (error) {
-      return Promise.reject(errorOf(error));
+      return rejected(error);
     }
   }
 
@@ -94,7 +93,7 @@ class ClientEnd implements ChannelOwner {
       mayBegin(this.runtime, `${this.spoken.name}.${method.name}`, options);
       this.writeCall(method, token, input, options);
     } catch (error) {
-      return Promise.reject(errorOf(error));
+      return rejected(error);
     }
     const { writer } = this;
     const plain = writer.capabilities.length === 0;

@@ -92,6 +92,12 @@ export function mayTake(clock: Clockwork, options: WaitOptions): Nanos {
   return deadline;
 }
 
+/** The same options for several waits one after the other: all of them end by the time that is named now. */
+export function byOneDeadline(clock: Clockwork, options: WaitOptions): WaitOptions {
+  const { timeoutNs, ...others } = options;
+  return timeoutNs === undefined ? options : { ...others, deadline: deadlineOf(clock.now(), options) };
+}
+
 /** As nearly every call is made. */
 function isForEver({ timeoutNs, deadline, signal }: WaitOptions): boolean {
   return timeoutNs === undefined && deadline === undefined && signal === undefined;

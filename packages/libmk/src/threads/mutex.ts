@@ -18,6 +18,8 @@ export class Mutex {
   constructor(
     private readonly clock: Clockwork,
     readonly name: string,
+    /** Where it stands for as long as somebody holds it: what ends or is left then tells of it. */
+    private readonly allHeld: Set<Mutex>,
   ) {}
 
   get locked(): boolean {
@@ -50,6 +52,7 @@ export class Mutex {
   tryLock(): boolean {
     if (this.held) return false;
     this.held = true;
+    this.allHeld.add(this);
     this.owner = this.clock.queue.current;
     return true;
   }
@@ -63,7 +66,8 @@ export class Mutex {
     const [next] = this.waiters;
     this.owner = next?.strand ?? null;
     this.held = next !== undefined;
-    next?.wake();
+    if (next === undefined) this.allHeld.delete(this);
+    else next.wake();
   }
 
   /** Runs `section` with the mutex held, and returns what it returns. */

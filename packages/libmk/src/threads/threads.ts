@@ -30,7 +30,7 @@ export type OnFailure = (thread: Strand, error: Error) => void;
 /** `mk.threads`: the threads of this dispatcher, and what they use to wait for one another. */
 export class Threads implements ThreadOwner {
   private readonly all = new Map<number, Thread>();
-  private readonly mutexes = new Set<Mutex>();
+  private readonly heldMutexes = new Set<Mutex>();
   private nextId = 1;
 
   constructor(
@@ -99,9 +99,7 @@ export class Threads implements ThreadOwner {
   }
 
   mutex(name = 'unnamed'): Mutex {
-    const mutex = new Mutex(this.clock, name);
-    this.mutexes.add(mutex);
-    return mutex;
+    return new Mutex(this.clock, name, this.heldMutexes);
   }
 
   condition(name = 'unnamed'): Condition {
@@ -140,7 +138,7 @@ export class Threads implements ThreadOwner {
     const threads = [...this.all.values()].map(
       ({ name, state }) => `thread ${name} ${state === 'ended' ? 'was not joined' : 'has not ended'}`,
     );
-    const held = [...this.mutexes].filter((mutex) => mutex.locked).map(({ name }) => `mutex ${name} is held`);
+    const held = [...this.heldMutexes].map(({ name }) => `mutex ${name} is held`);
     return [...threads, ...held];
   }
 
@@ -152,7 +150,7 @@ export class Threads implements ThreadOwner {
   }
 
   ended(thread: Thread): void {
-    for (const mutex of this.mutexes) {
+    for (const mutex of this.heldMutexes) {
       if (mutex.holder === thread)
         this.onFailure(thread, new MkError('NOT_OWNER', `thread ${thread.name} ended with mutex ${mutex.name} locked`));
     }

@@ -111,3 +111,17 @@ test('a handler that ends its program is the last of it that runs, also for what
   await here.run();
   expect(log).toEqual(['quick1']);
 });
+
+test('a call whose signal has aborted before rejects with that signal\u2019s reason, whatever it is, and sends nothing', async () => {
+  const { client, sent } = service(1);
+  for (const reason of [new Error('enough'), 'a text', 7, { code: 7 }]) {
+    const signal = AbortSignal.abort(reason);
+    for (const call of [client.slow, client.quick])
+      expect(await call({ n: 1 }, { signal }).then(nothing, (thrown: unknown) => thrown)).toBe(reason);
+  }
+  expect(await sent()).toEqual([]);
+});
+
+function nothing(): void {
+  // A call that resolves fails the test: undefined is no reason.
+}

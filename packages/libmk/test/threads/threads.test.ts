@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isMkError, MkError } from '../../src/runtime/mk-error.ts';
+import { Mutex } from '../../src/threads/mutex.ts';
 import { TestHost } from '../runtime/test-host.ts';
 
 describe('threads', () => {
@@ -281,4 +282,18 @@ describe('invariants of a program', () => {
     expect(host.failure?.text).toContain('thread spender: ');
     expect(host.failure?.text).toContain('no overdraft: -20 in the account');
   });
+});
+
+test('a mutex is known for as long as somebody holds it, over every hand-over', async () => {
+  const host = new TestHost();
+  const held = new Set<Mutex>();
+  const mutex = new Mutex(host.runtime, 'm', held);
+  const log: string[] = [];
+  for (const name of ['one', 'two'])
+    host.runtime.threads
+      .spawn(name, () => mutex.with(() => void log.push(`${name} ${held.has(mutex) ? 'holds it' : 'is unknown'}`)))
+      .detach();
+  await host.run();
+  expect(log).toEqual(['one holds it', 'two holds it']);
+  expect(held.size).toBe(0);
 });

@@ -29,6 +29,16 @@ const VISITOR = await programTextOf(`${DESK}
     mk.console.log(mk.now() + ' ' + (await desk.twice({ n: 21 })).n);
   });`);
 
+const TAKER = await programTextOf(`import { acquirePermit, postSemaphore } from '@mk/libmk/octopus/semaphore';
+  import { program } from '@mk/libmk/program/program';
+  export const main = program({ name: 'taker' }, async (mk) => {
+    if (mk.args[0] === 'first') await postSemaphore(mk.octopus, 'printer');
+    await acquirePermit(mk.octopus, 'printer');
+    mk.console.log(mk.now() + ' has it');
+    await mk.sleep(1e6);
+    if (mk.args[0] === 'stay') await mk.sleep(1e12);
+  });`);
+
 /** Begins a holder on core 1, and another, which waits, on core 2. */
 function twoWant(): ProgramSimulation {
   const s = new ProgramSimulation();
@@ -114,4 +124,17 @@ test('a name whose program ended while it was being offered does not come back w
   s.simulation.run(s.simulation.now + 30 * SECOND);
   const { store } = s.simulation.node(SKB_PEER).skb!.knowledge.octopus;
   expect(JSON.stringify(store.snapshot())).not.toContain('service.desk');
+});
+
+test('a permit goes back when its holder ends or is killed, while its core and that one\u2019s session live on', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'taker', TAKER);
+  for (const arg of ['first', 'stay', 'last']) {
+    const taken = s.output.length;
+    const domain = s.spawn(1, 'taker', [arg]);
+    s.until(() => s.output.length > taken);
+    if (arg === 'stay') s.ask(1, 'domain_kill', { domain });
+    s.wait(1, domain);
+  }
+  expect(said(s).map(([core, , what]) => [core, what])).toEqual(Array(3).fill(['1', 'has it']));
 });

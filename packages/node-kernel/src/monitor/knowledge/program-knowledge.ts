@@ -1,7 +1,7 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Requests } from '@mk/monitor-proto/knowledge/requests';
-import { quotedName } from '@mk/monitor-proto/octopus/names';
+import { quotedName, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import {
   type OctopusNotification,
@@ -98,10 +98,11 @@ export class ProgramKnowledge implements Service {
     if (name !== null) this.giveBack(name, request);
   }
 
-  /** Deletes a record that goes with its dispatcher, naming it as its setter did: a lock's record is a recipe's. */
+  /** Deletes a record that goes with its dispatcher, naming its recipe: a lock's record is one's, and so is a permit. */
   private giveBack(name: string, set: OctopusRequest): void {
-    const recipe = set.type === 'set' && set.recipe !== undefined ? { recipe: set.recipe } : {};
-    this.requests.ask({ type: 'del', query: quotedName(name), own: true, ...recipe }, nothing, nothing);
+    const recipe = recipeBehind(set);
+    const named = recipe === undefined ? {} : { recipe };
+    this.requests.ask({ type: 'del', query: quotedName(name), own: true, ...named }, nothing, nothing);
   }
 
   /** A dispatcher's trigger numbers, made unique among this core's clients. */
@@ -209,10 +210,15 @@ function isHeld(request: OctopusRequest): boolean {
   return (request.type === 'set' && request.transient === true) || (request.type === 'take' && request.lease === true);
 }
 
-/** The name of the record that a request has set as transient; null: none. */
+/** The name of the record that a request has set as transient, or taken on lease; null: none. */
 function transientName(request: OctopusRequest, reply: OctopusReply): string | null {
-  if (request.type !== 'set' || request.transient !== true || !reply.ok || reply.record === undefined) return null;
-  return nameOf(reply.record);
+  return isHeld(request) && reply.ok && reply.record !== undefined ? nameOf(reply.record) : null;
+}
+
+/** Whose record it is that a request has set or taken. */
+function recipeBehind(request: OctopusRequest): Recipe | undefined {
+  if (request.type === 'take') return 'permit';
+  return request.type === 'set' ? request.recipe : undefined;
 }
 
 function nameOf(record: string): string {
