@@ -1,5 +1,6 @@
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isRecord } from '@mk/monitor-proto/guards';
+import { answerPings } from '@mk/monitor-proto/io/websocket-pings';
 import { WebSocket } from 'ws';
 import { actionError } from '@mk/ui/model/actions';
 import { type ActionArgs, type PageEvent, type PageReply, type Watched, WATCHED } from '@mk/ui/model/page-events';
@@ -8,6 +9,8 @@ import type { Attention, PageSource } from './page-source.ts';
 
 /** A page that does not keep up loses log lines beyond this, rather than our memory. */
 const MOST_WAITING_BYTES = 8 << 20;
+/** A page that reads nothing at all is disconnected; it comes back when it does. */
+const MOST_UNREAD_BYTES = 2 * MOST_WAITING_BYTES;
 /** A page that guesses tokens is disconnected. */
 const MOST_WRONG_TOKENS = 5;
 
@@ -28,6 +31,7 @@ export class PageClient {
   ) {
     socket.on('message', (data, isBinary) => this.heard(isBinary ? '' : String(data)));
     socket.on('pong', () => (this.answersPings = true));
+    answerPings(socket);
     socket.on('error', () => socket.terminate());
   }
 
@@ -64,7 +68,9 @@ export class PageClient {
   }
 
   private say(said: PageEvent | PageReply): void {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(said));
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (this.socket.bufferedAmount > MOST_UNREAD_BYTES) this.socket.terminate();
+    else this.socket.send(JSON.stringify(said));
   }
 
   private heard(text: string): void {

@@ -28,6 +28,7 @@ export class PageServer {
     noServer: true,
     maxPayload: MOST.requestBytes,
     perMessageDeflate: false,
+    autoPong: false,
   });
   private readonly clients = new Set<PageClient>();
   private heartbeat: NodeJS.Timeout | null = null;

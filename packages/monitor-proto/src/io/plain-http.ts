@@ -35,6 +35,7 @@ export class PlainHttp {
     const acceptor = new WebSocketServer({
       noServer: true,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: MAX_PAYLOAD,
       clientTracking: false,
       skipUTF8Validation: true,

@@ -12,6 +12,7 @@ import type { CertifiedNames } from '../handshake/certified.ts';
 import { SecuredConnections } from './secured-connections.ts';
 import type { TlsEnd } from './tls.ts';
 import { SMALL_FRAME_BYTES, webSocketFrame } from './websocket-frame.ts';
+import { answerPings } from './websocket-pings.ts';
 import { readWholeMessages } from './websocket-reading.ts';
 import {
   acceptWebSocket,
@@ -230,6 +231,7 @@ export class WebSocketTransport implements Transport {
     let failure = '';
     this.sockets.set(link, socket);
     socket.binaryType = 'nodebuffer';
+    answerPings(socket);
     const take = readWholeMessages(socket, !isDialled(link), (payload) => this.owner.frame(link, payload));
     if (reads !== null) reads.take = take;
     socket.on('message', (data, isBinary) => {

@@ -178,7 +178,7 @@ function webSocketOver(socket: Socket, isServer: boolean): WebSocket {
   socket.pause();
   const webSocket = new (
     WebSocket as unknown as new (address: null, protocols: undefined, options: object) => WebSocket & Internals
-  )(null, undefined, { autoPong: true, closeTimeout: 30_000 });
+  )(null, undefined, { autoPong: false, closeTimeout: 30_000 });
   webSocket._isServer = isServer;
   webSocket.setSocket(socket, NOTHING, isServer ? RECEIVING : { ...RECEIVING, generateMask: NO_MASK });
   return webSocket;
