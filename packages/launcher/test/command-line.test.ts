@@ -120,7 +120,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
       (cli) =>
         cli
           .option('cores', { type: 'string', requiresArg: true })
-          .option('force', { type: 'boolean' })
+          .option('force', { type: 'boolean', alias: 'f' })
           .command('ring', 'r', {}, () => {
             throw new UsageError('no ring');
           })
@@ -137,6 +137,8 @@ test('mistakes are one line on stderr and exit status 2', async () => {
       ['--cores', '4', 'what'],
       ['--force=yes'],
       ['--force='],
+      ['-f=yes'],
+      ['-h=1'],
     ])
       expect([argv, await run(...argv)]).toEqual([argv, 2]);
   } finally {
@@ -150,6 +152,8 @@ test('mistakes are one line on stderr and exit status 2', async () => {
     'demo: unknown argument what; see --help\n',
     'demo: --force takes no value; give it or leave it out\n',
     'demo: --force takes no value; give it or leave it out\n',
+    'demo: -f takes no value; give it or leave it out\n',
+    'demo: -h takes no value; give it or leave it out\n',
   ]);
 });
 

@@ -45,7 +45,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     })
     .middleware((args) => unmarkDashedWords(args), true)
     .check((args) => refuseRepeats(args), true)
-    .check(() => refuseValuesOfFlags(argv, innerOf(cli).getOptions().boolean), true)
+    .check(() => refuseValuesOfFlags(argv, flagsOf(cli)), true)
     .fail((message, error) => {
       // yargs reports its own complaints as YErrors or texts; a command threw everything else.
       if (error && error.name !== 'YError') throw error;
@@ -132,12 +132,18 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
 function refuseValuesOfFlags(argv: readonly string[], flags: readonly string[]): true {
   const end = argv.indexOf('--');
   for (const part of end < 0 ? argv : argv.slice(0, end)) {
-    const [, name, value] = /^--([\w-]+)=([^]*)$/.exec(part) ?? [];
+    const [, dashes, name, value] = /^(--?)([\w-]+)=([^]*)$/.exec(part) ?? [];
     if (name === undefined || value === undefined || !flags.includes(name)) continue;
     if (value !== 'true' && value !== 'false')
-      throw new UsageError(`--${name} takes no value; give it or leave it out`);
+      throw new UsageError(`${dashes}${name} takes no value; give it or leave it out`);
   }
   return true;
+}
+
+/** The options without a value, by all their names. */
+function flagsOf(cli: Argv): readonly string[] {
+  const { boolean, alias } = innerOf(cli).getOptions();
+  return boolean.flatMap((name) => [name, ...(alias[name] ?? [])]);
 }
 
 /** Positional arguments that are lists by nature. */
@@ -145,7 +151,11 @@ const LIST_ARGUMENTS: readonly string[] = ['groups', 'args'];
 
 /** What yargs knows of a program, but its types do not say. */
 function innerOf(cli: Argv): {
-  getOptions(): { readonly key: Readonly<Record<string, unknown>>; readonly boolean: readonly string[] };
+  getOptions(): {
+    readonly key: Readonly<Record<string, unknown>>;
+    readonly boolean: readonly string[];
+    readonly alias: Readonly<Record<string, readonly string[]>>;
+  };
   getInternalMethods(): { getCommandInstance(): { getCommands(): string[] } };
 } {
   return cli as unknown as ReturnType<typeof innerOf>;
