@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { causeOf } from '../journal/io/cause.ts';
 import type { FileLock } from '../journal/io/file-lock.ts';
+import { faultOfHead, HEAD_BYTES } from '../journal/io/journal-format.ts';
 import { mustBeFile } from '../journal/io/plain-file.ts';
 import { beginLife, keepLife, LIFE_FILE, nextLife } from './life-number.ts';
 
@@ -86,11 +87,14 @@ function whatLies(journalPath: string): string | null {
     return codeOf(error) === 'ENOENT' ? null : `${journalPath}: ${causeOf(error)}`;
   }
   try {
-    const head = Buffer.alloc(MAGIC.length);
+    const head = Buffer.alloc(HEAD_BYTES);
     const bytes = readSync(descriptor, head, 0, head.length, 0);
-    return bytes === 0 || head.toString('latin1') === MAGIC
-      ? null
-      : `${journalPath}: it is no journal (not an SQLite file)`;
+    if (bytes === 0) return null;
+    const fault =
+      head.toString('latin1', 0, MAGIC.length) === MAGIC
+        ? faultOfHead(head)
+        : 'it is no journal (not an SQLite file)';
+    return fault === null ? null : `${journalPath}: ${fault}`;
   } catch (error) {
     return `${journalPath}: ${causeOf(error)}`;
   } finally {

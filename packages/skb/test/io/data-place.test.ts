@@ -46,6 +46,18 @@ test('a life that cannot be written down keeps its lock: the journal opens when 
   expect(said.slice(1)).toEqual(['opened']);
 });
 
+test('the journal of a later mk is said at boot, before it is opened', async () => {
+  const head = Buffer.alloc(4_096);
+  head.write('SQLite format 3\0', 'latin1');
+  head.writeUInt32BE(9, 60);
+  head.writeUInt32BE(0x6d_6b_6a_6e, 68);
+  writeFileSync(join(folder, 'journal.sqlite'), head);
+  const place = await claimDataDir(folder);
+  expect(place.failure).toMatch(/journal\.sqlite: a later mk wrote it \(format 9; this one reads 1\)/);
+  rmSync(join(folder, 'journal.sqlite'));
+  expect(keep(place)).toEqual(['opened']);
+});
+
 /**
  * Something other than a file may be a pipe, on which opening blocks; a device stands for it here, which a bug would
  * only read.

@@ -17,6 +17,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
+import sqlite from 'node-sqlite3-wasm';
 import { fact, factText } from '../../src/facts/fact.ts';
 import type { JournalChange } from '../../src/journal/changes.ts';
 import { JournalError, SqliteJournal } from '../../src/journal/io/sqlite-journal.ts';
@@ -145,6 +146,34 @@ describe('SqliteJournal', () => {
     again.close();
   });
 
+  test('a log that ends at any byte of its last commits holds those before whole, and takes what comes', async () => {
+    const writer = new SqliteJournal(path);
+    const ends: number[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) {
+      await writer.append([put(name, 1), { type: 'counter', name: 'lock', value: ends.length + 1 }]);
+      ends.push(statSync(`${path}-wal`).size);
+    }
+    const [database, wal] = [readFileSync(path), readFileSync(`${path}-wal`)];
+    writer.close();
+    const [first = 0] = ends;
+    const atFrames = Array.from({ length: (wal.length - first) / FRAME_BYTES + 1 }, (_, i) => first + i * FRAME_BYTES);
+    const cuts = atFrames.flatMap((at) => [-1, 0, 1, 23, 24, 25, 2_000].map((more) => Math.min(at + more, wal.length)));
+    for (const [cut, length] of [...new Set(cuts)].entries()) {
+      const copy = `${path}.${cut}`;
+      writeFileSync(copy, database);
+      writeFileSync(`${copy}-wal`, wal.subarray(0, length));
+      const journal = new SqliteJournal(copy);
+      const [counter, ...names] = journal.contents.octopus;
+      // A commit may fill the disk's sector with a second copy of its last frame: then it holds from the first one on.
+      expect(names.length).toBeGreaterThanOrEqual(ends.filter((end) => end <= length).length);
+      expect(names.length).toBeLessThanOrEqual(ends.filter((end) => end - FRAME_BYTES <= length).length);
+      expect(names.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd'].slice(0, names.length));
+      if (names.length > 0) expect(counter).toMatchObject({ name: 'lock', value: names.length });
+      await journal.append([put('later', 1)]);
+      journal.close();
+    }
+  });
+
   test('a commit whose last frame is damaged goes as a whole', async () => {
     const journal = new SqliteJournal(path);
     await journal.append([put('first', 1)]);
@@ -217,6 +246,47 @@ describe('SqliteJournal', () => {
     expect(() => new SqliteJournal(path)).toThrow(/file is not a database/);
     rmSync(path);
     new SqliteJournal(path).close();
+  });
+
+  /** Does something to the file as another program would. */
+  function withSqlite(...statements: readonly string[]): void {
+    const db = new sqlite.Database(path);
+    // This build of SQLite reads a write-ahead log in no other way.
+    for (const statement of ['PRAGMA locking_mode = EXCLUSIVE', ...statements]) db.exec(statement);
+    db.close();
+  }
+
+  test('a journal of a later mk, and another program’s database, are refused and left as they are', async () => {
+    const journal = new SqliteJournal(path);
+    await journal.append([put('kept', 1)]);
+    journal.close();
+    for (const [statement, reason] of [
+      ['PRAGMA user_version = 2', /a later mk wrote it \(format 2; this one reads 1\): start that mk again/],
+      ['PRAGMA application_id = 7', /it is the database of another program/],
+    ] as const) {
+      withSqlite(statement);
+      const bytes = readFileSync(path);
+      expect(() => new SqliteJournal(path)).toThrow(reason);
+      expect(readFileSync(path).equals(bytes)).toBe(true);
+      withSqlite('PRAGMA user_version = 1', `PRAGMA application_id = ${0x6d_6b_6a_6e}`);
+    }
+    rmSync(path);
+    withSqlite('CREATE TABLE theirs (a)', 'PRAGMA user_version = 12');
+    expect(() => new SqliteJournal(path)).toThrow('another program');
+    withSqlite('PRAGMA user_version = 0');
+    expect(() => new SqliteJournal(path)).toThrow('another program');
+  });
+
+  test('a journal from before journals said what they are is taken up', async () => {
+    const journal = new SqliteJournal(path);
+    await journal.append([put('kept', 1)]);
+    journal.close();
+    withSqlite('PRAGMA application_id = 0', 'PRAGMA user_version = 0');
+    for (let life = 0; life < 2; life++) {
+      const again = new SqliteJournal(path);
+      expect(again.contents.octopus).toHaveLength(1);
+      again.close();
+    }
   });
 
   test.each([

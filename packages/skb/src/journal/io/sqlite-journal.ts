@@ -23,6 +23,7 @@ import { JOURNAL_LIMITS } from '../limits.ts';
 import { type BadRow, readRows, type Row, TABLES, type TableName, VALUES } from '../rows.ts';
 import { summarizeWal } from '../wal.ts';
 import { FileLock, LockHeldError } from './file-lock.ts';
+import { claimFormat } from './journal-format.ts';
 import { lockPathOf } from './lock-path.ts';
 import { mustBeFile } from './plain-file.ts';
 
@@ -229,6 +230,7 @@ export class SqliteJournal {
 function configure(db: Database): void {
   // Exclusive locking keeps the log's index in our memory: this build of SQLite has no shared memory.
   db.exec('PRAGMA locking_mode = EXCLUSIVE');
+  claimFormat(db);
   db.exec('PRAGMA journal_mode = WAL');
   db.exec('PRAGMA synchronous = FULL');
   db.exec(`PRAGMA wal_autocheckpoint = ${JOURNAL_LIMITS.checkpointPages}`);
