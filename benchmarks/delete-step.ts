@@ -6,6 +6,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { ChangeSink } from '@mk/node-kernel/capability/model/changes';
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import { deleteStep } from '@mk/node-kernel/capability/invocations/delete-step';
 import { bootCapabilities } from '@mk/node-kernel/capability/store/local-capabilities';
@@ -45,7 +46,7 @@ function buildTree(state: LocalCapabilities): Slot {
 }
 
 function longestStep(): { readonly cpuMs: number; readonly wallMs: number } {
-  const state = bootCapabilities({ core: 0, memory: MEMORY, homeOf: () => 0 });
+  const state = bootCapabilities({ core: 0, memory: MEMORY, homeOf: () => 0, changes: new ChangeSink() });
   const root = buildTree(state);
   collectGarbage();
   deleteLast(state, root);

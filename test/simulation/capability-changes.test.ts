@@ -1,11 +1,14 @@
 import { expect, test } from '@jest/globals';
 import { SECOND } from '@mk/monitor-proto/ids';
 import type { Change } from '@mk/node-kernel/capability/model/changes';
+import type { CpuDriver } from '@mk/node-kernel/cpu-driver/cpu-driver';
 import type { Service } from '@mk/node-kernel/monitor/service';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 
+/** Methods that take changes. */
+type Takes<T> = Extract<keyof T, `take${string}`>;
 /** Two cores, and what each told its services about capabilities, by step. */
 function watchedMachine() {
   const simulation = new Simulation({ seed: 1, cores: 2, machine: flatMachine(), hmac: fastMac, logLevel: 'off' });
@@ -54,4 +57,10 @@ test('every change of a capability reaches the services, once and in the step in
   ask(0, 'cap_delete', { domain, target: 1 });
   expect(kinds(0)).toEqual(expect.arrayContaining(['deleted', 'destroyed', 'freed']));
   for (const core of [0, 1]) expect(simulation.node(core).kernel!.cpuDriver.state.changes.pending).toBe(false);
+});
+
+test('neither operations nor services can take changes out of the sink, to drop them: it does not compile', () => {
+  const nobodyTakes: [Takes<CpuDriver>, Takes<CpuDriver['state']['changes']>] extends [never, never] ? true : never =
+    true;
+  expect(nobodyTakes).toBe(true);
 });

@@ -150,8 +150,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'nobody-never-answers',
     about: 'a multicast to nobody never completes',
     plant: (kernel) =>
-      replace(kernel.services.agreement.rounds, 'begin', (begin) => (...args) => {
-        if (args[4].routes.length > 0) begin(...args);
+      replace(kernel.services.agreement.rounds, 'begin', (begin) => (phase, now, finish) => {
+        if (phase.plan.routes.length > 0) begin(phase, now, finish);
       }),
   },
   {
@@ -180,9 +180,12 @@ export const MUTANTS: readonly Mutant[] = [
       replace(
         kernel.services.agreement.rounds,
         'begin',
-        (begin) => (phase, op, action, payload, plan, deadline, now, finish) =>
-          begin(phase, op, action, payload, plan, deadline, now, (result, at) =>
-            finish(phase === PHASES.prepare && action === 'revoke' ? { ...result, refusals: [] } : result, at),
+        (begin) => (spec, now, finish) =>
+          begin(spec, now, (result, at) =>
+            finish(
+              spec.phase === PHASES.prepare && spec.action === 'revoke' ? { ...result, refusals: [] } : result,
+              at,
+            ),
           ),
       ),
   },

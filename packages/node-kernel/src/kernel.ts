@@ -11,6 +11,7 @@ import { type MetricFamily, metricsText } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { ControlReply, StateMachine } from '@mk/monitor-proto/step';
+import { ChangeSink } from './capability/model/changes.ts';
 import type { KernelConfig } from './config.ts';
 import { Arguments } from './control/arguments.ts';
 import type { Verb } from './control/verb.ts';
@@ -43,7 +44,8 @@ type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { 
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;
-  readonly cpuDriver = new CpuDriver();
+  private readonly changes = new ChangeSink();
+  readonly cpuDriver = new CpuDriver(this.changes);
   readonly monitor: Monitor;
   readonly services: Services;
   /** What the services bring, by key. */
@@ -78,6 +80,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       systemCall: (domain, call, now, done) => this.systemCall(domain, call, now, done),
       systemCallNow: (domain, call, now) => this.systemCallNow(domain, call, now),
       deliver: (peer, message, now) => this.monitor.deliver(peer, message, now),
+      takeFreed: () => this.changes.takeCandidates(),
       dispatcherGone: (domain, now) => {
         for (const service of this.table.told.dispatcherGone) service.dispatcherGone(domain, now);
       },
@@ -291,9 +294,9 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     for (let round = 0; round < TELLING_ROUNDS; round += 1) {
       this.tellChanges(now);
       next = this.monitor.endpoint.flush(now);
-      if (!this.cpuDriver.changed) break;
+      if (!this.changes.pending) break;
     }
-    if (this.cpuDriver.changed) next = now;
+    if (this.changes.pending) next = now;
     if (next < this.timerAt) {
       this.timerAt = next;
       this.outbox.push({ type: 'set_timer', at: next });
@@ -303,8 +306,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   /** CS1: what was noted was told, or waits and the next step is already due. Throws AssertionFailure. */
   private assertTold(now: Nanos): void {
-    if (!this.cpuDriver.booted) return;
-    const { noted, untold } = this.cpuDriver.state.changes;
+    const { noted, untold } = this.changes;
     const lost = noted - untold - this.changesTold;
     assertInvariant('CS1', lost === 0, () => `${lost} changes of capabilities were told to nobody`);
     const due = untold === 0 || this.timerAt <= now;
@@ -320,8 +322,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   private tellChanges(now: Nanos): void {
-    if (!this.cpuDriver.changed) return;
-    const changes = this.cpuDriver.state.changes.takeChanges();
+    if (!this.changes.pending) return;
+    const changes = this.changes.takeChanges();
     this.changesTold += changes.length;
     for (const service of this.table.told.capabilityChanged) service.capabilityChanged(changes, now);
   }

@@ -55,6 +55,8 @@ export interface Core {
   readonly cutOff: () => void;
   /** Hands a message to the service that handles it. */
   readonly deliver: (peer: Peer, message: Message, now: Nanos) => void;
+  /** Memory that lost a capability since the last call: its reclaim is the caller's. */
+  readonly takeFreed: CapopsPort['takeFreed'];
   /** Tells every service that a dispatcher is gone. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
@@ -76,12 +78,13 @@ function createMembership(core: Core): { readonly membership: Membership; readon
 }
 
 function createCapops(core: Core, agreement: Agreement, whenSettled: CapopsPort['whenSettled']): Capops {
-  const { config, context, cpuDriver, receivers } = core;
+  const { config, context, cpuDriver, receivers, takeFreed } = core;
   return new Capops({
     context,
     driver: cpuDriver,
     agreement,
     seals: new Seals(config.hmac, config.entropy),
+    takeFreed,
     asked: (domain, op) => receivers.upcall(domain, { type: 'consent', op }, context.now),
     whenSettled,
   });

@@ -48,23 +48,17 @@ const BREACHES: Readonly<Partial<Record<InvariantName, () => void>>> = {
     assertTold();
   },
   J2: () => {
-    roundsOf(() => undefined, new TimerQueue(), false).begin(
-      PHASES.commit,
-      '5.1.1',
-      'noop',
-      NOTHING,
-      { routes: [], serial: false },
-      1,
-      0,
-      never,
-    );
+    const plan = { routes: [], serial: false };
+    const phase = { phase: PHASES.commit, op: '5.1.1', action: 'noop', payload: NOTHING, plan, deadline: 1 } as const;
+    roundsOf(() => undefined, new TimerQueue(), false).begin(phase, 0, never);
   },
   P1: () => {
     const port = { sink: new Outbox('off'), timers: new TimerQueue(), ended: () => undefined };
     const dispatchers = new Dispatchers(port as never);
     const program = { name: 'p', digest: '', text: '' } as never;
     const task = { kind: 'best_effort', weight: 1 } as const;
-    const make = (id: number): object => dispatchers.create(id, `0.1.${id}`, program, task, '', RUN, 0);
+    const make = (id: number): object =>
+      dispatchers.create({ id, domain: `0.1.${id}`, program, taskClass: task, seed: '', first: RUN }, 0);
     const resume = inside<(dispatcher: object, now: number) => void>(dispatchers, 'resume');
     resume(make(1), 0);
     resume(make(2), 0);
@@ -120,7 +114,7 @@ function kernelOfChanges(): { readonly changes: ChangeSink; readonly assertTold:
   const changes = new ChangeSink();
   const kernel: object = Object.create(Kernel.prototype);
   for (const [name, value] of Object.entries({
-    cpuDriver: { booted: true, state: { changes } },
+    changes,
     changesTold: 0,
     timerAt: Infinity,
   }))

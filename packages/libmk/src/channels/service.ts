@@ -46,46 +46,62 @@ export interface Service<M extends Methods = Methods> {
 /** The default number of concurrent handlers per connection. */
 const CONCURRENCY = 64;
 
-/** Serves the connections of an offered name. `handlers` null: the program takes connections and requests itself. */
+/** What a service is made of. */
+export interface Offering<M extends Methods> {
+  readonly name: string;
+  readonly spoken: Interface<M>;
+  readonly offered: OfferedName;
+  /** What answers a connection's requests; null: the program takes connections and requests itself. */
+  readonly handlers: ((connection: Connection<M>) => Handlers<M>) | null;
+  readonly options: ServeOptions<M>;
+  /** Reports a handler that threw, in a line. */
+  readonly report: (text: string) => void;
+}
+
+/** Serves the connections of an offered name. */
 export class ServiceEnd<M extends Methods> implements Service<M> {
   readonly connections = new Set<ServerEnd<M>>();
   readonly accepted: EventQueue<Connection<M>>;
 
+  readonly name: string;
+
   constructor(
     private readonly runtime: Runtime,
-    private readonly spoken: Interface<M>,
-    readonly name: string,
-    private readonly offered: OfferedName,
-    private readonly handlers: ((connection: Connection<M>) => Handlers<M>) | null,
-    private readonly options: ServeOptions<M>,
-    private readonly report: (text: string) => void,
+    private readonly offering: Offering<M>,
   ) {
-    this.accepted = new EventQueue(runtime, `clients of ${name}`);
-    const doorman = runtime.threads.spawn(`${name}: doorman`, () => this.acceptAll());
+    this.name = offering.name;
+    this.accepted = new EventQueue(runtime, `clients of ${this.name}`);
+    const doorman = runtime.threads.spawn(`${this.name}: doorman`, () => this.acceptAll());
     doorman.detach();
   }
 
   async close(): Promise<void> {
-    await this.offered.withdraw();
+    await this.offering.offered.withdraw();
     for (const connection of [...this.connections]) connection.close();
     this.accepted.end(new MkError('CHANNEL_CLOSED', `${this.name} is no longer offered`));
   }
 
   private async acceptAll(): Promise<void> {
     try {
-      for (;;) this.accept(await this.offered.accepted.receive());
+      for (;;) this.accept(await this.offering.offered.accepted.receive());
     } catch (error) {
       if (!isMkError(error)) throw error; // the name is withdrawn
     }
   }
 
   private accept(end: ChannelEnd): void {
-    const connection = new ServerEnd<M>(this.runtime, end, this.spoken, this.report, (closed, error) => {
-      if (this.connections.delete(closed)) this.options.onClose?.(closed, error);
-    });
+    const connection = new ServerEnd<M>(
+      this.runtime,
+      end,
+      this.offering.spoken,
+      this.offering.report,
+      (closed, error) => {
+        if (this.connections.delete(closed)) this.offering.options.onClose?.(closed, error);
+      },
+    );
     try {
-      this.options.onConnect?.(connection);
-      const handlers = this.handlers?.(connection) ?? null;
+      this.offering.options.onConnect?.(connection);
+      const handlers = this.offering.handlers?.(connection) ?? null;
       this.connections.add(connection);
       connection.start();
       if (handlers === null) return this.accepted.push(connection);
@@ -99,7 +115,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
   /** A request with nobody ahead begins as it comes; any other waits for the connection's thread. */
   private async serve(connection: ServerEnd<M>, handlers: Handlers<M>): Promise<void> {
     const { requests } = connection;
-    const most = this.options.concurrency ?? CONCURRENCY;
+    const most = this.offering.options.concurrency ?? CONCURRENCY;
     const free = this.runtime.threads.semaphore(most, `handlers of ${this.name}`);
     let isIdle = false;
     connection.atOnce = (request) => {
@@ -180,7 +196,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
   private async refuse(request: Request<M>, error: unknown): Promise<void> {
     if (isMkError(error) && request.answered) return request.refuse(error.name, error.text);
     if (this.runtime.ended) return;
-    this.report(`${this.name}.${request.method}: ${describe(error)}`);
+    this.offering.report(`${this.name}.${request.method}: ${describe(error)}`);
     await request.refuse('HANDLER_FAILED', errorOf(error).message);
   }
 }

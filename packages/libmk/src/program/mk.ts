@@ -270,7 +270,8 @@ export class Mk {
     options: ExportOptions & ServeOptions<M>,
   ): Promise<Service<M>> {
     const offered = await this.channels.offer(name, spoken as Interface, options);
-    return new ServiceEnd(this.runtime, spoken, name, offered, handlers, options, (text) => this.console.error(text));
+    const report = (text: string): void => this.console.error(text);
+    return new ServiceEnd(this.runtime, { name, spoken, offered, handlers, options, report });
   }
 
   /** Routes the kernel's upcalls to the parts of the library. */

@@ -39,7 +39,14 @@ function service(concurrency: number) {
     stop: () => here.runtime.end(0),
   });
   const offered = { accepted, withdraw: () => Promise.resolve() };
-  const offering = new ServiceEnd(here.runtime, Work, 'work', offered, handlers, { concurrency }, () => undefined);
+  const offering = new ServiceEnd(here.runtime, {
+    name: 'work',
+    spoken: Work,
+    offered,
+    handlers,
+    options: { concurrency },
+    report: () => undefined,
+  });
   accepted.push(serving);
   const client = makeClient(there.runtime, asking, Work);
   const sent = async (): Promise<readonly Uint8Array[]> =>

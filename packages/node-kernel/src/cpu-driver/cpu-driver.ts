@@ -1,5 +1,6 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { encodeCapability } from '../capability/model/capability-codec.ts';
+import type { ChangeNotes } from '../capability/model/changes.ts';
 import { bootCapabilities, type LocalCapabilities } from '../capability/store/local-capabilities.ts';
 import { invoke } from '../capability/invocations/perform.ts';
 import type { Invocation } from '../capability/invocations/decode.ts';
@@ -34,12 +35,16 @@ export class CpuDriver {
     invoke: (caller, { invocation }) => this.invoke(caller, invocation),
   };
 
+  /** `changes` hears what becomes of capabilities; whoever made it drains it. */
+  constructor(private readonly changes: ChangeNotes) {}
+
   /** The core has its number: its memory is its share of one physical address space, in order of core ids. */
   boot(core: CoreId, ramBytes: number): void {
     this.capabilities ??= bootCapabilities({
       core,
       memory: { address: core * ramBytes, size: ramBytes },
       homeOf: (address) => Math.floor(address / ramBytes),
+      changes: this.changes,
     });
   }
 
@@ -55,7 +60,7 @@ export class CpuDriver {
 
   /** Whether capabilities changed in ways that the services have not been told. */
   get changed(): boolean {
-    return this.capabilities !== null && this.capabilities.changes.pending;
+    return this.changes.pending;
   }
 
   /** Serves a checked call whose row says `cpuDriver`. Bounded work. */

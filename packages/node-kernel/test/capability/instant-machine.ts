@@ -115,7 +115,7 @@ export class InstantMachine {
 
   delete(core: number, slot: Slot): void {
     this.remove(this.worlds[core]!.state, core, slot);
-    for (const { state } of this.worlds) this.settle(state);
+    for (const world of this.worlds) this.settle(world);
     this.drain();
   }
 
@@ -177,12 +177,12 @@ export class InstantMachine {
         this.delete(core, step.slot!);
       });
     }
-    for (const { state } of this.worlds) this.settle(state);
+    for (const world of this.worlds) this.settle(world);
   }
 
   /** Freed memory goes home; what is not certain the home asks about in two rounds. */
-  private settle({ changes }: LocalCapabilities): void {
-    for (const candidate of changes.takeCandidates()) {
+  private settle({ sink }: World): void {
+    for (const candidate of sink.takeCandidates()) {
       const home = this.worlds[candidate.home]!.state;
       let covered: Range[] = [];
       if (!candidate.certain) {

@@ -1,7 +1,7 @@
 /** A booted core with one domain: a root CNode in a kernel slot, an L2 CNode at L1 index 0, RAM at address 0. */
 import { makeCapability } from '@mk/node-kernel/capability/model/capability';
 import type { Capability } from '@mk/node-kernel/capability/model/capability';
-import type { Change } from '@mk/node-kernel/capability/model/changes';
+import { type Change, ChangeSink } from '@mk/node-kernel/capability/model/changes';
 import { capabilityAddress } from '@mk/node-kernel/capability/store/cspace';
 import type { Invocation } from '@mk/node-kernel/capability/invocations/decode';
 import type { CapabilityError, Result } from '@mk/node-kernel/capability/model/errors';
@@ -21,6 +21,7 @@ export const PAGE = 4 * KIB;
 
 export class World {
   readonly state: LocalCapabilities;
+  readonly sink = new ChangeSink();
   readonly root: Slot;
 
   constructor(core = 0, memoryBytes = 4 * MIB) {
@@ -28,6 +29,7 @@ export class World {
       core,
       memory: { address: core * memoryBytes, size: memoryBytes },
       homeOf: (at) => Math.floor(at / memoryBytes),
+      changes: this.sink,
     });
     this.root = must(allocateKernelSlot(this.state));
     this.putRange(this.root, 'L1CNode', 16 * KIB);
@@ -65,7 +67,7 @@ export class World {
   }
 
   takeChanges(): readonly Change[] {
-    return this.state.changes.takeChanges();
+    return this.sink.takeChanges();
   }
 
   /** The error that refuses an invocation, or `none`. */

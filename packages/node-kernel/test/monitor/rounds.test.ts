@@ -137,7 +137,8 @@ describe('a member of a round', () => {
 
   test('that began it holds an answer for other cores than those it asked against who gives it', () => {
     const plan = { routes: [[CHILD, []]] as const, serial: false };
-    rounds.begin(PHASES.commit, '1.1.1', 'noop', new Uint8Array(), plan, DEADLINE, 0, () => undefined);
+    const spec = { op: '1.1.1', action: 'noop', payload: new Uint8Array(), plan, deadline: DEADLINE } as const;
+    rounds.begin({ ...spec, phase: PHASES.commit }, 0, () => undefined);
     rounds.onReply(CHILD, reply(2) as MessageOf<'round_reply'>, 1);
     expect([blamed, rounds.size, timers.size]).toEqual([[CHILD], 0, 0]);
   });

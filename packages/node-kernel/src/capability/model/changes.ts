@@ -45,12 +45,23 @@ export interface ReclaimCandidate extends Range {
   readonly certain: boolean;
 }
 
+/** The sink as operations see it: they report to it, and have no way to take anything out. */
+export interface ChangeNotes {
+  note(change: Change): void;
+  /** Leaves memory to the monitor; what this core can free alone is freed at once. */
+  offer(candidate: ReclaimCandidate): void;
+  /** Whether there is anything to tell. */
+  readonly pending: boolean;
+  /** Whether it holds lost translations, or memory that became another object, not yet told. */
+  readonly concernsPages: boolean;
+}
+
 /**
  * The one place that hears what became of capabilities on this core. Whatever changes the state reports here, and
- * nobody passes changes around, so none can be dropped; the kernel drains it at the end of every step and tells the
- * services.
+ * nobody passes changes around. Only the kernel, which made it, can drain it; it does so at the end of every step and
+ * tells the services.
  */
-export class ChangeSink {
+export class ChangeSink implements ChangeNotes {
   private changes: Change[] = [];
   private candidates: ReclaimCandidate[] = [];
   /** Changes ever noted; whoever passes them on counts as well (CS1). */
@@ -66,17 +77,14 @@ export class ChangeSink {
     return this.changes.length;
   }
 
-  /** Memory left to the monitor; what this core can free alone is freed at once. */
   offer(candidate: ReclaimCandidate): void {
     this.candidates.push(candidate);
   }
 
-  /** Whether there is anything to tell. */
   get pending(): boolean {
     return this.changes.length > 0 || this.candidates.length > 0;
   }
 
-  /** Whether it holds lost translations, or memory that became another object, not yet told. */
   get concernsPages(): boolean {
     return this.changes.some(({ kind }) => kind === 'unmapped' || kind === 'protected' || kind === 'zeroed');
   }

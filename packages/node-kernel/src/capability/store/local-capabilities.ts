@@ -3,7 +3,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { describeCapability, makeCapability } from '../model/capability.ts';
 import type { Range } from '../model/capability.ts';
-import { ChangeSink } from '../model/changes.ts';
+import type { ChangeNotes } from '../model/changes.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
 import { MappingDatabase } from './mapping-database.ts';
@@ -20,6 +20,8 @@ export interface BootOptions {
   readonly memory: Range;
   /** Which core brought the byte at an address. */
   readonly homeOf: (address: number) => number;
+  /** Hears everything that becomes of capabilities here. */
+  readonly changes: ChangeNotes;
 }
 
 export class LocalCapabilities {
@@ -41,14 +43,14 @@ export class LocalCapabilities {
   /** Targets of committed revokes: every other copy is going, so their lock blocks all but deletion. */
   readonly committed = new Set<CopyGroup>();
   readonly watches = new Set<RangeWatch>();
-  /** Hears everything that becomes of capabilities here. */
-  readonly changes = new ChangeSink();
+  readonly changes: ChangeNotes;
   private nextLocalId = 0;
 
   constructor(options: BootOptions) {
     this.core = options.core;
     this.memory = options.memory;
     this.homeOf = options.homeOf;
+    this.changes = options.changes;
     this.ram = new RamAllocator([options.memory]);
   }
 

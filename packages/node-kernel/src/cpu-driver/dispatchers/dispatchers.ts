@@ -31,6 +31,17 @@ export interface DispatchersPort {
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
+/** What a dispatcher is made of. */
+export interface DispatcherSpec {
+  readonly id: DomainId;
+  readonly domain: string;
+  readonly program: ProgramText;
+  readonly taskClass: TaskClass;
+  readonly seed: string;
+  /** What it is told first. */
+  readonly first: Upcall;
+}
+
 export class Dispatchers {
   private readonly byId = new Map<number, Dispatcher>();
   private readonly byTask = new Map<Task, Dispatcher>();
@@ -77,15 +88,7 @@ export class Dispatchers {
   }
 
   /** Creates an admitted dispatcher; its host begins to make it. */
-  create(
-    id: DomainId,
-    domain: string,
-    program: ProgramText,
-    taskClass: TaskClass,
-    seed: string,
-    first: Upcall,
-    now: Nanos,
-  ): Dispatcher {
+  create({ id, domain, program, taskClass, seed, first }: DispatcherSpec, now: Nanos): Dispatcher {
     const dispatcher = new Dispatcher(id, domain, program, newTask(inTicks(taskClass)), now);
     this.byId.set(id, dispatcher);
     this.byTask.set(dispatcher.task, dispatcher);

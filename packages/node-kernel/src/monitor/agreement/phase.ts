@@ -28,11 +28,10 @@ export interface RoundReport {
 
 /** One phase over the plan: every member's vote, unreachable ones as refusals. */
 export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operation<PhaseResult> {
-  const { op, action, payload, plan, deadline } = spec;
   return yield* wait<PhaseResult>({
     arm(resume, now) {
-      const until = deadline ?? now + limit('operationDeadlineNs');
-      rounds.begin(phase, op, action, payload, plan, until, now, resume);
+      const deadline = spec.deadline ?? now + limit('operationDeadlineNs');
+      rounds.begin({ ...spec, phase, deadline }, now, resume);
       return () => undefined;
     },
   });

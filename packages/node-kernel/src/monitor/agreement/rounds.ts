@@ -30,6 +30,17 @@ export interface Progress {
   readonly silent: readonly CoreId[];
 }
 
+/** One phase, as its initiator wants it. */
+export interface PhaseSpec {
+  readonly phase: Phase;
+  readonly op: OperationId;
+  readonly action: RoundActionName;
+  readonly payload: Uint8Array;
+  readonly plan: Pick<Plan, 'routes' | 'serial' | 'again'>;
+  /** Those that have not answered by then refuse with OPERATION_TIMEOUT (A3). */
+  readonly deadline: Nanos;
+}
+
 /** What the rounds need of their monitor. */
 export interface RoundHost {
   readonly self: CoreId;
@@ -76,6 +87,8 @@ interface RoundNode {
   readonly finish: ((result: PhaseResult, now: Nanos) => void) | null;
 }
 
+type NodeSpec = Pick<RoundNode, 'request' | 'parent' | 'later' | 'again' | 'begunAt' | 'finish'>;
+
 /*
  * Shared and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once leaves nothing
  * behind.
@@ -114,22 +127,19 @@ export class Rounds {
     return since;
   }
 
-  /** Begins one phase at its initiator. Calls `finish` once, by `deadline` at the latest. */
+  /** Begins one phase at its initiator. Calls `finish` once, by the deadline at the latest. */
   begin(
-    phase: Phase,
-    op: OperationId,
-    action: RoundActionName,
-    payload: Uint8Array,
-    { routes, serial, again = false }: Pick<Plan, 'routes' | 'serial' | 'again'>,
-    deadline: Nanos,
+    { phase, op, action, payload, plan, deadline }: PhaseSpec,
     now: Nanos,
     finish: (result: PhaseResult, now: Nanos) => void,
   ): void {
+    const { routes, serial, again = false } = plan;
     const { ordinal } = ROUND_ACTIONS[action];
     const act = this.actOf(ordinal);
     if (act === undefined) throw new Error(`no service brings the round action ${action}`);
     const request = { type: 'round_request' as const, op, view: this.host.view, phase, kind: ordinal, payload };
-    const node = nodeOf(request, null, serial ? [...routes] : NOTHING_LATER, again, now, finish);
+    const later = serial ? [...routes] : NOTHING_LATER;
+    const node = nodeOf({ request, parent: null, later, again, begunAt: now, finish });
     if (serial) this.askNext(node, now);
     else this.askAll(node, routes, now);
     this.act(node, act, deadline, now);
@@ -144,7 +154,7 @@ export class Rounds {
       const refusals: Answer[] = [...coresOf(request.below, code), [this.host.self, code]];
       return this.reply(from, request, 0, refusals, NONE);
     }
-    const node = nodeOf(request, from, NOTHING_LATER, false, now, null);
+    const node = nodeOf({ request, parent: from, later: NOTHING_LATER, again: false, begunAt: now, finish: null });
     this.askAll(node, request.below, now);
     this.askedBy = from;
     this.askedAction = request.kind;
@@ -329,14 +339,7 @@ function isOpen({ ownVote, waiting, later }: RoundNode): boolean {
   return !ownVote || waiting.size > 0 || later.length > 0;
 }
 
-function nodeOf(
-  request: RoundNode['request'],
-  parent: CoreId | null,
-  later: Route[],
-  again: boolean,
-  begunAt: Nanos,
-  finish: RoundNode['finish'],
-): RoundNode {
+function nodeOf({ request, parent, later, again, begunAt, finish }: NodeSpec): RoundNode {
   const { op } = request;
   const phase = request.phase as Phase;
   return {

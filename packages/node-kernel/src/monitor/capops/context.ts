@@ -4,6 +4,7 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
+import type { ReclaimCandidate } from '../../capability/model/changes.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import { REMOTE } from '../../capability/store/copy-group.ts';
 import { typeRow } from '../../capability/model/types.ts';
@@ -42,6 +43,8 @@ export interface CapopsPort {
   readonly driver: CpuDriver;
   readonly agreement: Agreement;
   readonly seals: Seals;
+  /** Memory that lost a capability since the last call: the caller sees to it. */
+  readonly takeFreed: () => readonly ReclaimCandidate[];
   /** Told which domain a revoke asks for consent. */
   readonly asked: Asked;
   /** Calls back when no translation taken away on this core can be used any more, on any core (V2). */
@@ -73,13 +76,15 @@ export class CapopsContext {
   readonly driver: CpuDriver;
   readonly agreement: Agreement;
   readonly seals: Seals;
+  readonly takeFreed: CapopsPort['takeFreed'];
   readonly whenSettled: CapopsPort['whenSettled'];
 
-  constructor({ context, driver, agreement, seals, asked, whenSettled }: CapopsPort) {
+  constructor({ context, driver, agreement, seals, takeFreed, asked, whenSettled }: CapopsPort) {
     this.context = context;
     this.driver = driver;
     this.agreement = agreement;
     this.seals = seals;
+    this.takeFreed = takeFreed;
     this.whenSettled = whenSettled;
     this.exchange = new Exchange(context);
     const { rounds, plans } = agreement;

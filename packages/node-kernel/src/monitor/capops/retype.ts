@@ -63,9 +63,7 @@ export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Gi
   const decoded = checkRetype(m.state, root, given);
   if (!decoded.ok) throw new OperationError(decoded.error, 'refused on this core');
   const { source, children } = decoded.value;
-  const { capability } = full(source);
-  if (m.state.isForeign(full(source).group))
-    return yield* retypeForeign(m, op, root, given, source, capability, children);
+  if (m.state.isForeign(full(source).group)) return yield* retypeForeign(m, op, root, given, decoded.value);
   const { group } = full(source);
   lockGroup(group);
   let round: Multicast | null = null;
@@ -114,10 +112,9 @@ function* retypeForeign(
   op: OperationId,
   root: Slot,
   given: Given,
-  source: Slot,
-  capability: Capability,
-  children: readonly Capability[],
+  { source, children }: { readonly source: Slot; readonly children: readonly Capability[] },
 ): Operation<null> {
+  const { capability } = full(source);
   const owner = yield* agreeWithOwner(m, op, source, capability, given);
   let created = false;
   try {

@@ -119,8 +119,7 @@ export class Revokes {
 
   /** Sees to the memory that was freed here: a revoke keeps its own until every core is done; the rest goes home. */
   collectFreed(): void {
-    for (const candidate of this.m.state.changes.takeCandidates())
-      if (!this.keep(candidate)) this.reclaims.take(candidate);
+    for (const candidate of this.m.takeFreed()) if (!this.keep(candidate)) this.reclaims.take(candidate);
   }
 
   /** Keeps what a revoke freed on this core until every core is done. False: no revoke in progress covers it. */

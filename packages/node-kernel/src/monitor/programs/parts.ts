@@ -117,7 +117,8 @@ export class Parts {
     };
     part.state = 'begun';
     const seed = `${domain}/${core}.${incarnation}/${this.chance}`;
-    const dispatcher = this.dispatchers.create(part.cspace.id, domain, program, task, seed, first, now);
+    const { id } = part.cspace;
+    const dispatcher = this.dispatchers.create({ id, domain, program, taskClass: task, seed, first }, now);
     for (const upcall of part.early.splice(0)) dispatcher.push(upcall);
     this.context.outbox.log('dispatcher_created', { domain, dispatcher: dispatcher.id, program: program.name });
   }

@@ -51,16 +51,19 @@ const FORGERIES: readonly MessageMaker[] = [
     const op = m.context.operations.nextId();
     const target = covet(m, to);
     return [
-      capabilityRound(m, op, 'revoke', PHASES.prepare, target),
-      capabilityRound(m, op, 'revoke', PHASES.commit, target),
+      capabilityRound(m, { op, action: 'revoke', phase: PHASES.prepare }, target),
+      capabilityRound(m, { op, action: 'revoke', phase: PHASES.commit }, target),
     ];
   },
   (m, to) => [round(m, 'delete_remote', to)],
   (m, to) => [round(m, 'update_owner', to, [oneOf(m, [m.context.core, to, anybodyBut(m, to)])])],
   (m, to) => [round(m, 'find_copy', to)],
   // In the name of the receiver itself, and of a third core.
-  (m, to) => [capabilityRound(m, nameOf(m, to), 'revoke', PHASES.prepare, covet(m, to))],
-  (m, to) => [capabilityRound(m, nameOf(m, anybodyBut(m, to)), 'delete_remote', PHASES.commit, covet(m, to))],
+  (m, to) => [capabilityRound(m, { op: nameOf(m, to), action: 'revoke', phase: PHASES.prepare }, covet(m, to))],
+  (m, to) => {
+    const op = nameOf(m, anybodyBut(m, to));
+    return [capabilityRound(m, { op, action: 'delete_remote', phase: PHASES.commit }, covet(m, to))];
+  },
   (m, to) => [{ type: 'cap_retrieve_request', ...head(m, to, anybodyBut(m, to)) }],
   (m, to) => {
     const { address, size } = covet(m, to);
@@ -109,7 +112,8 @@ function round(
   to: CoreId,
   rest: readonly number[] = [],
 ): Message {
-  return capabilityRound(m, m.context.operations.nextId(), action, PHASES.commit, covet(m, to), rest);
+  const op = m.context.operations.nextId();
+  return capabilityRound(m, { op, action, phase: PHASES.commit }, covet(m, to), rest);
 }
 
 function head(m: Mischief, to: CoreId, as: CoreId) {

@@ -1,7 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
-import type { Route } from '@mk/monitor-proto/messages/fields';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { Prng } from '@mk/monitor-proto/prng';
 import type { Capability } from '../../capability/model/capability.ts';
@@ -35,30 +34,27 @@ export function anybodyBut(m: Mischief, but: CoreId): CoreId {
   return others.length === 0 ? but : oneOf(m, others);
 }
 
+/** Which phase of which round it claims to be. */
+interface Forged {
+  readonly op: OperationId;
+  readonly action: RoundActionName;
+  readonly phase: Phase;
+}
+
 /** A phase of a round about a capability, as its initiator would send it. */
 export function capabilityRound(
   { context }: Mischief,
-  op: OperationId,
-  action: RoundActionName,
-  phase: Phase,
+  forged: Forged,
   capability: Capability,
   rest: readonly number[] = [],
-  below: readonly Route[] = [],
 ): Message {
   const members = coreSetOf([context.core, ...context.members]);
   // A number beyond those of true rounds, none of which it declares over: its requests are never late.
   const body = CAPABILITY_PAYLOAD.encode({ capability, rest });
   const payload = encodeEnvelope({ members, round: 2 ** 40, oldest: 0, seals: [], body });
-  return roundRequest(context, op, action, phase, payload, below);
+  return roundRequest(context, forged, payload);
 }
 
-export function roundRequest(
-  { view }: MonitorContext,
-  op: OperationId,
-  action: RoundActionName,
-  phase: Phase,
-  payload: Uint8Array,
-  below: readonly Route[] = [],
-): Message {
-  return { type: 'round_request', op, view, phase, kind: ROUND_ACTIONS[action].ordinal, below, payload };
+export function roundRequest({ view }: MonitorContext, { op, action, phase }: Forged, payload: Uint8Array): Message {
+  return { type: 'round_request', op, view, phase, kind: ROUND_ACTIONS[action].ordinal, below: [], payload };
 }

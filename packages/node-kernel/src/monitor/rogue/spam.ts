@@ -21,7 +21,7 @@ export const spamRemap: MessageMaker = (m) => {
     epoch: 1,
     ranges: [{ first: m.prng.nextInt(PAGES), count: 1 }],
   });
-  return [roundRequest(m.context, operations.nextId(), 'unmap', PHASES.commit, payload)];
+  return [roundRequest(m.context, { op: operations.nextId(), action: 'unmap', phase: PHASES.commit }, payload)];
 };
 
 /** Has everybody agree to a retype that it then does not do. */
@@ -29,8 +29,8 @@ export const spamRetype: MessageMaker = (m) => {
   const op = m.context.operations.nextId();
   const source = ownPage(m);
   return [
-    capabilityRound(m, op, 'check_retype', PHASES.prepare, source, [source.address, source.size]),
-    capabilityRound(m, op, 'check_retype', PHASES.abort, source, [source.address, source.size]),
+    capabilityRound(m, { op, action: 'check_retype', phase: PHASES.prepare }, source, [source.address, source.size]),
+    capabilityRound(m, { op, action: 'check_retype', phase: PHASES.abort }, source, [source.address, source.size]),
   ];
 };
 
@@ -39,8 +39,8 @@ export const spamRevoke: MessageMaker = (m) => {
   const op = m.context.operations.nextId();
   const target = ownPage(m);
   return [
-    capabilityRound(m, op, 'revoke', PHASES.prepare, target),
-    capabilityRound(m, op, 'revoke', PHASES.abort, target),
+    capabilityRound(m, { op, action: 'revoke', phase: PHASES.prepare }, target),
+    capabilityRound(m, { op, action: 'revoke', phase: PHASES.abort }, target),
   ];
 };
 

@@ -63,6 +63,23 @@ interface OpenProposal {
   readonly secured: boolean;
 }
 
+/** What makes a core leader. */
+export interface Mandate {
+  readonly view: View;
+  readonly ballot: Ballot;
+  /** Until when a member may hold an earlier leader's lease. */
+  readonly oldLeasesUntil: Nanos;
+  /** Since when every member of the view refuses its vote to others, by having installed it from this leader. */
+  readonly toldAt: Nanos;
+}
+
+/** What the core knows, leader or not. */
+interface Facts {
+  readonly dead: Deaths;
+  readonly newcomers: Newcomers;
+  readonly history: readonly View[];
+}
+
 export class Leadership {
   /** When this core last had a majority's answers to beacons sent at or after that time. */
   confirmedAt: Nanos;
@@ -82,20 +99,19 @@ export class Leadership {
   readonly #asked = new Set<CoreId>();
   #proposal: OpenProposal | null = null;
 
+  readonly view: View;
+  readonly ballot: Ballot;
+
   constructor(
-    readonly view: View,
-    readonly ballot: Ballot,
+    private readonly mandate: Mandate,
     private readonly port: LeadershipPort,
     private readonly settings: ViewSettings,
-    private readonly dead: Deaths,
-    private readonly newcomers: Newcomers,
-    private readonly history: readonly View[],
+    private readonly facts: Facts,
     now: Nanos,
-    /** Until when a member may hold an earlier leader's lease. */
-    private readonly oldLeasesUntil: Nanos,
-    /** Since when every member of the view refuses its vote to others, by having installed it from this leader. */
-    toldAt: Nanos,
   ) {
+    const { view, ballot, toldAt } = mandate;
+    this.view = view;
+    this.ballot = ballot;
     this.confirmedAt = now - settings.leaseNs;
     this.#nextBeacon = now;
     this.#followers = new Map(
@@ -214,7 +230,7 @@ export class Leadership {
     const followers = [...this.#followers.values()];
     const times = [own, ...followers.map(timeOf)].sort((a, b) => b - a);
     const majority = majorityOf(this.view.members.length);
-    const living = followers.filter(({ member }) => !isDead(this.dead, member));
+    const living = followers.filter(({ member }) => !isDead(this.facts.dead, member));
     const everybody = living.length + majority > followers.length ? Math.min(own, ...living.map(timeOf)) : -Infinity;
     return Math.max(known(times[majority - 1]), everybody);
   }
@@ -231,18 +247,20 @@ export class Leadership {
   }
 
   #isChosen({ accepted, secured }: OpenProposal, now: Nanos): boolean {
-    if (isQuorum(this.view, accepted, this.dead)) return true;
+    if (isQuorum(this.view, accepted, this.facts.dead)) return true;
     const { members } = this.view;
-    return (secured || now < this.#securedUntil) && isEverybodyLeft(members, accepted, this.dead);
+    return (secured || now < this.#securedUntil) && isEverybodyLeft(members, accepted, this.facts.dead);
   }
 
   #haveAnswered(): boolean {
-    return [...this.#followers.values()].every(({ sequence, member }) => sequence > 0 || isDead(this.dead, member));
+    return [...this.#followers.values()].every(
+      ({ sequence, member }) => sequence > 0 || isDead(this.facts.dead, member),
+    );
   }
 
   #consider(now: Nanos): void {
     const cores = this.view.members.map(({ core }) => core);
-    const dead = this.view.members.filter((member) => isDead(this.dead, member) || this.#asked.has(member.core));
+    const dead = this.view.members.filter((member) => isDead(this.facts.dead, member) || this.#asked.has(member.core));
     const alive = cores.filter((core) => !dead.some((member) => member.core === core));
     const kept = cutOf(alive, this.port.self.core, this.#suspicions(now));
     const leaving = cores.filter((core) => !kept.includes(core));
@@ -272,11 +290,13 @@ export class Leadership {
 
   #coming(kept: readonly CoreId[], now: Nanos): Member[] {
     const self = this.port.self.core;
-    const heardHere = this.newcomers.heard(now);
+    const heardHere = this.facts.newcomers.heard(now);
     const heardBy = (by: CoreId, core: CoreId): boolean =>
       by === self ? heardHere.includes(core) : this.#followers.get(by)?.newcomers.includes(core) === true;
     const needed = (core: CoreId): CoreId[] => neighboursOf(kept, core, self, this.settings.observers);
-    return this.newcomers.ready(needed, heardBy, this.history, now).filter(({ core }) => !kept.includes(core));
+    return this.facts.newcomers
+      .ready(needed, heardBy, this.facts.history, now)
+      .filter(({ core }) => !kept.includes(core));
   }
 
   #mayPropose(leaving: readonly CoreId[], dead: readonly Member[], now: Nanos): boolean {
@@ -304,7 +324,7 @@ export class Leadership {
   #leaseEndOf(core: CoreId): Nanos {
     const { leaseNs, drift } = this.settings;
     const own = known(this.#followers.get(core)).ackedAt + leaseNs * (1 + drift);
-    return Math.max(own, this.oldLeasesUntil);
+    return Math.max(own, this.mandate.oldLeasesUntil);
   }
 
   #suspicions(now: Nanos): Suspicion[] {

@@ -313,18 +313,9 @@ export class ViewAgreement {
       acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#accepting().accept(proposal),
       chosen: (view: View, at: Nanos) => this.#chosen(view, at),
     };
-    this.#leadership = new Leadership(
-      this.#installed(),
-      ballot,
-      port,
-      this.settings,
-      this.#dead,
-      this.#newcomers,
-      this.past.views,
-      now,
-      oldLeasesUntil,
-      toldAt,
-    );
+    const mandate = { view: this.#installed(), ballot, oldLeasesUntil, toldAt };
+    const facts = { dead: this.#dead, newcomers: this.#newcomers, history: this.past.views };
+    this.#leadership = new Leadership(mandate, port, this.settings, facts, now);
     this.#leadership.begin(adopted, now);
   }
 
