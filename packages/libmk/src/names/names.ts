@@ -1,5 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { OFFER_PREFIX } from '@mk/monitor-proto/octopus/names';
+import { recipeName } from '@mk/monitor-proto/octopus/names';
 import type { Octopus } from '../octopus/octopus.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -39,7 +39,8 @@ export class NameService {
 
   /** All names that programs offer to the whole machine, in natural order. */
   async list(): Promise<readonly string[]> {
-    const records = await this.octopus.getNames("r'^service[.]'");
-    return records.map((record) => record.slice(OFFER_PREFIX.length));
+    const prefix = recipeName('offer', '');
+    const records = await this.octopus.getNames(`r'^${prefix}'`);
+    return records.map((record) => record.slice(prefix.length));
   }
 }

@@ -1,15 +1,15 @@
 import { isOneOf } from '../guards.ts';
 
 /**
- * What names of records say. Recipes (locks, semaphores, barriers, services) keep their records under names of their
+ * What names of records say. Recipes (locks, semaphores, barriers, services, names that programs offer on channels) keep their records under names of their
  * own, `lock:NAME_7`. A request that sets or deletes one says whose it is, so that no record of a user or another
  * recipe is mistaken for one. Pure.
  */
 
 /** Whose record a name is, by its prefix. `counter` is the store's own, and nobody's to set. */
-export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'counter';
+export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'offer' | 'counter';
 
-const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'counter'];
+const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'offer', 'counter'];
 const LONGEST = Math.max(...RECIPES.map(({ length }) => length));
 
 export function recipeOf(name: string): Recipe | undefined {
@@ -27,9 +27,6 @@ export function isRecipe(text: unknown): text is Exclude<Recipe, 'counter'> {
 export function recipeName(recipe: Recipe, name: string): string {
   return `${recipe}:${name}`;
 }
-
-/** The record of a name that a program offers on a channel. */
-export const OFFER_PREFIX = 'service.';
 
 /** A name as it stands in a query for exactly that record. */
 export function quotedName(name: string): string {

@@ -35,7 +35,7 @@ export const OCTOPUS_ERRORS = {
   FAILED: { doc: 'A bug in the SKB, met while handling this request, which changed nothing; the SKB’s log says more.' },
   POISONED: { doc: 'The same request ended an earlier life of the SKB; it is not run again.' },
   RESERVED_NAME: {
-    doc: 'Records of that name belong to a recipe (locks, semaphores, barriers, services); choose another.',
+    doc: 'Records of that name belong to a recipe (locks, semaphores, barriers, services, programs’ names); choose another.',
   },
   QUERY_TOO_COSTLY: {
     doc: 'The query’s patterns take more steps than a query may; ask for less, or by a simpler pattern.',

@@ -99,7 +99,7 @@ test('a name goes with its core’s session, and comes back when the core does',
   cutOff(s);
   healAll(s.simulation);
   s.simulation.run(s.simulation.now + 30 * SECOND);
-  expect(JSON.stringify(s.simulation.node(SKB_PEER).skb!.knowledge.octopus.store.snapshot())).toContain('service.desk');
+  expect(JSON.stringify(s.simulation.node(SKB_PEER).skb!.knowledge.octopus.store.snapshot())).toContain('offer:desk');
   s.spawn(2, 'visitor');
   s.simulation.run(s.simulation.now + 10 * SECOND);
   expect(said(s).map(([core, , what]) => [core, what])).toEqual([
@@ -123,7 +123,7 @@ test('a name whose program ended while it was being offered does not come back w
   healAll(s.simulation);
   s.simulation.run(s.simulation.now + 30 * SECOND);
   const { store } = s.simulation.node(SKB_PEER).skb!.knowledge.octopus;
-  expect(JSON.stringify(store.snapshot())).not.toContain('service.desk');
+  expect(JSON.stringify(store.snapshot())).not.toContain('offer:desk');
 });
 
 test('a permit goes back when its holder ends or is killed, while its core and that one\u2019s session live on', () => {

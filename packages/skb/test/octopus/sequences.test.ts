@@ -123,6 +123,8 @@ describe('names of recipes', () => {
       { type: 'del', query: "'lock:L_1'" },
       { type: 'del', query: "'lock:L_1'", recipe: 'semaphore' },
       { type: 'set', record: "'counter:floor'" },
+      { type: 'set', record: "'offer:bank' { core: 9, port: 1 }" },
+      { type: 'del', query: "'offer:bank'" },
       { type: 'set', record: 'L', recipe: 'lock' },
     ] as const)
       expect(bench.said(request)).toBe('RESERVED_NAME');

@@ -1,6 +1,6 @@
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { OFFER_PREFIX, quotedName } from '@mk/monitor-proto/octopus/names';
+import { quotedName, recipeName } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
 import {
   type OctopusNotification,
@@ -27,7 +27,7 @@ export interface NameRecords {
 }
 
 /**
- * Names that all cores find: a transient record each, `service.NAME { core, port }`, so that it goes with the core. A
+ * Names that all cores find: a transient record each, `offer:NAME { core, port }`, so that it goes with the core. A
  * core deletes a name that ends earlier; a port refuses those who find a stale one, and they look again.
  */
 export class Names {
@@ -61,12 +61,13 @@ export class Names {
 
   private offerOf({ name, id, interface: spoken }: Port): OctopusRequest {
     const record = `${recordOf(name)} { core: ${this.context.core}, port: ${id}, interface: ${quotedName(spoken)} }`;
-    return { type: 'set', record, exclusive: true, transient: true };
+    return { type: 'set', record, exclusive: true, transient: true, recipe: 'offer' };
   }
 
   /** Withdraws a port's record, if it is that port's. */
   *withdraw({ name, id }: Port): Operation<void> {
-    yield* this.ask({ type: 'del', query: `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }` });
+    const query = `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }`;
+    yield* this.ask({ type: 'del', query, recipe: 'offer' });
   }
 
   /** Where the name is offered now; null: nowhere. */
@@ -128,7 +129,7 @@ export function failUnlessName(name: string): void {
 }
 
 function recordOf(name: string): string {
-  return quotedName(`${OFFER_PREFIX}${name}`);
+  return quotedName(recipeName('offer', name));
 }
 
 function offeredIn(reply: OctopusReply): Offered | null {
