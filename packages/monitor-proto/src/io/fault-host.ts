@@ -22,9 +22,9 @@ export class FaultHost {
     return reply;
   }
 
-  /** What each rule in force did; rules that are over are left out. */
+  /** What each rule in force did, with those of its id before it; rules that are over are left out. */
   metrics(): readonly MetricFamily[] {
-    const samples = this.links.active(nowNs()).flatMap(({ rule, counters }) =>
+    const samples = this.links.totals(nowNs()).flatMap(({ rule, counters }) =>
       Object.entries(counters).map(([effect, value]) => ({
         labels: { rule: rule.id, kind: rule.kind, effect },
         value,

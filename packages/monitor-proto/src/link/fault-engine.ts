@@ -14,6 +14,7 @@ import {
   RuleState,
   type StandingRule,
 } from './rule-state.ts';
+import { RuleTotals } from './rule-totals.ts';
 
 /** What became of rules when the whole set was replaced, by their ids. */
 export interface Replaced {
@@ -48,6 +49,7 @@ export class FaultEngine {
   private readonly prng: Prng;
   private readonly retimed: FaultEngineOptions['retimed'];
   private active = new Map<string, RuleState>();
+  private readonly totals = new RuleTotals();
   private readonly expired: ActiveRule[] = [];
   private readonly pairs = new Map<number, Pair>();
   private version = 1;
@@ -101,7 +103,7 @@ export class FaultEngine {
 
   /** Puts a rule in force; replaces the rule of the same id and restarts its counters. */
   add(rule: FaultRule, nowNs: Nanos): void {
-    this.active.delete(rule.id);
+    this.end(rule.id);
     this.active.set(rule.id, new RuleState(rule, nowNs));
     this.changed(nowNs);
   }
@@ -110,7 +112,7 @@ export class FaultEngine {
   heal(target: HealTarget, nowNs: Nanos): readonly string[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     const ids = [...this.active.values()].filter((state) => state.heal(target)).map((state) => state.rule.id);
-    for (const id of ids) if (known(this.active.get(id)).over) this.active.delete(id);
+    for (const id of ids) if (known(this.active.get(id)).over) this.end(id);
     if (ids.length > 0) this.changed(nowNs);
     return ids;
   }
@@ -137,6 +139,7 @@ export class FaultEngine {
       else begun.push(rule.id);
       this.active.set(rule.id, state);
     }
+    for (const [id, state] of before) if (this.active.get(id)?.counters !== state.counters) this.totals.add(state);
     this.changed(nowNs);
     return { begun, ended: [...before.keys()].filter((id) => !this.active.has(id)) };
   }
@@ -145,6 +148,11 @@ export class FaultEngine {
   rules(nowNs: Nanos): readonly ActiveRule[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     return [...this.active.values()].map((state) => state.display());
+  }
+
+  /** What all rules of the ids in force have done since this process began: never less than before. */
+  totalsOf(nowNs: Nanos): readonly Pick<ActiveRule, 'rule' | 'counters'>[] {
+    return this.rules(nowNs).map(({ rule, counters }) => ({ rule, counters: this.totals.with(rule.id, counters) }));
   }
 
   /** The rules whose time has run out since the last call, with their final counters; for the log. */
@@ -158,10 +166,17 @@ export class FaultEngine {
     return this.nextExpiryNs;
   }
 
+  private end(id: string): void {
+    const state = this.active.get(id);
+    if (state === undefined) return;
+    this.active.delete(id);
+    this.totals.add(state);
+  }
+
   private expire(nowNs: Nanos): void {
     for (const state of this.active.values()) {
       if (state.untilNs === null || state.untilNs > nowNs) continue;
-      this.active.delete(state.rule.id);
+      this.end(state.rule.id);
       this.expired.push(state.display());
     }
     if (this.expired.length > MAX_EXPIRED) this.expired.splice(0, this.expired.length - MAX_EXPIRED);

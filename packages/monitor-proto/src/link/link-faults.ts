@@ -65,6 +65,11 @@ export class LinkFaults {
     return this.engine?.rules(now) ?? [];
   }
 
+  /** What the rules in force, and those of their ids before them, have done. */
+  totals(now: Nanos): ReturnType<FaultEngine['totalsOf']> {
+    return this.engine?.totalsOf(now) ?? [];
+  }
+
   /** The verbs `fault_add`, `fault_heal`, `fault_set` and `faults`; null: not one of ours. */
   control({ verb, args }: ControlRequest, now: Nanos): ControlReply | null {
     const run = Object.hasOwn(this.verbs, verb) ? this.verbs[verb] : undefined;

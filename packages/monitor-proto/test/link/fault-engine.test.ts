@@ -102,6 +102,35 @@ describe('FaultEngine', () => {
     expect(engine.takeExpired(3 * MS)).toEqual([]);
   });
 
+  test('what rules of one id did never falls: replaced, replaced by a set, healed, run out and begun again', () => {
+    const engine = new FaultEngine({ prng: createPrng(1) });
+    const frames = (): number => engine.totalsOf(now)[0]!.counters.frames;
+    let now = 0;
+    let sent = 0;
+    const rule = (core: number, for_ns: number | null = null): FaultRule => ({
+      kind: 'isolate',
+      id: 'i',
+      for_ns,
+      cores: [core],
+    });
+    for (const change of [
+      () => engine.add(rule(1), now),
+      () => engine.add(rule(0), now),
+      () => engine.replaceAll([{ rule: rule(1), healed: [] }], now),
+      () => engine.replaceAll([{ rule: rule(1), healed: [] }], now), // goes on
+      () => (engine.heal('all', now), engine.add(rule(1), now)),
+      () => (engine.heal({ id: 'i' }, now), engine.add(rule(0, MS), now)),
+      () => ((now += 2 * MS), engine.takeExpired(now), engine.add(rule(1), now)),
+      () => (engine.replaceAll([], now), engine.replaceAll([{ rule: rule(0), healed: [] }], now)),
+    ]) {
+      change();
+      expect(frames()).toBe(sent);
+      for (let i = 0; i < 3; i++) engine.verdict(0, 1, now, 10);
+      sent += 3;
+      expect(frames()).toBe(sent);
+    }
+  });
+
   test('counters tell what every rule did', () => {
     const unused = link('unused', { from: [8], to: [9] });
     const engine = engineWith(link('slow', { to: 'all' }), unused, partition([[0], [5]]));
