@@ -4,6 +4,7 @@ import type { ControlReply } from '@mk/monitor-proto/step';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { livingCores, Simulation } from '@mk/sim/engine/simulation';
 import { fastMac } from '@mk/sim/engine/fast-mac';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 /* Membership by agreement on whole kernels: what a view that loses or gains cores means for all others. */
 
@@ -160,6 +161,26 @@ describe('without a launcher', () => {
     simulation.crash(3);
     expect(until(() => [0, 1, 2, 4].every((core) => !membersOf(core).includes(3)))).toBeLessThan(3 * LEASE);
   });
+});
+
+test('a core that an operator’s first view leaves out asks to be taken in, though the SKB is there', () => {
+  views = new Map();
+  simulation = quickSimulation({ seed: 1, cores: 5, logLevel: 'off', leaseMs: LEASE / MILLISECOND });
+  simulation.start();
+  // It holds up the founding of the first view for everybody.
+  until(() => simulation.node(4).kernel?.monitor.context.registered === true, SECOND);
+  simulation.hang(4);
+  simulation.faults.add(
+    { kind: 'partition', id: 'cut', groups: [[0], [1, 2, 3]], one_way: false, for_ns: null },
+    simulation.now,
+  );
+  simulation.run(simulation.now + 3 * SECOND);
+  expect([0, 1, 2, 3].map(membersOf)).toEqual([[], [], [], []]);
+  expect(ask(3, 'view_force')).toMatchObject({ ok: true });
+  until(() => [1, 2, 3].every((core) => membersOf(core).length === 3 && !isFenced(core)));
+  simulation.faults.heal('all', simulation.now);
+  until(() => [0, 1, 2, 3].every((core) => membersOf(core).length >= 4 && !isFenced(core)), 20 * SECOND);
+  expect(ask(0, 'round')).toMatchObject({ ok: true });
 });
 
 test('a stampede of 64 joins makes a few views', () => {

@@ -25,6 +25,25 @@ afterEach(() => {
   rmSync(path, { recursive: true, force: true });
 });
 
+const CONFIG: ClusterConfig = {
+  name: 'a',
+  cores: 0,
+  machineName: 'flat',
+  machine: {},
+  timeScale: 0,
+  maxCores: 4,
+  latencyNs: 0,
+  jitterNs: 0,
+  seed: '7',
+  secret: 'ab'.repeat(32),
+  logLevel: 'off',
+  logDir: null,
+  detached: true,
+  listenHost: '127.0.0.1',
+  port: 0,
+  bootTimeoutMs: 1000,
+  measure: false,
+};
 /** Pids beyond those of Linux. */
 const GONE: ProcessIdentity = { pid: 2 ** 22 + 1, startedTicks: '1' };
 const ALSO_GONE = 2 ** 22 + 2;
@@ -93,6 +112,19 @@ test('a record of which nothing runs, and a cluster that was not detached, are r
   state.update(record(GONE, [{ ...running, startedTicks: '1' }]));
   await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
   expect(isRunning(running)).toBe(true);
+});
+
+test('the third supervisor knows the SKB’s port though the first died during the boot, before it knew it', async () => {
+  const skb = { name: 'skb', ...identityOf(sleeper.pid!), address: '127.0.0.1:7654' };
+  const old = record(GONE, [skb]);
+  state.update(old);
+  writeHandover(path, { config: CONFIG, takeovers: 0, cores: 0 });
+  const second = await takeOver('a', {}, state);
+  try {
+    expect(readHandover(path, old)).toMatchObject({ takeovers: 1, config: { port: 7654 } });
+  } finally {
+    await second.closeNow();
+  }
 });
 
 test('an adopted process is one by number and start time: signals reach it alone, and its end is noticed', async () => {

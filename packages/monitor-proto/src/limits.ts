@@ -363,6 +363,23 @@ export const LIMITS = {
     reason:
       'Silence of the SKB after which a core or a client closes its link and dials anew: over twice what a session lasts, a fortieth of what TCP takes. `--skb-silence` sets another.',
   },
+  operationsPerAsker: {
+    value: 4096,
+    unit: 'operations',
+    reason:
+      'Under way at a core for what one other core asks of it as an owner: as many as that one can have of its own. Each asker has its own share; past it requests are refused with TOO_MANY_OPERATIONS.',
+  },
+  arrivalsPerSender: {
+    value: 2 * 4096,
+    unit: 'operations',
+    reason:
+      'What one other core may have a core look into or keep frozen: copies that arrive, new owners, marks, guards. Twice its operations, as it also sends for those who asked it.',
+  },
+  answersWaiting: {
+    value: 4 * 4096,
+    unit: 'messages',
+    reason: 'Answers to one core that wait for room in its queue: who takes none and asks for more gets no more.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof LIMITS;

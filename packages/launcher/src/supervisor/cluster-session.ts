@@ -135,6 +135,7 @@ export class ClusterSession {
     // First: whoever follows must not count from the same number, even if this process dies in the next line.
     await this.leaveToSuccessor();
     this.supervisor.adopt(record.processes, cores);
+    await this.leaveToSuccessor(); // who died during the boot had not known the SKB's port: the record has it
     this.writeNow();
     forgetHeirs(this.state.path, this.config.name);
     this.booted = true;

@@ -135,4 +135,12 @@ export const CAPABILITY_MESSAGES = {
     fields: { op: 'str', error: 'u32' },
     doc: 'The previous owner knows nothing against it, or OWNER_MISMATCH.',
   },
+  request_refused: {
+    ordinal: 360,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { op: 'str', error: 'u32' },
+    doc: 'In place of a reply: the request of this operation was not served, for a reason that lies outside it.',
+  },
 } as const satisfies Record<string, MessageSpec>;

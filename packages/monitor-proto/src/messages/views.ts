@@ -116,7 +116,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32s' },
-    doc: 'The first view of a machine: all cores are bound to one another and none is in a view.',
+    doc: 'The first view of a machine: all cores are bound to one another and none is in a view. To a core that is not in it: an operator has begun one, and it may ask to be taken in.',
   },
   view_report: {
     ordinal: 354,

@@ -47,6 +47,7 @@ export type Outcome<T> =
 
 interface Running {
   readonly id: OperationId;
+  readonly owed: boolean;
   disarm: (() => void) | null;
   finished: boolean;
 }
@@ -57,6 +58,8 @@ const MAX_RUNNING = limit('operationsInFlight');
 export class OperationRunner {
   private readonly running = new Set<Running>();
   private count = 0;
+  /** Of those running, what nobody else waits for. */
+  private own = 0;
   private prefix = 'none.0';
 
   constructor(readonly timers: TimerQueue) {}
@@ -91,12 +94,13 @@ export class OperationRunner {
     done: (outcome: Outcome<T>, now: Nanos) => void,
     owed = false,
   ): void {
-    if (this.running.size >= MAX_RUNNING && !owed) {
+    if (this.own >= MAX_RUNNING && !owed) {
       done({ ok: false, error: 'TOO_MANY_OPERATIONS', text: `${MAX_RUNNING} operations are in flight` }, now);
       return;
     }
-    const running: Running = { id, disarm: null, finished: false };
+    const running: Running = { id, owed, disarm: null, finished: false };
     this.running.add(running);
+    if (!owed) this.own += 1;
     this.turn(running, operation, undefined, now, done);
   }
 
@@ -148,16 +152,21 @@ export class OperationRunner {
     try {
       step = input instanceof OperationError ? operation.throw(input) : operation.next(input);
     } catch (error) {
-      this.running.delete(running);
+      this.ended(running);
       if (!(error instanceof OperationError)) throw error;
       const { error: name, message: text, trouble } = error;
       done({ ok: false, error: name, text, ...(trouble !== undefined && { trouble }) }, now);
       return null;
     }
     if (!step.done) return step.value;
-    this.running.delete(running);
+    this.ended(running);
     done({ ok: true, value: step.value }, now);
     return null;
+  }
+
+  private ended(running: Running): void {
+    this.running.delete(running);
+    if (!running.owed) this.own -= 1;
   }
 }
 

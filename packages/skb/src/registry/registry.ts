@@ -146,6 +146,7 @@ export class Registry {
     if (fresh === undefined || fresh.initialised) return;
     fresh.initialised = true;
     this.introductions.initialised(fresh, now);
+    this.tellThatPassedOver(fresh);
     if (this.members.size === 1 && this.meshComplete) this.complete(now); // a lone core has nobody to bind to
   }
 
@@ -166,9 +167,21 @@ export class Registry {
   viewReport(peer: Peer, flat: readonly number[], now: Nanos): void {
     const from = this.memberOf(peer);
     if (from === undefined) return;
-    this.views.report(from, flat);
+    const isNews = this.views.report(from, flat);
     for (const member of [...this.members.values()])
       if (this.views.hasDropped(member)) this.remove(member, `view ${this.views.number} goes on without it`, now);
+    if (!isNews || this.foundAt >= 0) return;
+    for (const member of this.members.values()) if (member.initialised) this.tellThatPassedOver(member);
+  }
+
+  /**
+   * A core that waits for this registry to found the first view waits in vain when a person has begun one without it
+   * (`mkctl view --force`).
+   */
+  private tellThatPassedOver(member: Member): void {
+    const { flat } = this.views;
+    if (this.foundAt < 0 && flat !== null && !this.views.isInSome(member) && !this.views.includes(member))
+      this.tell(member, { type: 'view_found', view: flat });
   }
 
   /**

@@ -10,6 +10,7 @@ export interface Instance {
 interface KnownView {
   readonly number: number;
   readonly members: ReadonlyMap<CoreId, Incarnation>;
+  readonly flat: readonly number[];
 }
 
 /** Views of one epoch, at most (node-kernel/src/monitor/views/view.ts). */
@@ -42,6 +43,11 @@ export class ViewBook {
   get firstNumber(): number {
     const next = this.current === null ? 0 : Math.floor(this.current.number / EPOCH_VIEWS) + 1;
     return Math.max(next, (this.life - 1) * LIFE_EPOCHS) * EPOCH_VIEWS + 1;
+  }
+
+  /** The view in force, in its flat form; null: none is known. */
+  get flat(): readonly number[] | null {
+    return this.current?.flat ?? null;
   }
 
   /** Whether the core is in the view that is in force, as far as the registry knows. */
@@ -88,5 +94,5 @@ function viewOf(flat: readonly number[]): KnownView | null {
   if (number < 1 || count < 1 || flat.length !== 3 + 2 * count) return null;
   const members = new Map<CoreId, Incarnation>();
   for (let i = 3; i < flat.length; i += 2) members.set(known(flat[i]), known(flat[i + 1]));
-  return members.size === count ? { number, members } : null;
+  return members.size === count ? { number, members, flat } : null;
 }

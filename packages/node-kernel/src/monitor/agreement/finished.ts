@@ -98,6 +98,11 @@ export class FinishedPhases {
     return known;
   }
 
+  /** The same of an initiator that need not be there: who is made up leaves nothing behind. */
+  seen(op: OperationId): AnsweredPhases {
+    return this.initiators.get(initiatorOf(op)) ?? new AnsweredPhases();
+  }
+
   /** An incarnation is gone. */
   forget(core: CoreId, incarnation: number): void {
     this.initiators.delete(`${core}.${incarnation}`);

@@ -107,7 +107,7 @@ export class Multicasts<P> {
         return vote('BAD_REQUEST', now);
       const unsealed = this.isUnsealed(op, envelope);
       if (unsealed !== null) return vote(unsealed, now);
-      const finished = this.finished.of(op);
+      const finished = this.isPresent(op) ? this.finished.of(op) : this.finished.seen(op);
       finished.heard(envelope.oldest);
       const before = finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);

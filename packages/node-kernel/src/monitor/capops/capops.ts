@@ -44,6 +44,7 @@ export class Capops implements Service {
     round_key: (from, { key }) => this.shared.seals.learn(from, key),
     cap_vouch_request: (from, request, now) => onVouchRequest(this.shared, from.id, request, now),
     cap_vouch_reply: (from, reply, now) => this.shared.exchange.answered(from.id, reply, now),
+    request_refused: (from, refused, now) => this.shared.exchange.refused(from.id, refused, now),
     cap_reclaim_reply: (from, reply, now) => this.shared.exchange.answered(from.id, reply, now),
   } satisfies MessageHandlers;
   readonly roundActions;

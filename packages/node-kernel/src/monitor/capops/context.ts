@@ -18,6 +18,7 @@ import { logSilence } from '../agreement/silence.ts';
 import type { Seals } from '../agreement/seals.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { ByInitiator, CoreCounts } from './by-core.ts';
 import { errorIn, Exchange } from './exchange.ts';
 import { Given } from './given.ts';
 import { Handovers } from './handovers.ts';
@@ -34,6 +35,8 @@ export interface RetypeGuard {
 
 /** Operations that a caller asked for are worth a line at their end; the others only at debug level. */
 const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
+
+const ARRIVALS_MOST = limit('arrivalsPerSender');
 
 type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
 
@@ -64,7 +67,11 @@ export class CapopsContext {
   readonly receivers: CapabilityReceivers;
   /** Rounds about a capability. */
   readonly rounds: Multicasts<CapabilityPayload>;
-  readonly guards = new Map<OperationId, RetypeGuard>();
+  readonly guards = new ByInitiator<RetypeGuard>(ARRIVALS_MOST);
+  /** What others have asked this core, as an owner, and is under way. */
+  private readonly asks = new CoreCounts(limit('operationsPerAsker'));
+  /** What this core looks into before it believes others. */
+  private readonly arrivals = new CoreCounts(ARRIVALS_MOST);
   readonly given = new Given();
   readonly handovers = new Handovers(this);
   /** A core has gone since this one is there: what it had handed to whom nobody knows any more. */
@@ -127,6 +134,33 @@ export class CapopsContext {
     done?: Done<T>,
   ): OperationId {
     return this.begin(kind, capability, operation, now, done, true);
+  }
+
+  /**
+   * Runs what another core asks of this one as an owner: refused with TOO_MANY_OPERATIONS past that core's share, which
+   * is nobody else's and not this core's own.
+   */
+  serve<T>(
+    kind: string,
+    capability: Capability,
+    asker: CoreId,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done: Done<T>,
+  ): void {
+    this.runFor(asker, this.asks, kind, capability, operation, now, done);
+  }
+
+  /** Runs what this core must look into before it believes another: refused likewise, past a share of its own. */
+  lookInto<T>(
+    kind: string,
+    capability: Capability,
+    sender: CoreId,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done: Done<T>,
+  ): void {
+    this.runFor(sender, this.arrivals, kind, capability, operation, now, done);
   }
 
   /** Like `carryOn`, for what nobody waits for and cannot fail. */
@@ -229,6 +263,26 @@ export class CapopsContext {
     logSilence(this.context, op, kind, { error: 'OPERATION_TIMEOUT', trouble }, elapsed);
     this.toldUnanswered.add(op);
     return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it continues until it leaves nothing locked`;
+  }
+
+  private runFor<T>(
+    core: CoreId,
+    shares: CoreCounts,
+    kind: string,
+    capability: Capability,
+    operation: (op: OperationId) => Operation<T>,
+    now: Nanos,
+    done: Done<T>,
+  ): void {
+    if (!shares.begin(core)) {
+      const text = `so many operations for core ${core} are under way as one core may have`;
+      return done({ ok: false, error: 'TOO_MANY_OPERATIONS', text }, now);
+    }
+    const ended: Done<T> = (outcome, at) => {
+      shares.end(core);
+      done(outcome, at);
+    };
+    this.begin(kind, capability, operation, now, ended, true);
   }
 
   private begin<T>(

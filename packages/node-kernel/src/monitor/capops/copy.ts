@@ -96,9 +96,10 @@ export function onCopyRequest(
   if (refusal !== null) return reply(refusal.error, 0, refusal.owner, now);
   if (!isSendable(capability)) return reply('NOT_SENDABLE', 0, m.context.core, now);
   const { core, domain } = request;
-  m.run(
+  m.serve(
     'serve_copy',
     capability,
+    from,
     (own) => serveCopy(m, own, from, capability, { core, domain }),
     now,
     (outcome, at) => reply(outcome.ok ? null : outcome.error, outcome.ok ? outcome.value : 0, m.context.core, at),
@@ -111,9 +112,10 @@ export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'ca
   if (isMalformed(capability) || !m.booted || !needsVouching(m, capability, from))
     return answerReceive(m, from, request, receive(m, from, request), now);
   const isThere = m.presenceOf(from); // what is of a core that has gone meanwhile would never get a new owner
-  m.carryOn(
+  m.lookInto(
     'receive',
     capability,
+    from,
     (op) => objectionTo(m, op, capability, from),
     now,
     (outcome, at) => {

@@ -2,11 +2,24 @@ import { type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
+import { coreOf } from '../agreement/finished.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import { Pending } from '../pending.ts';
+import { CoreCounts } from './by-core.ts';
 
 type AboutOperation = Extract<Message, { readonly op: OperationId }>;
+
+/** What a request that is refused would have been answered with. */
+const REPLIES = [
+  'cap_copy_reply',
+  'cap_receive_reply',
+  'cap_move_reply',
+  'cap_retrieve_reply',
+  'cap_retype_reply',
+  'cap_reclaim_reply',
+  'cap_vouch_reply',
+] as const satisfies readonly MessageType[];
 
 /**
  * Requests with one reply between two monitors. A request has no deadline: the channel delivers it or declares the peer
@@ -14,6 +27,8 @@ type AboutOperation = Extract<Message, { readonly op: OperationId }>;
  */
 export class Exchange {
   private readonly pending = new Pending<string, Message>();
+  /** Messages that wait for room in a peer's queue. */
+  private readonly waiting = new CoreCounts(limit('answersWaiting'));
 
   constructor(private readonly context: MonitorContext) {}
 
@@ -37,10 +52,21 @@ export class Exchange {
     return ofType(yield* wait(this.pending.answerOf(keyOf(op, type), core)), type);
   }
 
-  /** Sends what must not be lost to a full queue; a peer that is gone needs nothing. */
+  /** Sends what must not be lost to a full queue; a peer that is gone needs nothing, nor does one that takes none. */
   tell(core: CoreId, message: AboutOperation, now: Nanos): void {
-    if (this.context.send(core, message) !== 'BUSY') return;
-    this.context.timers.set(now + limit('capabilityRetryNs'), (at) => this.tell(core, message, at));
+    if (this.context.send(core, message) !== 'BUSY' || !this.waiting.begin(core)) return;
+    this.context.timers.set(now + limit('capabilityRetryNs'), (at) => {
+      this.waiting.end(core);
+      this.tell(core, message, at);
+    });
+  }
+
+  /** A peer has not served what an operation of this core asked of it. */
+  refused(from: CoreId, { op, error }: MessageOf<'request_refused'>, now: Nanos): void {
+    if (coreOf(op) !== this.context.core) return;
+    const why = errorIn({ error }) ?? 'BAD_REQUEST';
+    for (const reply of REPLIES)
+      this.pending.answered(keyOf(op, reply), from, new OperationError(why, `core ${from} did not serve ${op}`), now);
   }
 
   /**

@@ -7,6 +7,7 @@ import { decodeCapability, encodeCapability, isMalformed } from '../../capabilit
 import { findLive, lockGroup, setOwner } from '../../capability/global/monitor-primitives.ts';
 import { addRelations, relationsForTransfer } from '../../capability/store/relations.ts';
 import { typeRow } from '../../capability/model/types.ts';
+import { coreOf } from '../agreement/finished.ts';
 import type { Act } from '../agreement/round-actions.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import { wrongNewOwner } from './claims.ts';
@@ -43,9 +44,10 @@ export function updateOwnerAct(m: CapopsContext): Act {
       asking.set(op, coming);
       // The previous owner knows whether it still is one: a new owner may claim so, but its word alone does not make it
       // one.
-      m.carryOn(
+      m.lookInto(
         'note_owner',
         capability,
+        coreOf(op),
         () => objectionOf(m, before, capability, owner),
         m.now,
         (outcome, at) => {
@@ -132,6 +134,7 @@ export function onMoveRequest(
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability)) return reply('CAPABILITY_MALFORMED');
   if (request.view !== m.context.view) return reply('VIEW_STALE');
+  if (!m.booted) return reply('NOT_A_MEMBER');
   const found = findLive(m.state, capability);
   if (!found.ok) return reply(found.error);
   const group = found.value;

@@ -1,6 +1,7 @@
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import { limit } from '@mk/monitor-proto/limits';
 import { CAPABILITY_LIMITS } from '../../capability/model/limits.ts';
 import { makeCapability, type Range } from '../../capability/model/capability.ts';
 import type { ReclaimCandidate } from '../../capability/model/changes.ts';
@@ -11,8 +12,9 @@ import type { RangeWatch } from '../../capability/store/holds.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import { notItsMemory } from './claims.ts';
+import { ByInitiator } from './by-core.ts';
 import type { CapopsContext } from './context.ts';
-import { isBegunBy } from '../agreement/finished.ts';
+import { coreOf, isBegunBy } from '../agreement/finished.ts';
 import { pause } from '../waits.ts';
 
 /*
@@ -53,13 +55,14 @@ export class Reclaims {
   private queue: Batch[] = [];
   private current: readonly Range[] = [];
   private running = false;
-  private readonly watches = new Map<OperationId, readonly RangeWatch[]>();
+  private readonly watches = new ByInitiator<readonly RangeWatch[]>(limit('arrivalsPerSender'));
   readonly act: Act;
 
   constructor(private readonly m: CapopsContext) {
     this.act = m.rounds.act({
       wrong: (initiator, { rest }) => notItsMemory(m, initiator, pairs(rest)),
       prepare: (op, { rest }, answer) => {
+        if (coreOf(op) !== m.context.core && this.watches.isFull(op)) return answer('TOO_MANY_OPERATIONS');
         this.watches.set(
           op,
           pairs(rest).map((range) => beginWatch(m.state, range)),

@@ -67,9 +67,10 @@ export function onRetrieveRequest(
   if (refusal !== null) return reply(refusal.error, refusal.owner, 0, now);
   if (!typeRow(capability.type).moveable) return reply('NOT_MOVEABLE', m.context.core, 0, now);
   const group = known(m.state.database.find(capability));
-  m.run(
+  m.serve(
     'yield_ownership',
     capability,
+    from,
     (own) => letGo(m, own, group, from),
     now,
     (outcome, at) => {

@@ -18,6 +18,7 @@ import {
 import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/store/slot.ts';
 import { typeOfOrdinal } from '../../capability/model/type-rules.ts';
 import { typeRow } from '../../capability/model/types.ts';
+import { coreOf } from '../agreement/finished.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import { onlyOwner } from './claims.ts';
@@ -44,6 +45,7 @@ export function checkRetypeAct(m: CapopsContext): Act {
       const range = { address: rest[0] ?? -1, size: rest[1] ?? -1 };
       const free = isRetypeable(m.state, source, range);
       if (!free.ok) return answer(free.error);
+      if (coreOf(op) !== m.context.core && m.guards.isFull(op)) return answer('TOO_MANY_OPERATIONS');
       m.guards.set(op, { source, range });
       answer(null);
     },
@@ -96,9 +98,10 @@ export function onRetypeRequest(
   const children = planRetype(capability, { offset, type, objectSize: size, count, fields });
   if (!children.ok) return reply(children.error, m.context.core, now);
   const range = retypeRange(children.value);
-  m.run(
+  m.serve(
     'serve_retype',
     capability,
+    from,
     (own) => serve(m, own, from, op, capability, range),
     now,
     (outcome, at) => {

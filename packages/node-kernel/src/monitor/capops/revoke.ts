@@ -27,6 +27,7 @@ import { type CopyGroup, full, isInDelete, type Slot } from '../../capability/st
 import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
+import { ByInitiator } from './by-core.ts';
 import { hasOtherOwner, onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { coreOf, isBegunBy } from '../agreement/finished.ts';
@@ -75,7 +76,7 @@ interface Part {
 
 export class Revokes {
   /** What this core takes part in, its own revokes included. */
-  readonly parts = new Map<OperationId, Part>();
+  readonly parts = new ByInitiator<Part>(limit('arrivalsPerSender'));
   /** The slots that survive this core's own revokes. */
   private readonly survivors = new Map<OperationId, Slot>();
   /** This core's own committed revokes: what has been freed since this core itself was done. */
@@ -197,7 +198,8 @@ export class Revokes {
     return { cores: round.cores, messages: round.messages };
   }
 
-  private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: Part['answer']): void {
+  private mark(op: OperationId, { capability: target }: CapabilityPayload, answer: NonNullable<Part['answer']>): void {
+    if (coreOf(op) !== this.m.context.core && this.parts.isFull(op)) return answer('TOO_MANY_OPERATIONS');
     const part: Part = {
       op,
       target,
@@ -225,9 +227,10 @@ export class Revokes {
   private freezeIfVouchedFor(part: Part): void {
     const { m } = this;
     const { op, target } = part;
-    m.carryOn(
+    m.lookInto(
       'vouch_revoke',
       target,
+      coreOf(op),
       (own) => objectionTo(m, own, target, coreOf(op)),
       m.now,
       (outcome) => {

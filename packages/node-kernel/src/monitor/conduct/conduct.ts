@@ -1,4 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
+import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { type CoreId, type Nanos, type OperationId, peerName } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -14,6 +15,7 @@ import { isSecondPhase, PHASES, ROUND_ACTIONS } from '../agreement/round-actions
 import type { MonitorContext } from '../context.ts';
 import type { Service, Verbs } from '../service.ts';
 import { HELD_UP, Meter } from './meter.ts';
+import { refusalTo } from './refusals.ts';
 import { faultOf } from './screening.ts';
 
 /*
@@ -42,6 +44,7 @@ const EXPENSIVE: ReadonlySet<MessageType> = new Set<MessageType>([
 const HELD_MOST = limit('requestsHeld');
 const BATCH = limit('budgetBatchNs');
 const ACCOUNTS = 65_536;
+const NOBODY_KNOWN = ACCOUNTS - 1;
 
 /** What this core knows of another's use of its pages. */
 export interface PageUses {
@@ -108,7 +111,7 @@ export class Conduct implements Service {
       // What was on its way when the memory was taken back is no offence.
       const used = usedBy(message);
       if (used === null || !this.pages.hasHanded(used)) offences.note(peer.id, fault.offence, fault.text, now);
-      return false;
+      return this.refuse(peer, message, 'BAD_REQUEST');
     }
     if (message.type === 'ping_reply' && this.context.earlyEnds.takeAnswer(peer, message.id)) return false;
     if (message.type === 'round_request') this.follow(peer, message, now);
@@ -184,7 +187,7 @@ export class Conduct implements Service {
   }
 
   private afford(peer: CorePeer, message: Message, now: Nanos): boolean {
-    const key = accountOf(peer, message);
+    const key = this.accountOf(peer, message);
     const { offences, operations } = this.context;
     const waiting = this.held.get(key);
     const starves = (): boolean => now - this.waitsSince() > HELD_UP;
@@ -203,6 +206,19 @@ export class Conduct implements Service {
     return false;
   }
 
+  /**
+   * The account that a request is charged to: its sender's. A round that it relays has an account for sender and
+   * initiator together, so that nobody pays for what is said in its name; those whom nobody knows have one together. What
+   * ends a round in progress has its own account: it must not wait behind beginnings.
+   */
+  private accountOf(peer: CorePeer, message: Message): number {
+    if (message.type !== 'round_request') return peer.id;
+    const initiator = coreOf(message.op);
+    const second = this.context.monitors.has(initiator) ? initiator : NOBODY_KNOWN;
+    const account = isPassedOn(peer, message) ? ACCOUNTS * (peer.id + 1) + second : peer.id;
+    return isEnd(message) ? -1 - account : account;
+  }
+
   private isNeeded(message: Message): boolean {
     return message.type === 'round_request' && isEnd(message) && this.isOpen(message.op);
   }
@@ -216,6 +232,17 @@ export class Conduct implements Service {
     // What it passes on for others is not its own doing.
     const offence = isPassedOn(peer, message) ? 'over_budget' : 'hoard';
     this.context.offences.note(peer.id, offence, `${message.type}: ${HELD_MOST} of its requests wait already`, now);
+    return this.refuse(peer, message, 'TOO_MANY_OPERATIONS');
+  }
+
+  /**
+   * Tells who asked that it need not wait. Not whom this core has proven to be rogue: it would cost more than the
+   * request, and nobody honest waits. Who leaves no room for answers waits for none.
+   */
+  private refuse(peer: CorePeer, message: Message, error: ErrorName): false {
+    const { offences, core } = this.context;
+    const answer = offences.isProven(peer.id) ? null : refusalTo(message, error, core);
+    if (answer !== null) this.context.send(peer.id, answer);
     return false;
   }
 
@@ -241,18 +268,6 @@ export class Conduct implements Service {
     }
     if (this.held.size > 0) this.arm(now);
   }
-}
-
-/**
- * The account that a request is charged to: its sender's. A round that it relays has an account for sender and
- * initiator together, so that nobody pays for what is said in its name. What ends a round in progress has its own
- * account: it must not wait behind beginnings.
- */
-function accountOf(peer: CorePeer, message: Message): number {
-  if (message.type !== 'round_request') return peer.id;
-  const initiator = coreOf(message.op) >>> 0;
-  const account = isPassedOn(peer, message) ? ACCOUNTS * (peer.id + 1) + (initiator % ACCOUNTS) : peer.id;
-  return isEnd(message) ? -1 - account : account;
 }
 
 /** Whether it is a round that another core has begun. */

@@ -1,4 +1,5 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 import { type Offence, OFFENCES } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 
@@ -44,6 +45,11 @@ export class Offences {
   /** Who committed so many offences in its present life that no honest monitor commits. */
   provenAgainst(count: number): readonly CoreId[] {
     return this.proven.size === 0 ? NOBODY : [...this.proven].filter(([, sum]) => sum >= count).map(([peer]) => peer);
+  }
+
+  /** Whether a peer was caught, in its present life, as often as it takes to accuse it. */
+  isProven(peer: CoreId): boolean {
+    return (this.proven.get(peer) ?? 0) >= limit('quarantineOffences');
   }
 
   /** What a peer's instance did is not held against the next one. */

@@ -49,6 +49,8 @@ interface Follower {
 }
 
 const SILENT_INTERVALS = 2.5;
+/** A link that is whole again is heard within an interval, and reported within the next; and some more. */
+const HEALING_INTERVALS = 3;
 /** Newcomers are collected for so long, or a quarter of a beacon interval: a stampede makes few views. */
 const JOIN_WINDOW: Nanos = 125_000_000;
 /**
@@ -92,6 +94,8 @@ export class Leadership {
   /** What the next view would lose and gain, as a key, and since when; null: nothing. */
   #change: { readonly key: string; readonly since: Nanos } | null = null;
   #wantedSince: Nanos | null = null;
+  /** When no majority was left whose links all worked, the last time. */
+  #stuckAt: Nanos = -Infinity;
   #leaving: ReadonlySet<CoreId> = new Set();
   /**
    * Cores that act no more and ask for a view without them: as good as dead to the next view, and voters of this one.
@@ -271,7 +275,12 @@ export class Leadership {
       this.#wantedSince = null;
       return;
     }
-    if (!this.#mayKeep(kept, alive, now)) return;
+    if (!this.#mayKeep(kept, alive, now)) {
+      this.#change = null;
+      this.#wantedSince = null;
+      this.#stuckAt = now;
+      return;
+    }
     this.#wantedSince ??= now;
     const key = `${leaving.join()}|${coming.map(({ core, incarnation }) => `${core}.${incarnation}`).join()}`;
     if (this.#change?.key !== key) this.#change = { key, since: now };
@@ -306,6 +315,8 @@ export class Leadership {
     const window = leaving.length === 0 ? this.#joinWindow : beaconNs;
     const stable = now - known(this.#change).since >= window || now - known(this.#wantedSince) >= leaseNs;
     if (leaving.length > 0 && (proven || this.#isGuiltyAlone(leaving))) return true;
+    // Links are whole again one by one, as far as it hears: nobody was dropped meanwhile, so nobody need be.
+    if (leaving.length > 0 && now < this.#stuckAt + HEALING_INTERVALS * beaconNs) return false;
     return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
   }
 

@@ -1,4 +1,4 @@
-import { isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
@@ -9,6 +9,7 @@ import { sleep, timeNow } from '../waits.ts';
 import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
 import type { CoreView } from './core-view.ts';
+import { Founding } from './founding.ts';
 import { ViewAgreement } from './view-agreement.ts';
 import { offencesMostOf, viewSettingsOf } from './settings.ts';
 import type { ViewsHost } from './views-host.ts';
@@ -25,8 +26,6 @@ interface Installed {
 }
 
 const KEPT = 64;
-/** A registry that is away may have founded a view of which this core was not told: it asks after this long. */
-const FOUNDING_NS: Nanos = 2_000_000_000;
 const NOBODY: readonly number[] = [];
 /** A leaving core waits at most this long for a view without it: Docker grants a container five seconds. */
 const LEAVE_MOST_NS: Nanos = 3_000_000_000;
@@ -49,9 +48,7 @@ export class Views implements Service {
   private readonly installed: Installed[] = [];
   private fencedAt: Nanos = 0;
   private hadLease = false;
-  /** The registry is about to found this machine's first view, in its own time: nobody asks others, and opens links. */
-  private awaitsFounding = false;
-  private foundingUntil: Nanos = 0;
+  private readonly founding = new Founding();
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
   private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
   /** So many proven offences of a member are enough to accuse it; 0: nobody is accused. */
@@ -106,8 +103,7 @@ export class Views implements Service {
     const { core, incarnation, settings } = this.context;
     this.settings = viewSettingsOf(settings);
     this.offencesMost = offencesMostOf(settings);
-    this.awaitsFounding = this.context.registeredView === 0 && incarnation === 1;
-    this.foundingUntil = this.awaitsFounding ? now + FOUNDING_NS : now;
+    this.founding.begin(this.context.registeredView === 0 && incarnation === 1, now);
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
@@ -119,10 +115,18 @@ export class Views implements Service {
           this.context.outbox.log('core_quarantined', { peer: core, accusers: [...by].sort((a, b) => a - b) }),
       },
       this.settings,
-      () => (this.isFounding ? NOBODY : this.host.known()),
+      () => this.contacts(),
     );
     this.fence(true, now);
     this.arm(now);
+  }
+
+  /** Whom a core asks that is in no view. */
+  private contacts(): readonly CoreId[] {
+    const { endpoint, monitors, now } = this.context;
+    if (this.founding.passedOver) return [...monitors.keys()];
+    const registryIsThere = (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0;
+    return this.founding.isAwaited(now, registryIsThere) ? NOBODY : this.host.known();
   }
 
   /** This core is in no view yet: requests to it wait until it is. */
@@ -140,18 +144,12 @@ export class Views implements Service {
     if (this.agreement?.view === null) this.tick(now);
   }
 
-  private get isFounding(): boolean {
-    const { now, endpoint } = this.context;
-    if (now < this.foundingUntil) return true;
-    return this.awaitsFounding && (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0;
-  }
-
   peerUp(peer: Peer, first: boolean, now: Nanos): void {
     if (peer.id !== SKB_PEER || !first) return;
     // A later life of the SKB knows nothing: a member of a view says so before it reports its links. Others ask: it does
     // not know whether the earlier one has founded a view.
     this.registryAway(now);
-    this.awaitsFounding = false;
+    this.founding.registryIsAnother();
     this.report();
   }
 
@@ -207,9 +205,8 @@ export class Views implements Service {
   }
 
   private registryAway(now: Nanos): void {
-    if (!this.awaitsFounding || !this.awaitsView) return;
-    this.foundingUntil = now + FOUNDING_NS;
-    this.context.timers.set(this.foundingUntil, (at) => this.awaitsView && this.tick(at));
+    const until = this.awaitsView ? this.founding.registryAway(now) : null;
+    if (until !== null) this.context.timers.set(until, (at) => this.awaitsView && this.tick(at));
   }
 
   reaped(member: Member, now: Nanos): void {
@@ -273,7 +270,11 @@ export class Views implements Service {
   private found(flat: readonly number[], now: Nanos): void {
     const view = unflattenView(flat);
     const { agreement } = this;
-    if (view === null || agreement === null || agreement.view !== null || !isMember(view, agreement.self)) return;
+    if (view === null || agreement === null || agreement.view !== null) return;
+    if (!isMember(view, agreement.self)) {
+      this.founding.passedOver = true;
+      return this.tick(now);
+    }
     agreement.found(view, now);
     this.arm(now);
   }

@@ -1,0 +1,33 @@
+import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import type { Answer } from '@mk/monitor-proto/messages/fields';
+import type { Message, MessageType } from '@mk/monitor-proto/messages/table';
+import { coreOf } from '../agreement/finished.ts';
+import { coresOf } from '../agreement/round-answers.ts';
+
+/** Requests whose asker waits for as long as this core lives, unless it is told that it need not. */
+const WAITED_FOR: ReadonlySet<MessageType> = new Set<MessageType>([
+  'cap_copy_request',
+  'cap_receive_request',
+  'cap_move_request',
+  'cap_retrieve_request',
+  'cap_retype_request',
+  'cap_reclaim_request',
+  'cap_vouch_request',
+]);
+
+/** The answer to a request that no service gets to see; null: nobody waits for one. */
+export function refusalTo(message: Message, error: ErrorName, self: CoreId): Message | null {
+  const { code } = ERRORS[error];
+  if (message.type === 'round_request') {
+    const { op, phase, below } = message;
+    // To whoever passes it on, an answer in this core's own name would look like this core's offence.
+    if (coreOf(op) === self) return null;
+    const refusals: Answer[] = [...coresOf(below, code), [self, code]];
+    return { type: 'round_reply', op, phase, count: 0, refusals, data: [] };
+  }
+  if (message.type === 'ram_steal_request')
+    return { type: 'ram_steal_reply', op: message.op, error: code, address: 0, size: 0 };
+  if (!WAITED_FOR.has(message.type) || !('op' in message)) return null;
+  return { type: 'request_refused', op: message.op, error: code };
+}
