@@ -100,10 +100,10 @@ export class Views implements Service {
   ) {}
 
   registered(now: Nanos): void {
-    const { core, incarnation, settings } = this.context;
+    const { core, incarnation, settings, registeredView } = this.context;
     this.settings = viewSettingsOf(settings);
     this.offencesMost = offencesMostOf(settings);
-    this.founding.begin(this.context.registeredView === 0 && incarnation === 1, now);
+    this.founding.begin(registeredView === 0 && incarnation === 1, now);
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
@@ -125,8 +125,7 @@ export class Views implements Service {
   private contacts(): readonly CoreId[] {
     const { endpoint, monitors, now } = this.context;
     if (this.founding.passedOver) return [...monitors.keys()];
-    const registryIsThere = (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0;
-    return this.founding.isAwaited(now, registryIsThere) ? NOBODY : this.host.known();
+    return this.founding.isAwaited(now, (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0) ? NOBODY : this.host.known();
   }
 
   /** This core is in no view yet: requests to it wait until it is. */
