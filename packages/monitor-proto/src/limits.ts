@@ -111,6 +111,11 @@ export const LIMITS = {
     unit: 'messages',
     reason: 'Answers that a client has not read; past it the SKB drops the client.',
   },
+  clientBacklogCharacters: {
+    value: 32 << 20,
+    unit: 'characters',
+    reason: 'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
+  },
   clientQueries: {
     value: 1024,
     unit: 'queries',

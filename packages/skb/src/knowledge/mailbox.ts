@@ -6,36 +6,49 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 
 /** Sends to clients in order; what a full channel refuses waits here, and a client that never takes it is given up. */
 export class Mailbox {
-  private readonly backlog = new Map<Peer, Message[]>();
+  private readonly backlog = new Map<Peer, Backlog>();
 
-  constructor(private readonly endpoint: Endpoint) {}
+  constructor(private readonly endpoint: Pick<Endpoint, 'sendTo' | 'forget'>) {}
 
   send(peer: Peer, message: Message): void {
     if (peer.gone) return;
     const waiting = this.backlog.get(peer);
-    if (waiting === undefined) {
-      if (!this.endpoint.sendTo(peer, message)) this.backlog.set(peer, [message]);
-    } else waiting.push(message);
+    if (waiting === undefined && this.endpoint.sendTo(peer, message)) return;
+    const backlog = waiting ?? { messages: [], chars: 0 };
+    backlog.messages.push(message);
+    backlog.chars += charsOf(message);
+    this.backlog.set(peer, backlog);
   }
 
   /** There is room again. */
   sendable(peer: Peer): void {
     const waiting = this.backlog.get(peer);
     if (waiting === undefined) return;
-    const stuck = waiting.findIndex((message) => !this.endpoint.sendTo(peer, message));
+    const stuck = waiting.messages.findIndex((message) => !this.endpoint.sendTo(peer, message));
     if (stuck < 0) this.backlog.delete(peer);
-    else waiting.splice(0, stuck);
+    else for (const message of waiting.messages.splice(0, stuck)) waiting.chars -= charsOf(message);
   }
 
   /** Ends every client with too much waiting; outside of `send`, since it tells others. */
   giveUp(now: Nanos): void {
     if (this.backlog.size === 0) return;
-    for (const [peer, waiting] of [...this.backlog]) {
-      if (waiting.length > limit('clientBacklog')) this.endpoint.forget(peer, 'it does not take its answers', now);
+    for (const [peer, { messages, chars }] of [...this.backlog]) {
+      if (messages.length > limit('clientBacklog') || chars > limit('clientBacklogCharacters'))
+        this.endpoint.forget(peer, 'it does not take its answers', now);
     }
   }
 
   gone(peer: Peer): void {
     this.backlog.delete(peer);
   }
+}
+
+interface Backlog {
+  readonly messages: Message[];
+  chars: number;
+}
+
+/** What counts of a message to a client is its text. */
+function charsOf(message: Message): number {
+  return 'text' in message && typeof message.text === 'string' ? message.text.length : 0;
 }
