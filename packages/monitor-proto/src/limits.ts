@@ -114,7 +114,8 @@ export const LIMITS = {
   clientBacklogCharacters: {
     value: 32 << 20,
     unit: 'characters',
-    reason: 'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
+    reason:
+      'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
   },
   clientQueries: {
     value: 1024,
