@@ -1,3 +1,7 @@
+/*
+ * A picture for each kind of broken links among five cores: the kernel itself on virtual time, links broken for eight seconds and healed.
+ * `npm run bench -- partitions` writes docs/figures/broken-KIND.svg and prints what each run came to; the same seed, the same pictures.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
@@ -7,11 +11,6 @@ import { hmacSha256 } from '@mk/sim/io/hmac';
 import { scenarioOfPlan } from '@mk/sim/nemesis/plan-scenario';
 import { clusterPicture } from '@mk/launcher/explain/cluster-picture';
 import type { LogLine } from '@mk/launcher/display/log-printer';
-
-/*
- * A picture for each kind of broken links among five cores: the kernel itself on virtual time, links broken for eight seconds and healed.
- * `npm run bench -- partitions` writes docs/figures/broken-KIND.svg and prints what each run came to; the same seed, the same pictures.
- */
 
 type Link = readonly [from: number, to: number];
 

@@ -22,6 +22,8 @@ const IMPURE = new Set([
 ]);
 const IMPURE_MEMBERS = new Set(['Date.now', 'Math.random']);
 const NAMELESS_FILES = /(^|\/)(utils?|helpers?|misc|common|index)\.ts$/;
+/** A file's header after its imports. */
+const LATE_HEADER = /^(?:import [^;]*;\n|export \{[^;]*\} from [^;]*;\n)+\n\/\*(?!\*)[\s\S]*?\*\/\n\n/;
 /** Paths of one developer's machine do not belong in a project. */
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 /** The `pathname` of a file URL is wrong in a folder with a space, `#` or `é`. */
@@ -46,6 +48,7 @@ function checkText(path, text, say) {
   const lines = text.split('\n');
   if (/\.(tsx?|mjs)$/.test(path) && lines.length - 1 > MAX_FILE_LINES)
     say(1, `${lines.length - 1} lines; a file has at most ${MAX_FILE_LINES}: split it by topic`);
+  if (/\.(tsx?|mjs)$/.test(path) && LATE_HEADER.test(text)) say(1, 'the header comes before the imports');
   if (NAMELESS_FILES.test(path)) say(1, 'the name says nothing: name the file after what it holds');
   lines.forEach((line, i) => {
     if (/\.(ts|mjs)$/.test(path) && URL_AS_PATH.test(line))
@@ -64,6 +67,7 @@ function checkSyntax(path, text, say) {
   const isSource = /\/src\//.test(path);
   const visit = (node) => {
     const line = lineOf(node.getStart(source));
+    if (ts.isPrivateIdentifier(node)) say(line, `${node.text}: say private`);
     if (ts.isEnumDeclaration(node)) say(line, 'enum: use a const table or a union of strings');
     if (ts.isExportAssignment(node) || (node.modifiers ?? []).some((m) => m.kind === ts.SyntaxKind.DefaultKeyword))
       say(line, 'default export: name it');

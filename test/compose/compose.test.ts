@@ -1,3 +1,9 @@
+/*
+ * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, one of them
+ * killed, then three, then none. It uses mutual TLS, guards its metrics and serves the page; the other two projects do
+ * not. The tests are steps of one story, in order. Project names are unique to this run, so that your cluster and other
+ * runs may exist beside it.
+ */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,13 +13,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { engineMissing, eventually } from '../support/container-engine.ts';
 import { builtProgram } from '../integration/built-programs.ts';
 import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
-
-/*
- * The shipped docker-compose.yml under a real engine: four cores, then eight on the running cluster, one of them
- * killed, then three, then none. It uses mutual TLS, guards its metrics and serves the page; the other two projects do
- * not. The tests are steps of one story, in order. Project names are unique to this run, so that your cluster and other
- * runs may exist beside it.
- */
 
 const NAMES = 'mk-compose-test-';
 const PROJECT = `${NAMES}${process.pid}`;

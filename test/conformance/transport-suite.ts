@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-
 /*
  * The transport contract (T1–T3 of monitor-proto/io/transport.ts) as a suite for any transport: the simulated network
  * and the WebSocket one both pass it (style rule 19). A factory makes two endpoints that can reach one another.
  */
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 export type TransportEvent =
   | { readonly type: 'link_up'; readonly link: number; readonly first: Uint8Array | null }

@@ -1,9 +1,8 @@
+/* Faults drawn from a seed on real processes, and a plan that ships. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
-
-/* Faults drawn from a seed on real processes, and a plan that ships. */
 
 const LONG = ['chaos', '--seed', '1', '--for', '10m', '--weights', 'crash=0,hang=0,skb_loss=0'];
 const CHAOS = ['chaos', '--seed', '5', '--for', '5s', '--weights', 'crash=90,skb_loss=0'];

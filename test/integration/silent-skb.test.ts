@@ -1,3 +1,7 @@
+/*
+ * The host of the SKB vanishes: no connection is closed, nothing is answered (decision 0189). Processes as in containers,
+ * without a launcher: core 0 reaches the SKB directly, core 1 and a client through a proxy that can swallow everything.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { isRecord } from '@mk/monitor-proto/guards';
@@ -5,11 +9,6 @@ import { portOf } from '@mk/monitor-proto/io/port';
 import { accessOf, callControl, fetchText } from '@mk/libmk/io/control-call';
 import { SkbClient } from '@mk/libmk/io/skb-client';
 import { ClusterPlace, freePort, type Running, until } from './running-cluster.ts';
-
-/*
- * The host of the SKB vanishes: no connection is closed, nothing is answered (decision 0189). Processes as in containers,
- * without a launcher: core 0 reaches the SKB directly, core 1 and a client through a proxy that can swallow everything.
- */
 
 const SECRET = '00112233445566778899aabbccddeeff';
 const access = accessOf(SECRET, null);

@@ -15,14 +15,14 @@ export class OctopusHarness {
   store = new OctopusStore();
   /** What a journal would hold. */
   readonly journal: OctopusChange[] = [];
-  readonly #queues = new Map<string, Message[]>();
-  readonly #listeners = new Map<string, Set<(notification: OctopusNotification) => void>>();
-  readonly #resets = new Set<() => void>();
-  #state: number;
-  #running = false;
+  private readonly queues = new Map<string, Message[]>();
+  private readonly listeners = new Map<string, Set<(notification: OctopusNotification) => void>>();
+  private readonly resets = new Set<() => void>();
+  private state: number;
+  private running = false;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.state = seed >>> 0;
   }
 
   client(name: string): Octopus {
@@ -31,16 +31,16 @@ export class OctopusHarness {
 
   transport(client: string): OctopusTransport {
     const listeners = new Set<(notification: OctopusNotification) => void>();
-    this.#listeners.set(client, listeners);
+    this.listeners.set(client, listeners);
     return {
-      request: (request) => this.#request(client, request),
+      request: (request) => this.request(client, request),
       onNotification: (listener) => {
         listeners.add(listener);
         return () => void listeners.delete(listener);
       },
       onReset: (listener) => {
-        this.#resets.add(listener);
-        return () => void this.#resets.delete(listener);
+        this.resets.add(listener);
+        return () => void this.resets.delete(listener);
       },
     };
   }
@@ -49,56 +49,56 @@ export class OctopusHarness {
   ownerGone(client: string): void {
     const { notifications, changes } = this.store.ownerGone(`core-of-${client}`);
     this.store.clientGone(client);
-    this.#keep(changes, notifications);
+    this.keep(changes, notifications);
   }
 
   /** The service restarts from its journal, with every trigger forgotten. */
   restart(): void {
     this.store = new OctopusStore();
     this.store.load(this.journal);
-    for (const listener of [...this.#resets]) this.#send('reset', listener);
+    for (const listener of [...this.resets]) this.send('reset', listener);
   }
 
-  #request(client: string, request: OctopusRequest): Promise<OctopusReply> {
+  private request(client: string, request: OctopusRequest): Promise<OctopusReply> {
     return new Promise((resolve) => {
-      this.#send(`to ${client}`, () => {
+      this.send(`to ${client}`, () => {
         const { reply, notifications, changes } = this.store.step(request, { client, owner: `core-of-${client}` });
-        this.#keep(changes, notifications);
-        this.#send(`from ${client}`, () => resolve(reply));
+        this.keep(changes, notifications);
+        this.send(`from ${client}`, () => resolve(reply));
       });
     });
   }
 
-  #keep(changes: readonly OctopusChange[], notifications: readonly AddressedNotification[]): void {
+  private keep(changes: readonly OctopusChange[], notifications: readonly AddressedNotification[]): void {
     this.journal.push(...changes);
     for (const { client, notification } of notifications) {
-      this.#send(`from ${client}`, () => this.#listeners.get(client)?.forEach((listener) => listener(notification)));
+      this.send(`from ${client}`, () => this.listeners.get(client)?.forEach((listener) => listener(notification)));
     }
   }
 
-  #send(queue: string, message: Message): void {
-    const waiting = this.#queues.get(queue);
-    if (waiting === undefined) this.#queues.set(queue, [message]);
+  private send(queue: string, message: Message): void {
+    const waiting = this.queues.get(queue);
+    if (waiting === undefined) this.queues.set(queue, [message]);
     else waiting.push(message);
-    if (this.#running) return;
-    this.#running = true;
-    queueMicrotask(() => this.#deliverOne());
+    if (this.running) return;
+    this.running = true;
+    queueMicrotask(() => this.deliverOne());
   }
 
   /** Delivers one message of a random queue and the rest later, so that promises waiting for it run in between. */
-  #deliverOne(): void {
-    const names = [...this.#queues.keys()];
-    const name = names[this.#below(names.length)];
-    const queue = name === undefined ? undefined : this.#queues.get(name);
+  private deliverOne(): void {
+    const names = [...this.queues.keys()];
+    const name = names[this.below(names.length)];
+    const queue = name === undefined ? undefined : this.queues.get(name);
     const message = queue?.shift();
-    if (name !== undefined && queue?.length === 0) this.#queues.delete(name);
+    if (name !== undefined && queue?.length === 0) this.queues.delete(name);
     message?.();
-    this.#running = this.#queues.size > 0;
-    if (this.#running) queueMicrotask(() => this.#deliverOne());
+    this.running = this.queues.size > 0;
+    if (this.running) queueMicrotask(() => this.deliverOne());
   }
 
-  #below(bound: number): number {
-    this.#state = (Math.imul(this.#state ^ (this.#state >>> 15), 0x85ebca6b) + 0x6d2b79f5) >>> 0;
-    return (this.#state >>> 8) % bound;
+  private below(bound: number): number {
+    this.state = (Math.imul(this.state ^ (this.state >>> 15), 0x85ebca6b) + 0x6d2b79f5) >>> 0;
+    return (this.state >>> 8) % bound;
   }
 }

@@ -1,13 +1,12 @@
+/*
+ * Links on first use, on a machine with many more cores than a core has observers: what boot opens, what use opens, and
+ * what faults do.
+ */
 import { beforeAll, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { Simulation } from '@mk/sim/engine/simulation';
 import { quickSimulation } from '../support/quick-simulation.ts';
-
-/*
- * Links on first use, on a machine with many more cores than a core has observers: what boot opens, what use opens, and
- * what faults do.
- */
 
 const CORES = 32;
 /** Each core has a link to four observers on either side; the leader has one to every core. */

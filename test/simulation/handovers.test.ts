@@ -1,14 +1,13 @@
+/*
+ * A core that is just taking ownership over dies, at any time from then on: it has told some that it is the owner, and others not, and who
+ * handed the ownership to it may hold no copy any more (handovers.ts). In the end one of those who hold the capability owns it (RO3).
+ */
 import { describe, expect, test } from '@jest/globals';
 import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { type Operation, sleepUntil, wait } from '@mk/node-kernel/monitor/operations';
 import { Estate, type Plant } from './estate.ts';
-
-/*
- * A core that is just taking ownership over dies, at any time from then on: it has told some that it is the owner, and others not, and who
- * handed the ownership to it may hold no copy any more (handovers.ts). In the end one of those who hold the capability owns it (RO3).
- */
 
 const POINTS = 40;
 const SPACING: Nanos = 400_000;

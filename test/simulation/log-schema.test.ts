@@ -1,3 +1,7 @@
+/*
+ * The log is a public contract in both worlds: a simulated cluster's log passes, line by line, the same check as a real
+ * one's (test/docs/logs.test.ts), and records faults too.
+ */
 import { expect, test } from '@jest/globals';
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { MILLISECOND } from '@mk/monitor-proto/ids';
@@ -7,11 +11,6 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { hmacSha256 } from '@mk/sim/io/hmac';
 import { TraceRecorder } from '@mk/sim/trace/recorder';
 import { type CheckedLine, checkProcessLog } from '../support/log-schema.ts';
-
-/*
- * The log is a public contract in both worlds: a simulated cluster's log passes, line by line, the same check as a real
- * one's (test/docs/logs.test.ts), and records faults too.
- */
 
 const partition: FaultRule = {
   kind: 'partition',

@@ -1,3 +1,7 @@
+/*
+ * Owners die, and what they owned and others hold gets new owners (recover.ts): RO1 is checked after every step of
+ * every core, RO2 at the end.
+ */
 import { describe, expect, test } from '@jest/globals';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
@@ -5,11 +9,6 @@ import type { CopyGroup } from '@mk/node-kernel/capability/store/slot';
 import { type Act, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import type { Operation } from '@mk/node-kernel/monitor/operations';
 import { Estate, type Plant } from './estate.ts';
-
-/*
- * Owners die, and what they owned and others hold gets new owners (recover.ts): RO1 is checked after every step of
- * every core, RO2 at the end.
- */
 
 /** Who has a copy of each capability of core 0: the lowest of them is to own it. */
 const HOLDERS = [[2, 3, 4], [3, 4, 5], [1, 5], [4]] as const;

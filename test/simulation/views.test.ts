@@ -1,3 +1,4 @@
+/* Membership by agreement on whole kernels: what a view that loses or gains cores means for all others. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
@@ -5,8 +6,6 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { livingCores, Simulation } from '@mk/sim/engine/simulation';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { quickSimulation } from '../support/quick-simulation.ts';
-
-/* Membership by agreement on whole kernels: what a view that loses or gains cores means for all others. */
 
 const LEASE: Nanos = 1500 * MILLISECOND;
 const CORES = 5;

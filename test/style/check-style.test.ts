@@ -20,6 +20,8 @@ describe('the style check finds', () => {
     ['a timer', 'setTimeout(() => undefined, 1);'],
     ['the environment', 'const level = process.env.LEVEL;'],
     ['an enum', 'enum Colour { red }'],
+    ['a private field in the other dialect', 'class A {\n  #x = 1;\n}'],
+    ['a header after the imports', "import { a } from './a.ts';\n\n/*\n * What it promises.\n */\n\na();\n"],
     ['a default export', 'export default function f() {}'],
     ['a path of one machine', `// see /${'home'}/me/notes`],
     ['a URL’s pathname as a path', `const root = new URL('..', ${'import'}.meta.url).${'pathname'};`],

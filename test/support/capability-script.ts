@@ -1,13 +1,3 @@
-import { hmacSha256 } from '@mk/sim/io/hmac';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
-import type { SimLogLine } from '@mk/sim/engine/sim-log';
-import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
-import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
-import { limit } from '@mk/monitor-proto/limits';
-import type { Operation, Resume } from '@mk/node-kernel/monitor/operations';
-import type { ControlReply } from '@mk/monitor-proto/step';
-
 /*
  * Runs a script of capability operations on a simulated cluster and answers what happened as text, for datadriven tests.
  * One command a line; `#` begins a comment. Names stand for what a domain holds: `ram` sent to core 2 is `ram@2` there.
@@ -28,6 +18,15 @@ import type { ControlReply } from '@mk/monitor-proto/step';
  *   begin NAME COMMAND          starts a command and goes on; its end is printed when it comes
  *   run 5ms · wait NAME · crash 1 · join 3 · holders
  */
+import { hmacSha256 } from '@mk/sim/io/hmac';
+import { flatMachine } from '@mk/sim/engine/machines';
+import { Simulation } from '@mk/sim/engine/simulation';
+import type { SimLogLine } from '@mk/sim/engine/sim-log';
+import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
+import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Operation, Resume } from '@mk/node-kernel/monitor/operations';
+import type { ControlReply } from '@mk/monitor-proto/step';
 
 const PAGE = 4096;
 const SHOWN: ReadonlySet<string> = new Set([

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs';
-import type { JsonSchema } from '@mk/monitor-proto/log-schema';
-
 /*
  * Checks log lines against the published schema, docs/reference/log-events.schema.json: what readers of logs are
  * promised, not what the source happens to write.
  */
+import { readFileSync } from 'node:fs';
+import type { JsonSchema } from '@mk/monitor-proto/log-schema';
 
 const published = JSON.parse(
   readFileSync(new URL('../../docs/reference/log-events.schema.json', import.meta.url), 'utf8'),

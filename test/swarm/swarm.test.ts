@@ -1,3 +1,7 @@
+/*
+ * deploy/swarm on a swarm of two hosts, each an engine of its own in a network space of its own (deploy/swarm/two-hosts.sh). The
+ * tests are steps of one story, in order: four cores over both hosts, over mutual TLS, five, one host is gone, and it comes back.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -5,11 +9,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { builtProgram } from '../integration/built-programs.ts';
 import { engineMissing, eventually } from '../support/container-engine.ts';
-
-/*
- * deploy/swarm on a swarm of two hosts, each an engine of its own in a network space of its own (deploy/swarm/two-hosts.sh). The
- * tests are steps of one story, in order: four cores over both hosts, over mutual TLS, five, one host is gone, and it comes back.
- */
 
 /** Unique to this run: others may be under way, or have been interrupted. */
 const NAME = `mkt${process.pid}`;

@@ -1,9 +1,8 @@
-import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventSpec, type LogFieldType } from './log-events.ts';
-
 /*
  * The JSON Schema (draft 2020-12) of a log line, made from the event table: one branch per event. Generated into
  * docs/reference/log-events.schema.json; test/support/log-schema.ts checks lines against it.
  */
+import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventSpec, type LogFieldType } from './log-events.ts';
 
 /** The part of JSON Schema used here. */
 export interface JsonSchema {

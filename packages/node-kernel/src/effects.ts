@@ -1,13 +1,12 @@
-import type { DomainId } from '@mk/monitor-proto/ids';
-import type { Effect, HostEvent } from '@mk/monitor-proto/step';
-import type { Registration } from './config.ts';
-import type { DispatcherEffect, DispatcherEvent } from './cpu-driver/dispatchers/effects.ts';
-
 /*
  * The border of a core's kernel beyond that of every state machine. A service that needs the world adds its events to
  * `ServiceEvent` and handles them (`events` of service.ts: the compiler misses none), and adds its effects to
  * `HostEffect`, which each host carries out: io/core-process.ts in a process, the simulator on virtual time.
  */
+import type { DomainId } from '@mk/monitor-proto/ids';
+import type { Effect, HostEvent } from '@mk/monitor-proto/step';
+import type { Registration } from './config.ts';
+import type { DispatcherEffect, DispatcherEvent } from './cpu-driver/dispatchers/effects.ts';
 
 /** A call from a dispatcher into its CPU driver. */
 export interface SystemCall {

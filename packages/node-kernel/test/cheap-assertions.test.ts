@@ -1,3 +1,8 @@
+/*
+ * What every process asserts about itself, not only the simulator. Each object is brought into a state that it cannot
+ * reach by itself; what follows must fail with that number. test/integration/assertion.test.ts shows what a process
+ * does then.
+ */
 import { describe, expect, test } from '@jest/globals';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import { INVARIANTS, type InvariantName } from '@mk/monitor-proto/invariants/table';
@@ -13,12 +18,6 @@ import { Rounds } from '@mk/node-kernel/monitor/agreement/rounds';
 import { Revokes } from '@mk/node-kernel/monitor/capops/revoke';
 import { End } from '@mk/node-kernel/monitor/channels/end';
 import { Registry } from '@mk/skb/registry/registry';
-
-/*
- * What every process asserts about itself, not only the simulator. Each object is brought into a state that it cannot
- * reach by itself; what follows must fail with that number. test/integration/assertion.test.ts shows what a process
- * does then.
- */
 
 /** A private part of an object, or a method bound to it. */
 function inside<T>(of: object, name: string): T {

@@ -1,8 +1,7 @@
+/* No script is broken off here: jest's async hooks do not survive it (decision 0119). What breaking off looks like is thrown. */
 import { expect, test } from '@jest/globals';
 import { watched } from '../src/io/bounded.ts';
 import { Stalled } from '../src/programs/program-run.ts';
-
-/* No script is broken off here: jest's async hooks do not survive it (decision 0119). What breaking off looks like is thrown. */
 
 function brokenOff(): never {
   throw Object.assign(new Error('timed out'), { code: 'ERR_SCRIPT_EXECUTION_TIMEOUT' });

@@ -1,3 +1,7 @@
+/*
+ * Cores that nobody reaps leave the view before they end (containers that are scaled down): each votes until it is out,
+ * so any number may leave at once, including the leader and more than half.
+ */
 import { describe, expect, jest, test } from '@jest/globals';
 import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
@@ -8,11 +12,6 @@ import { hmacSha256 } from '@mk/sim/io/hmac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { applyFault } from '@mk/sim/engine/apply-fault';
 import { Simulation } from '@mk/sim/engine/simulation';
-
-/*
- * Cores that nobody reaps leave the view before they end (containers that are scaled down): each votes until it is out,
- * so any number may leave at once, including the leader and more than half.
- */
 
 const CORES = 8;
 

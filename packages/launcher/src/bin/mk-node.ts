@@ -1,3 +1,8 @@
+/*
+ * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, configured by environment variables
+ * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own. `mk-node
+ * health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container checks.
+ */
 import { asError } from '@mk/monitor-proto/thrown';
 import '../cli/working-folder.ts';
 import { createRequire } from 'node:module';
@@ -22,12 +27,6 @@ import { connectionsOver, fetchText } from '@mk/libmk/io/control-call';
 import { UsageError } from '../cli/usage-error.ts';
 import { containerName } from '../node/container-name.ts';
 import { readOrMakeSecret, waitForSecret } from '../node/secret-file.ts';
-
-/*
- * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, configured by environment variables
- * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own. `mk-node
- * health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container checks.
- */
 
 const SECRET_WAIT_MS = 30_000;
 const HEALTH_TIMEOUT_MS = 2500;

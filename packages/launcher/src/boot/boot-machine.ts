@@ -1,7 +1,3 @@
-import { handlerFor } from '@mk/monitor-proto/handlers';
-import type { CoreId } from '@mk/monitor-proto/ids';
-import { withCause } from '../supervisor/last-words.ts';
-
 /*
  * Boot: the SKB and all cores are started at once; the cores are told the SKB's address as soon as it listens; boot is
  * complete when the SKB says that every core is bound to every other one.
@@ -12,6 +8,9 @@ import { withCause } from '../supervisor/last-words.ts';
  *   BT1  nothing leaves `complete` or `failed`;
  *   BT2  `failed` names the process to blame and its last words.
  */
+import { handlerFor } from '@mk/monitor-proto/handlers';
+import type { CoreId } from '@mk/monitor-proto/ids';
+import { withCause } from '../supervisor/last-words.ts';
 
 export type BootEvent =
   | { readonly type: 'listening'; readonly process: string; readonly links: string }

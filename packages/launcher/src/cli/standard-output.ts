@@ -1,13 +1,12 @@
-import { asError } from '@mk/monitor-proto/thrown';
-import { fstatSync, writeSync } from 'node:fs';
-import { isatty } from 'node:tty';
-
 /*
  * What a program does when its standard output goes away. A closed pipe (`mkctl logs | head -1`) means that the reader
  * has enough: the program ends quietly, with 0. Unwritable output (a full disk) is reported once on stderr, and the
  * program ends with 1. A program that looks after a cluster carries on in both cases and ends it in order
  * (`afterOutput`).
  */
+import { asError } from '@mk/monitor-proto/thrown';
+import { fstatSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 
 const OUTPUT = 1;
 

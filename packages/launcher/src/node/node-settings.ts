@@ -1,3 +1,7 @@
+/*
+ * A process of a cluster that no launcher starts (a container, a systemd unit) is configured by plain environment
+ * variables. Each has one row here; an empty one counts as absent.
+ */
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { parseDuration } from '@mk/machine/duration';
@@ -14,11 +18,6 @@ import type { PagePlace } from '../boot/page-place.ts';
 import { asksForTls, placeInEnvironment } from '@mk/libmk/io/credential-files';
 import { readCredentials } from '../tls/read-credentials.ts';
 import { CLIENT_VARIABLES, TLS_VARIABLES } from '../cli/variables.ts';
-
-/*
- * A process of a cluster that no launcher starts (a container, a systemd unit) is configured by plain environment
- * variables. Each has one row here; an empty one counts as absent.
- */
 
 /** The variables that a process reads: their meanings and defaults. */
 export const NODE_VARIABLES = {

@@ -1,3 +1,7 @@
+/*
+ * Records of running clusters, by which mkctl finds them: one file per cluster, readable only by its owner, because it
+ * holds the cluster's secret.
+ */
 import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,11 +12,6 @@ import { type ClusterRecord, isAlive, readRecord } from '@mk/libmk/io/cluster-re
 import { isRunning } from '@mk/libmk/io/process-identity';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 import { forgetSuccession } from './succession.ts';
-
-/*
- * Records of running clusters, by which mkctl finds them: one file per cluster, readable only by its owner, because it
- * holds the cluster's secret.
- */
 
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
 

@@ -1,13 +1,3 @@
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { z } from 'zod';
-import { type ClusterRecord, readRecord } from '@mk/libmk/io/cluster-record';
-import { identityOf, isRunning, type ProcessIdentity } from '@mk/libmk/io/process-identity';
-import { isRecord } from '@mk/monitor-proto/guards';
-import { codeOf } from '@mk/monitor-proto/thrown';
-import type { ClusterConfig } from '../boot/cluster-config.ts';
-import { CommandError } from '../cli/usage-error.ts';
-
 /*
  * What a detached cluster's supervisor leaves to the one that takes over when it is killed, and who that is (decision 0172).
  *
@@ -17,6 +7,15 @@ import { CommandError } from '../cli/usage-error.ts';
  * The heir of a process has made the file that is named after it. Files of heirs that died before they had written down the cluster
  * as theirs stay, so that the next one is the heir of the last of them: no file is ever removed that somebody may yet make.
  */
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type ClusterRecord, readRecord } from '@mk/libmk/io/cluster-record';
+import { identityOf, isRunning, type ProcessIdentity } from '@mk/libmk/io/process-identity';
+import { isRecord } from '@mk/monitor-proto/guards';
+import { codeOf } from '@mk/monitor-proto/thrown';
+import type { ClusterConfig } from '../boot/cluster-config.ts';
+import { CommandError } from '../cli/usage-error.ts';
 
 /** All that is needed to start more processes of a cluster. */
 export interface Handover {

@@ -1,11 +1,10 @@
-import { openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { makeFolder } from '@mk/monitor-proto/io/folder';
-
 /*
  * A detached process's file of errors. All lives of the process write into one; each begins with a line of its own, so that
  * nobody takes an earlier life's last words for those of a later one that said nothing.
  */
+import { openSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { makeFolder } from '@mk/monitor-proto/io/folder';
 
 const BEGINS = 'mk: a process begins, ';
 

@@ -1,3 +1,7 @@
+/*
+ * A cluster's answers as the page's views. Each asks once and fails as a whole: the repeating caller decides what a
+ * missing answer means.
+ */
 import type {
   CapabilityView,
   CoreView,
@@ -21,11 +25,6 @@ import { dispatchersOf, domainsOf } from '@mk/libmk/io/domains';
 import type { PageRow, ProcessRow, SpaceRow } from '../client/answers.ts';
 import { PAGE_BYTES, rightsText } from '../client/pages.ts';
 import { viewsEvent } from '@mk/ui/model/views';
-
-/*
- * A cluster's answers as the page's views. Each asks once and fails as a whole: the repeating caller decides what a
- * missing answer means.
- */
 
 /** A process that has not answered within this time is busy or hangs: the page shows the rest meanwhile. */
 const ANSWER_MS = 2000;

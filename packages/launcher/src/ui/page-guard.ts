@@ -1,8 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
-import { isIP } from 'node:net';
-import { hostname } from 'node:os';
-
 /*
  * Who may speak to the page's server. A browser sends requests for any site that it shows, so that the address of the
  * sender says nothing: what it says in Host and Origin does.
@@ -11,6 +6,10 @@ import { hostname } from 'node:os';
  *           host's own name, or one that the operator gave. Nobody can point another site's IP address at us.
  *   Origin  a WebSocket's must be the very host that it asks; browsers always send it, and a page cannot forge it.
  */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 
 /** Why a request is refused; null: it is not. */
 export function hostRefusal({ host }: IncomingHttpHeaders, allowed: readonly string[]): string | null {

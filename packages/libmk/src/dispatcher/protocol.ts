@@ -1,9 +1,3 @@
-import { entriesOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
-import { isWhole } from '@mk/monitor-proto/guards';
-import type { Nanos } from '@mk/monitor-proto/ids';
-import { borderLimit } from './limits.ts';
-import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
-
 /*
  * The border between a dispatcher and the CPU driver of its core.
  *
@@ -16,6 +10,11 @@ import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } 
  *   BD2  a turn brings at most `callsPerTurn` calls and `turnBytes` bytes; the rest stays in `outgoing`, in order, and
  *       the dispatcher is resumed again for it.
  */
+import { entriesOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
+import { isWhole } from '@mk/monitor-proto/guards';
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { borderLimit } from './limits.ts';
+import { BorderError, isBytes, PlainReader, type PlainValue, type PlainWriter } from './plain-value.ts';
 
 /** The type of each kind of upcall field. */
 interface FieldTypes {

@@ -1,13 +1,12 @@
+/*
+ * mk-launch's record of a cluster that runs on this host: one file per cluster, readable only by its owner, because it
+ * holds the cluster's secret.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { bootId, isRunning } from './process-identity.ts';
-
-/*
- * mk-launch's record of a cluster that runs on this host: one file per cluster, readable only by its owner, because it
- * holds the cluster's secret.
- */
 
 /** One process of a cluster: `skb` or `core-3`; the address `''` is not known yet. */
 export interface ProcessRecord {

@@ -104,16 +104,16 @@ export class SharedRecords extends Octopus {
    */
   async changes(query: string): Promise<{ readonly events: EventQueue<OctopusEvent>; stop(): Promise<void> }> {
     const events = new EventQueue<OctopusEvent>(this.runtime, `changes of ${query}`);
-    return this.#told(events, await this.watch(query, (event) => events.push(event)));
+    return this.told(events, await this.watch(query, (event) => events.push(event)));
   }
 
   /** Published records that match, as a source of events. */
   async subscription(query: string): Promise<{ readonly events: EventQueue<OctopusEvent>; stop(): Promise<void> }> {
     const events = new EventQueue<OctopusEvent>(this.runtime, `publications of ${query}`);
-    return this.#told(events, await this.subscribe(query, (event) => events.push(event)));
+    return this.told(events, await this.subscribe(query, (event) => events.push(event)));
   }
 
-  #told(events: EventQueue<OctopusEvent>, end: () => Promise<void>) {
+  private told(events: EventQueue<OctopusEvent>, end: () => Promise<void>) {
     return {
       events,
       stop: async (): Promise<void> => {

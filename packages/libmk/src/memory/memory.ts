@@ -37,14 +37,14 @@ type Done<T> = (entry: TlbEntry, offset: number) => T;
 
 export class Memory {
   readonly tlb = new Tlb();
-  readonly #pinned: TlbEntry[] = [];
+  private readonly pinned: TlbEntry[] = [];
 
   constructor(private readonly port: MemoryPort) {}
 
   load8(address: number): MaybePromise<number> {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
-    if (entry === null) return this.#slow(address, 1, 'read', ({ view }, at) => view.getUint8(at));
+    if (entry === null) return this.slow(address, 1, 'read', ({ view }, at) => view.getUint8(at));
     return entry.view.getUint8(address - page * PAGE_BYTES);
   }
 
@@ -53,7 +53,7 @@ export class Memory {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
     const read: Done<number> = ({ view }, at) => view.getUint16(at, true);
-    if (entry === null || address % 2 !== 0) return this.#slow(address, 2, 'read', read);
+    if (entry === null || address % 2 !== 0) return this.slow(address, 2, 'read', read);
     return entry.view.getUint16(address - page * PAGE_BYTES, true);
   }
 
@@ -62,7 +62,7 @@ export class Memory {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
     const read: Done<number> = ({ view }, at) => view.getUint32(at, true);
-    if (entry === null || address % 4 !== 0) return this.#slow(address, 4, 'read', read);
+    if (entry === null || address % 4 !== 0) return this.slow(address, 4, 'read', read);
     return entry.view.getUint32(address - page * PAGE_BYTES, true);
   }
 
@@ -71,7 +71,7 @@ export class Memory {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
     const read: Done<number> = ({ view }, at) => view.getFloat64(at, true);
-    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read);
+    if (entry === null || address % 8 !== 0) return this.slow(address, 8, 'read', read);
     return entry.view.getFloat64(address - page * PAGE_BYTES, true);
   }
 
@@ -80,7 +80,7 @@ export class Memory {
     const page = Math.floor(address / PAGE_BYTES);
     const entry = this.tlb.forRead(page);
     const read: Done<bigint> = ({ view }, at) => view.getBigUint64(at, true);
-    if (entry === null || address % 8 !== 0) return this.#slow(address, 8, 'read', read);
+    if (entry === null || address % 8 !== 0) return this.slow(address, 8, 'read', read);
     return entry.view.getBigUint64(address - page * PAGE_BYTES, true);
   }
 
@@ -91,7 +91,7 @@ export class Memory {
       entry.view.setUint8(address - page * PAGE_BYTES, value);
       if (this.tlb.counts(entry)) return undefined;
     }
-    return this.#store(address, 1, ({ view }, at) => view.setUint8(at, value));
+    return this.store(address, 1, ({ view }, at) => view.setUint8(at, value));
   }
 
   store16(address: number, value: number): MaybePromise<void> {
@@ -101,7 +101,7 @@ export class Memory {
       entry.view.setUint16(address - page * PAGE_BYTES, value, true);
       if (this.tlb.counts(entry)) return undefined;
     }
-    return this.#store(address, 2, ({ view }, at) => view.setUint16(at, value, true));
+    return this.store(address, 2, ({ view }, at) => view.setUint16(at, value, true));
   }
 
   store32(address: number, value: number): MaybePromise<void> {
@@ -111,7 +111,7 @@ export class Memory {
       entry.view.setUint32(address - page * PAGE_BYTES, value, true);
       if (this.tlb.counts(entry)) return undefined;
     }
-    return this.#store(address, 4, ({ view }, at) => view.setUint32(at, value, true));
+    return this.store(address, 4, ({ view }, at) => view.setUint32(at, value, true));
   }
 
   storeFloat64(address: number, value: number): MaybePromise<void> {
@@ -121,7 +121,7 @@ export class Memory {
       entry.view.setFloat64(address - page * PAGE_BYTES, value, true);
       if (this.tlb.counts(entry)) return undefined;
     }
-    return this.#store(address, 8, ({ view }, at) => view.setFloat64(at, value, true));
+    return this.store(address, 8, ({ view }, at) => view.setFloat64(at, value, true));
   }
 
   store64(address: number, value: bigint): MaybePromise<void> {
@@ -131,7 +131,7 @@ export class Memory {
       entry.view.setBigUint64(address - page * PAGE_BYTES, value, true);
       if (this.tlb.counts(entry)) return undefined;
     }
-    return this.#store(address, 8, ({ view }, at) => view.setBigUint64(at, value, true));
+    return this.store(address, 8, ({ view }, at) => view.setBigUint64(at, value, true));
   }
 
   /** Copies bytes out of memory, page by page: each page is consistent, the whole is not. */
@@ -139,7 +139,7 @@ export class Memory {
     checkRange(address, length);
     const bytes = new Uint8Array(length);
     for (const { at, page, offset, count } of pieces(address, length)) {
-      const entry = this.tlb.forRead(page) ?? (await this.#faulted(address + at, 'read'));
+      const entry = this.tlb.forRead(page) ?? (await this.faulted(address + at, 'read'));
       bytes.set(entry.bytes.subarray(offset, offset + count), at);
     }
     return bytes;
@@ -150,7 +150,7 @@ export class Memory {
     checkRange(address, bytes.length);
     for (const { at, page, offset, count } of pieces(address, bytes.length)) {
       for (let tries = 0; ; tries += 1) {
-        const entry = this.tlb.forWrite(page) ?? (await this.#faulted(address + at, 'write'));
+        const entry = this.tlb.forWrite(page) ?? (await this.faulted(address + at, 'write'));
         entry.bytes.set(bytes.subarray(at, at + count), offset);
         if (this.tlb.counts(entry)) break;
         giveUpAfter(tries, address + at);
@@ -174,9 +174,9 @@ export class Memory {
     const offset = address - page * PAGE_BYTES;
     for (let tries = 0; ; tries += 1) {
       const known = kind === 'read' ? this.tlb.forRead(page) : this.tlb.forWrite(page);
-      const entry = known ?? (await this.#faulted(address, kind));
+      const entry = known ?? (await this.faulted(address, kind));
       if (this.tlb.pin(entry, kind)) {
-        this.#pinned.push({ ...entry });
+        this.pinned.push({ ...entry });
         return entry.bytes.subarray(offset, Math.min(offset + length, PAGE_BYTES));
       }
       giveUpAfter(tries, address);
@@ -185,21 +185,25 @@ export class Memory {
 
   /** The turn is over: views end. The runtime calls it. */
   release(): void {
-    for (const { words, pinWord } of this.#pinned.splice(0)) Atomics.sub(words, pinWord, 1);
+    for (const { words, pinWord } of this.pinned.splice(0)) Atomics.sub(words, pinWord, 1);
   }
 
-  async #slow<T>(address: number, bytes: number, kind: AccessKind, access: Done<T>): Promise<T> {
+  private async slow<T>(address: number, bytes: number, kind: AccessKind, access: Done<T>): Promise<T> {
     checkAligned(address, bytes);
     const page = Math.floor(address / PAGE_BYTES);
-    const entry = await this.#faulted(address, kind);
+    const entry = await this.faulted(address, kind);
     return access(entry, address - page * PAGE_BYTES);
   }
 
-  async #store(address: number, bytes: number, access: (entry: TlbEntry, offset: number) => void): Promise<void> {
+  private async store(
+    address: number,
+    bytes: number,
+    access: (entry: TlbEntry, offset: number) => void,
+  ): Promise<void> {
     checkAligned(address, bytes);
     const page = Math.floor(address / PAGE_BYTES);
     for (let tries = 0; ; tries += 1) {
-      const entry = this.tlb.forWrite(page) ?? (await this.#faulted(address, 'write'));
+      const entry = this.tlb.forWrite(page) ?? (await this.faulted(address, 'write'));
       access(entry, address - page * PAGE_BYTES);
       if (this.tlb.counts(entry)) return;
       giveUpAfter(tries, address);
@@ -207,7 +211,7 @@ export class Memory {
   }
 
   /** An entry whose page is in the needed state now: faults until it is. */
-  async #faulted(address: number, kind: AccessKind): Promise<TlbEntry> {
+  private async faulted(address: number, kind: AccessKind): Promise<TlbEntry> {
     const page = Math.floor(address / PAGE_BYTES);
     for (let tries = 0; ; tries += 1) {
       this.tlb.noteFault(page);

@@ -56,18 +56,18 @@ const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 export class Tlb {
   readonly statistics: TlbStatistics = { misses: 0, refills: 0 };
-  readonly #entries: TlbEntry[] = Array.from({ length: TLB_ENTRIES }, () => clear({} as TlbEntry));
+  private readonly entries: TlbEntry[] = Array.from({ length: TLB_ENTRIES }, () => clear({} as TlbEntry));
 
   /** The entry of a virtual page that may be read now; null: fault first. */
   forRead(virtualPage: number): TlbEntry | null {
-    const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
+    const entry = this.entries[virtualPage & (TLB_ENTRIES - 1)]!;
     if (entry.virtualPage !== virtualPage) return null;
     return Atomics.load(entry.words, entry.stateWord) < entry.readState ? null : entry;
   }
 
   /** Like `forRead`, for a write; check `counts` afterwards. */
   forWrite(virtualPage: number): TlbEntry | null {
-    const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
+    const entry = this.entries[virtualPage & (TLB_ENTRIES - 1)]!;
     return entry.virtualPage !== virtualPage || entry.words[entry.stateWord]! < entry.writeState ? null : entry;
   }
 
@@ -87,12 +87,12 @@ export class Tlb {
 
   /** Counts an access that must wait for a fault, by whether the page was known. */
   noteFault(virtualPage: number): void {
-    const known = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!.virtualPage === virtualPage;
+    const known = this.entries[virtualPage & (TLB_ENTRIES - 1)]!.virtualPage === virtualPage;
     this.statistics[known ? 'refills' : 'misses'] += 1;
   }
 
   fill(virtualPage: number, { frame, page, rights }: Translation): TlbEntry {
-    const entry = this.#entries[virtualPage & (TLB_ENTRIES - 1)]!;
+    const entry = this.entries[virtualPage & (TLB_ENTRIES - 1)]!;
     const pages = frame.words.byteLength / 8;
     entry.virtualPage = virtualPage;
     entry.readState = (rights & ACCESS.read) === 0 ? NEVER : PAGE_STATES.shared;
@@ -109,8 +109,7 @@ export class Tlb {
 
   /** Drops the translations of `count` virtual pages. */
   flush(first: number, count: number): void {
-    for (const entry of this.#entries)
-      if (entry.virtualPage >= first && entry.virtualPage < first + count) clear(entry);
+    for (const entry of this.entries) if (entry.virtualPage >= first && entry.virtualPage < first + count) clear(entry);
   }
 }
 

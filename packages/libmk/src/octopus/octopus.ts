@@ -79,35 +79,35 @@ type QueryRequest = Extract<
 >;
 
 export class Octopus {
-  readonly #transport: OctopusTransport;
-  readonly #listeners = new Map<number, (notification: OctopusNotification | undefined) => void>();
+  private readonly transport: OctopusTransport;
+  private readonly listeners = new Map<number, (notification: OctopusNotification | undefined) => void>();
   /** What a restart must reinstall, by trigger id. */
-  readonly #standing = new Map<number, StandingWatch>();
-  readonly #stop: readonly (() => void)[];
-  #nextId = 1;
+  private readonly standing = new Map<number, StandingWatch>();
+  private readonly stop: readonly (() => void)[];
+  private nextId = 1;
 
   constructor(transport: OctopusTransport) {
-    this.#transport = transport;
-    this.#stop = [
-      transport.onNotification((notification) => this.#listeners.get(notification.id)?.(notification)),
-      transport.onReset(() => this.#onReset()),
+    this.transport = transport;
+    this.stop = [
+      transport.onNotification((notification) => this.listeners.get(notification.id)?.(notification)),
+      transport.onReset(() => this.onReset()),
     ];
   }
 
   /** The first matching record in natural order of names; undefined if there is none. */
   async get(query: string): Promise<OctopusRecord | undefined> {
-    const reply = await this.#ask({ type: 'get', query }, 'NO_RECORD');
+    const reply = await this.ask({ type: 'get', query }, 'NO_RECORD');
     return reply === undefined ? undefined : recordOf(reply);
   }
 
   /** Names of all matching records in natural order. */
   async getNames(query: string, options: { readonly sequence?: boolean } = {}): Promise<readonly string[]> {
-    const reply = await this.#ask({ type: 'get_names', query, ...options }, 'NO_RECORD');
+    const reply = await this.ask({ type: 'get_names', query, ...options }, 'NO_RECORD');
     return reply?.names ?? [];
   }
 
   async exists(query: string): Promise<boolean> {
-    return (await this.#ask({ type: 'exists', query }, 'NO_RECORD')) !== undefined;
+    return (await this.ask({ type: 'exists', query }, 'NO_RECORD')) !== undefined;
   }
 
   /**
@@ -115,32 +115,32 @@ export class Octopus {
    * and its name.
    */
   async set(record: string, options: SetOptions = {}): Promise<OctopusRecord> {
-    return recordOf(await this.#demand({ type: 'set', record, ...options }));
+    return recordOf(await this.demand({ type: 'set', record, ...options }));
   }
 
   /** Takes one from a semaphore for good; undefined if there is none now. */
   async take(name: string): Promise<OctopusRecord | undefined> {
-    const reply = await this.#ask({ type: 'take', name }, 'NO_RECORD');
+    const reply = await this.ask({ type: 'take', name }, 'NO_RECORD');
     return reply === undefined ? undefined : recordOf(reply);
   }
 
   /** Sets a record if its constraints hold for the stored one; false if they do not. */
   async compareAndSet(record: string, options: SetOptions = {}): Promise<boolean> {
-    return (await this.#ask({ type: 'set', record, ...options }, 'CONSTRAINT_MISMATCH')) !== undefined;
+    return (await this.ask({ type: 'set', record, ...options }, 'CONSTRAINT_MISMATCH')) !== undefined;
   }
 
   /** Deletes a record; false if it was not there. Throws CONSTRAINT_MISMATCH if it is not as the query demands. */
   async delete(query: string, options: DeleteOptions = {}): Promise<boolean> {
-    return (await this.#ask({ type: 'del', query, ...options }, 'NO_RECORD')) !== undefined;
+    return (await this.ask({ type: 'del', query, ...options }, 'NO_RECORD')) !== undefined;
   }
 
   /** Waits until a record matches. Rejects with the signal's reason when that aborts. */
   async waitFor(query: string, signal?: CancelSignal): Promise<OctopusRecord> {
     signal?.throwIfAborted();
-    return unlessAborted(this.#whenThere(query, signal), signal, () => undefined);
+    return unlessAborted(this.whenThere(query, signal), signal, () => undefined);
   }
 
-  async #whenThere(query: string, signal: CancelSignal | undefined): Promise<OctopusRecord> {
+  private async whenThere(query: string, signal: CancelSignal | undefined): Promise<OctopusRecord> {
     for (;;) {
       signal?.throwIfAborted();
       const armed = await this.arm({ type: 'get', query }, 'NO_RECORD', TRIGGER.ON_SET);
@@ -157,24 +157,24 @@ export class Octopus {
    * barriers and semaphores are loops around this.
    */
   async arm(query: QueryRequest, inCase: 'OK' | OctopusErrorName, mode: number): Promise<ArmedQuery> {
-    const id = this.#nextId++;
+    const id = this.nextId++;
     let wake: (notification: OctopusNotification | undefined) => void = () => undefined;
     const woken = new Promise<OctopusNotification | undefined>((resolve) => {
       wake = (notification) => {
-        this.#listeners.delete(id);
+        this.listeners.delete(id);
         resolve(notification);
       };
     });
-    this.#listeners.set(id, wake);
-    const reply = await this.#transport.request({ ...query, trigger: { id, inCase, mode } }).catch((error: unknown) => {
+    this.listeners.set(id, wake);
+    const reply = await this.transport.request({ ...query, trigger: { id, inCase, mode } }).catch((error: unknown) => {
       wake(undefined);
       throw error;
     });
     if (!reply.installed) wake(undefined);
     const cancel = async (): Promise<void> => {
-      if (!this.#listeners.has(id)) return;
+      if (!this.listeners.has(id)) return;
       wake(undefined);
-      await this.#transport.request({ type: 'remove_trigger', id });
+      await this.transport.request({ type: 'remove_trigger', id });
     };
     return { reply, woken, cancel };
   }
@@ -185,22 +185,22 @@ export class Octopus {
    */
   async watch(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const mode = TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST | TRIGGER.ALWAYS;
-    const id = this.#nextId++;
-    return this.#stand(id, { type: 'get', query, trigger: { id, inCase: 'OK', mode } }, listener, () => {
-      return this.#transport.request({ type: 'remove_trigger', id });
+    const id = this.nextId++;
+    return this.stand(id, { type: 'get', query, trigger: { id, inCase: 'OK', mode } }, listener, () => {
+      return this.transport.request({ type: 'remove_trigger', id });
     });
   }
 
   /** Reports every published record that matches, until the returned function is called. */
   async subscribe(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
-    const id = this.#nextId++;
-    return this.#stand(id, { type: 'subscribe', query, id }, listener, () => {
-      return this.#transport.request({ type: 'unsubscribe', id });
+    const id = this.nextId++;
+    return this.stand(id, { type: 'subscribe', query, id }, listener, () => {
+      return this.transport.request({ type: 'unsubscribe', id });
     });
   }
 
   async publish(record: string): Promise<void> {
-    await this.#demand({ type: 'publish', record });
+    await this.demand({ type: 'publish', record });
   }
 
   /**
@@ -208,15 +208,15 @@ export class Octopus {
    * function that ends this.
    */
   onSessionLost(listener: (text: string) => void): () => void {
-    return this.#transport.onSessionLost?.(listener) ?? (() => undefined);
+    return this.transport.onSessionLost?.(listener) ?? (() => undefined);
   }
 
   /** Stops listening; the service forgets the client when its connection ends. */
   close(): void {
-    for (const stop of this.#stop) stop();
+    for (const stop of this.stop) stop();
   }
 
-  async #stand(
+  private async stand(
     id: number,
     request: OctopusRequest,
     listener: (event: OctopusEvent) => void,
@@ -224,49 +224,49 @@ export class Octopus {
   ): Promise<Standing> {
     const standing = new StandingWatch(request, listener, remove);
     let wasReset = false;
-    this.#listeners.set(id, (notification) => {
+    this.listeners.set(id, (notification) => {
       if (notification === undefined) wasReset = true;
-      else if (notification.error !== undefined) this.#lose(id, standing, notification.error);
+      else if (notification.error !== undefined) this.lose(id, standing, notification.error);
       else listener(eventOf(notification));
     });
-    const reply = await this.#transport.request(request);
+    const reply = await this.transport.request(request);
     if (!reply.ok && !reply.installed) {
-      this.#listeners.delete(id);
+      this.listeners.delete(id);
       throw new OctopusError(reply.error, reply.detail);
     }
-    if (this.#listeners.has(id)) this.#standing.set(id, standing); // unless it was lost in the turn of the reply
+    if (this.listeners.has(id)) this.standing.set(id, standing); // unless it was lost in the turn of the reply
     // The reply may be older than the reset, and the watch forgotten.
-    if (wasReset && this.#standing.has(id)) this.#reinstall(id, standing);
+    if (wasReset && this.standing.has(id)) this.reinstall(id, standing);
     const end = async (): Promise<void> => {
-      if (!this.#standing.delete(id)) return;
+      if (!this.standing.delete(id)) return;
       await standing.remove();
-      this.#listeners.delete(id);
+      this.listeners.delete(id);
     };
     return Object.assign(end, { lost: standing.lost });
   }
 
-  #lose(id: number, standing: StandingWatch, cause: string): void {
-    this.#standing.delete(id);
-    this.#listeners.delete(id);
+  private lose(id: number, standing: StandingWatch, cause: string): void {
+    this.standing.delete(id);
+    this.listeners.delete(id);
     standing.lose(cause);
   }
 
   /** One-shot waiters look again; standing watches are reinstalled. */
-  #onReset(): void {
-    for (const [id, wake] of [...this.#listeners]) if (!this.#standing.has(id)) wake(undefined);
-    for (const [id, standing] of this.#standing) this.#reinstall(id, standing);
+  private onReset(): void {
+    for (const [id, wake] of [...this.listeners]) if (!this.standing.has(id)) wake(undefined);
+    for (const [id, standing] of this.standing) this.reinstall(id, standing);
   }
 
-  #reinstall(id: number, standing: StandingWatch): void {
-    this.#restore(id, standing).catch((error: Error) => {
-      this.#lose(id, standing, error.message);
+  private reinstall(id: number, standing: StandingWatch): void {
+    this.restore(id, standing).catch((error: Error) => {
+      this.lose(id, standing, error.message);
       inVain(standing.remove()); // it may be there, though not all that it watches could be read
     });
   }
 
-  async #restore(id: number, standing: StandingWatch): Promise<void> {
+  private async restore(id: number, standing: StandingWatch): Promise<void> {
     const { request, listener } = standing;
-    const reply = await this.#transport.request(request);
+    const reply = await this.transport.request(request);
     if (!reply.installed && !(reply.ok && request.type === 'subscribe')) {
       if (!reply.ok && reply.error === 'TRIGGER_EXISTS') return; // two restarts in a row: it was already repeated
       throw new Error(reply.ok ? 'it was not installed' : reply.error);
@@ -275,23 +275,23 @@ export class Octopus {
     if (request.type !== 'get') return;
     for (const name of await this.getNames(request.query)) {
       const record = await this.get(quotedName(name));
-      if (!this.#standing.has(id)) return;
+      if (!this.standing.has(id)) return;
       if (record !== undefined) listener({ kind: 'set', record });
     }
   }
 
-  async #demand(request: OctopusRequest): Promise<Extract<OctopusReply, { ok: true }>> {
-    const reply = await this.#transport.request(request);
+  private async demand(request: OctopusRequest): Promise<Extract<OctopusReply, { ok: true }>> {
+    const reply = await this.transport.request(request);
     if (!reply.ok) throw new OctopusError(reply.error, reply.detail);
     return reply;
   }
 
   /** Undefined for the error that is an answer; throws every other. */
-  async #ask(
+  private async ask(
     request: OctopusRequest,
     answer: OctopusErrorName,
   ): Promise<Extract<OctopusReply, { ok: true }> | undefined> {
-    const reply = await this.#transport.request(request);
+    const reply = await this.transport.request(request);
     if (reply.ok) return reply;
     if (reply.error === answer) return undefined;
     throw new OctopusError(reply.error, reply.detail);
@@ -303,20 +303,20 @@ export { quotedName };
 /** What a restart must reinstall. */
 class StandingWatch {
   readonly lost: Promise<never>;
-  #reject: (error: OctopusError) => void = () => undefined;
+  private reject: (error: OctopusError) => void = () => undefined;
 
   constructor(
     readonly request: OctopusRequest,
     readonly listener: (event: OctopusEvent) => void,
     readonly remove: () => Promise<OctopusReply>,
   ) {
-    this.lost = new Promise<never>((_, reject) => (this.#reject = reject));
+    this.lost = new Promise<never>((_, reject) => (this.reject = reject));
     this.lost.catch(() => undefined); // those who do not listen learn it from the event
   }
 
   lose(cause: string): void {
     const query = 'query' in this.request ? this.request.query : '';
-    this.#reject(new OctopusError('WATCH_LOST', `changes of ${query} are no longer reported: ${cause}`));
+    this.reject(new OctopusError('WATCH_LOST', `changes of ${query} are no longer reported: ${cause}`));
     this.listener({ kind: 'lost', record: undefined });
   }
 }

@@ -1,3 +1,14 @@
+/*
+ * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
+ * links and frames and puts effects into its outbox.
+ *
+ * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner
+ * admitted, exactly once and in order per lane (U1–U3);
+ *   E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered,
+ *       and the peer's next link brings what was valid in it;
+ *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
+ *       both ends open one at the same time, the lower id's link survives.
+ */
 import { known } from '../assert.ts';
 import { faultInReason } from '../certificate-errors.ts';
 import type { ErrorName } from '../errors.ts';
@@ -27,18 +38,6 @@ import { Outgoing } from './outgoing.ts';
 import { type EndpointCounters, type EndpointOwner, noCounts } from './owner.ts';
 import { Peer } from './peer.ts';
 import { isRejectionTold, Refusals } from './refusals.ts';
-
-/*
- * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
- * links and frames and puts effects into its outbox.
- *
- * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner
- * admitted, exactly once and in order per lane (U1–U3);
- *   E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered,
- *       and the peer's next link brings what was valid in it;
- *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
- *       both ends open one at the same time, the lower id's link survives.
- */
 
 export class Endpoint {
   readonly timers = new TimerQueue();

@@ -1,3 +1,9 @@
+/*
+ * The handshake of a link: hello → welcome → prove; the hello travels with the opening of the link. Before either end
+ * delivers a message, both prove that they know the cluster's secret, by an HMAC over both identities and both fresh
+ * nonces, and say how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or
+ * overtaken: each is repeated until answered, and a repeated one is answered again.
+ */
 import { known } from '../assert.ts';
 import { type ErrorName, errorOfCode, ERRORS } from '../errors.ts';
 import { type CertifiedNames, maySpeakAs } from '../handshake/certified.ts';
@@ -28,13 +34,6 @@ import {
 } from '../urpc/frames.ts';
 import { claimedPeer, type Handshake, type LinkState } from './link-state.ts';
 import type { Peer } from './peer.ts';
-
-/*
- * The handshake of a link: hello → welcome → prove; the hello travels with the opening of the link. Before either end
- * delivers a message, both prove that they know the cluster's secret, by an HMAC over both identities and both fresh
- * nonces, and say how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or
- * overtaken: each is repeated until answered, and a repeated one is answered again.
- */
 
 export interface HandshakeConfig {
   readonly cluster: string;

@@ -1,13 +1,12 @@
-import { type Nanos, SECOND } from '../ids.ts';
-import { limit } from '../limits.ts';
-import type { Endpoint } from './endpoint.ts';
-import type { Peer } from './peer.ts';
-
 /*
  * A heartbeat is a frame of acks and nothing else: it shows that the sender runs, and is neither repeated nor
  * acknowledged. All processes of a host beat at the same moments of the host's clock, so that each wakes once for all
  * heartbeats: a process that wakes runs cold, which costs more than the frame.
  */
+import { type Nanos, SECOND } from '../ids.ts';
+import { limit } from '../limits.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Peer } from './peer.ts';
 
 /**
  * Pause between two heartbeats on a link: whole seconds, as many as keep a process within its heartbeats per second.

@@ -1,9 +1,3 @@
-import type { Nanos } from '../ids.ts';
-import { limit } from '../limits.ts';
-import type { Endpoint } from './endpoint.ts';
-import { nextHeartbeat } from './heartbeat.ts';
-import type { Peer } from './peer.ts';
-
 /*
  * A host that is cut off, or loses its power, closes no connection: TCP gives up after a quarter of an hour. Whoever
  * depends on a peer watches it:
@@ -16,6 +10,11 @@ import type { Peer } from './peer.ts';
  * Once the link is ended there is none to end again before the peer has proved itself anew: a peer that hangs is not
  * dropped in a loop, it is dialled.
  */
+import type { Nanos } from '../ids.ts';
+import { limit } from '../limits.ts';
+import type { Endpoint } from './endpoint.ts';
+import { nextHeartbeat } from './heartbeat.ts';
+import type { Peer } from './peer.ts';
 
 export interface SilenceOwner {
   /** The peer that is watched. */

@@ -1,3 +1,9 @@
+/*
+ * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority, whose names say who its
+ * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that a refusal
+ * can be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening checks
+ * anew whether a certificate has expired or is revoked.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import {
   connect,
@@ -13,13 +19,6 @@ import type { LinkPlace } from '../address.ts';
 import type { CertificateError, CertificateFault } from '../certificate-errors.ts';
 import { ANY_CORE, type CertifiedNames } from '../handshake/certified.ts';
 import { codeOf } from '../thrown.ts';
-
-/*
- * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority, whose names say who its
- * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that a refusal
- * can be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening checks
- * anew whether a certificate has expired or is revoked.
- */
 
 /** What a process needs to speak TLS: texts in PEM. Plain JSON: it travels to children in their settings. */
 export interface TlsSettings {

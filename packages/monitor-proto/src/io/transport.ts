@@ -1,3 +1,12 @@
+/*
+ * The transport contract, which the simulated network keeps as well (test/conformance):
+ *
+ *   T1  a frame arrives whole and unaltered, or not at all, and on one link in the order of sending;
+ *   T2  link_up comes once, before the link's other frames; at the accepting end it brings the frame that came with the
+ *       opening. link_down comes once, after the last frame, for every link that was asked for or came up, unless this
+ *       end closed it itself;
+ *   T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
+ */
 import { portOf } from './port.ts';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -21,16 +30,6 @@ import {
   OPEN_TIMEOUT_MS,
   type OpenedWebSocket,
 } from './websocket-opening.ts';
-
-/*
- * The transport contract, which the simulated network keeps as well (test/conformance):
- *
- *   T1  a frame arrives whole and unaltered, or not at all, and on one link in the order of sending;
- *   T2  link_up comes once, before the link's other frames; at the accepting end it brings the frame that came with the
- *       opening. link_down comes once, after the last frame, for every link that was asked for or came up, unless this
- *       end closed it itself;
- *   T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
- */
 
 /** What a transport tells its host. */
 export interface TransportOwner {

@@ -1,13 +1,12 @@
+/*
+ * Unix sockets at which the processes of a host accept links. A socket is a file: the kernel's `sun_path` bounds its
+ * name, its mode says who may connect, and it stays behind when its process is killed.
+ */
 import { makeFolder } from './folder.ts';
 import { lstatSync, readdirSync, unlinkSync } from 'node:fs';
 import { connect, type Server } from 'node:net';
 import { limit } from '../limits.ts';
 import { codeOf } from '../thrown.ts';
-
-/*
- * Unix sockets at which the processes of a host accept links. A socket is a file: the kernel's `sun_path` bounds its
- * name, its mode says who may connect, and it stays behind when its process is killed.
- */
 
 /** `sun_path` less its terminating zero: unix(7); macOS has four bytes less. */
 export const LONGEST_SOCKET_PATH_BYTES = process.platform === 'darwin' ? 103 : 107;

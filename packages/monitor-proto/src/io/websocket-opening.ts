@@ -1,3 +1,10 @@
+/*
+ * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix
+ * socket. A mesh of n cores opens n² / 2 links while all of them boot, and node:http's request and parser made up most
+ * of that cost. The first frame travels in a header of the request: the acceptor answers both in one packet, a round
+ * trip and two wake-ups earlier. Every other form of request goes to node:http and ws (plain-http.ts), so strangers
+ * meet the usual server.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -6,14 +13,6 @@ import { reasonOf } from '../certificate-errors.ts';
 import { limit } from '../limits.ts';
 import { BorrowedReads, NOBODY } from './borrowed-reads.ts';
 import { faultOfDial } from './tls.ts';
-
-/*
- * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix
- * socket. A mesh of n cores opens n² / 2 links while all of them boot, and node:http's request and parser made up most
- * of that cost. The first frame travels in a header of the request: the acceptor answers both in one packet, a round
- * trip and two wake-ups earlier. Every other form of request goes to node:http and ws (plain-http.ts), so strangers
- * meet the usual server.
- */
 
 /** Path of the links on a process's port; everything else there is plain HTTP. */
 export const LINK_PATH = '/link';

@@ -1,13 +1,12 @@
-import type { Socket } from 'node:net';
-import { WebSocket } from 'ws';
-import type { TakeBytes } from './borrowed-reads.ts';
-
 /*
  * What a link brings is nearly always whole binary messages, unmasked or with a mask of zeros (decision 0003). ws takes
  * such a message apart in four typed arrays, a Writable's bookkeeping and two events, which shows in a round trip. Here
  * it is cut out of the chunk. Everything else goes to ws as before: control frames, text, fragments, other masks,
  * larger or partial messages, and all that follows while ws holds part of a message.
  */
+import type { Socket } from 'node:net';
+import { WebSocket } from 'ws';
+import type { TakeBytes } from './borrowed-reads.ts';
 
 /** The part of ws's receiver that we read; ws's version is pinned, and the conformance suite runs over this. */
 interface Receiver {

@@ -22,23 +22,23 @@ export function piecesOf(text: string): readonly Piece[] {
 
 /** Joins pieces by key; throws when a text grows past the bound. */
 export class Assembler {
-  readonly #held = new Map<string, string>();
+  private readonly held = new Map<string, string>();
 
   constructor(private readonly maxChars: number) {}
 
   /** The whole text with its last piece; undefined before. */
   add(key: string, { text, more }: Piece): string | undefined {
-    const whole = (this.#held.get(key) ?? '') + text;
-    this.#held.delete(key);
+    const whole = (this.held.get(key) ?? '') + text;
+    this.held.delete(key);
     if (whole.length > this.maxChars) throw new RangeError(`a text may have ${this.maxChars} characters`);
     if (!more) return whole;
-    this.#held.set(key, whole);
+    this.held.set(key, whole);
     return undefined;
   }
 
   /** Forgets all texts whose key begins so. */
   forget(prefix: string): void {
-    for (const key of this.#held.keys()) if (key.startsWith(prefix)) this.#held.delete(key);
+    for (const key of this.held.keys()) if (key.startsWith(prefix)) this.held.delete(key);
   }
 }
 

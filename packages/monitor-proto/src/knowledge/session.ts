@@ -1,8 +1,3 @@
-import { MILLISECOND, type Nanos } from '../ids.ts';
-import { limit } from '../limits.ts';
-import type { Message, MessageOf } from '../messages/table.ts';
-import type { Timer, TimerQueue } from '../timer-queue.ts';
-
 /*
  * A client's session with the knowledge base: a lease that the client renews over its channel. The SKB gives up a
  * client that it has not heard from for the session time-out: what the client set as transient goes, its locks
@@ -15,6 +10,10 @@ import type { Timer, TimerQueue } from '../timer-queue.ts';
  *
  * From: Chubby's KeepAlives (Burrows, OSDI 2006, §2.8), ZooKeeper's sessions. Pure.
  */
+import { MILLISECOND, type Nanos } from '../ids.ts';
+import { limit } from '../limits.ts';
+import type { Message, MessageOf } from '../messages/table.ts';
+import type { Timer, TimerQueue } from '../timer-queue.ts';
 
 /** What a session asks of the channel's owner. */
 export interface SessionPort {

@@ -1,7 +1,6 @@
+/* Whom a fault rule selects: the same answer for the command line, the supervisor, the processes and the simulator. */
 import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
 import type { FaultRule, PartitionRule, PeerSelector } from './fault-rule.ts';
-
-/* Whom a fault rule selects: the same answer for the command line, the supervisor, the processes and the simulator. */
 
 /** Whether the rule concerns frames from → to. Constant time in the number of cores for `all` and `rest`. */
 export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean {

@@ -165,102 +165,102 @@ type Bounds = Pick<{ readonly [K in keyof typeof RECORD_LIMITS]: number }, 'maxN
 const UNBOUNDED: Bounds = { maxNameChars: Infinity, maxAttributes: Infinity };
 
 class RecordParser {
-  readonly #text: string;
-  readonly #bounds: Bounds;
-  #at = 0;
-  #states = 0;
-  #token: Token;
+  private readonly text: string;
+  private readonly bounds: Bounds;
+  private at = 0;
+  private states = 0;
+  private token: Token;
 
   constructor(text: string, bounds: Bounds) {
-    this.#text = text;
-    this.#bounds = bounds;
-    this.#token = this.#read();
+    this.text = text;
+    this.bounds = bounds;
+    this.token = this.read();
   }
 
   parse(): ParsedRecord {
-    const name = this.#name();
+    const name = this.name();
     const attributes = new Map<string, Value>();
     const constraints: Constraint[] = [];
-    if (this.#takeSymbol('{') && !this.#takeSymbol('}')) {
-      do this.#attribute(attributes, constraints);
-      while (this.#takeSymbol(','));
-      if (!this.#takeSymbol('}')) throw this.#error("',' or '}'");
+    if (this.takeSymbol('{') && !this.takeSymbol('}')) {
+      do this.attribute(attributes, constraints);
+      while (this.takeSymbol(','));
+      if (!this.takeSymbol('}')) throw this.error("',' or '}'");
     }
-    if (this.#token.kind !== 'end') throw this.#error('the end');
-    if (attributes.size + constraints.length > this.#bounds.maxAttributes) {
-      throw new RecordSyntaxError(`a record may have ${this.#bounds.maxAttributes} attributes`);
+    if (this.token.kind !== 'end') throw this.error('the end');
+    if (attributes.size + constraints.length > this.bounds.maxAttributes) {
+      throw new RecordSyntaxError(`a record may have ${this.bounds.maxAttributes} attributes`);
     }
     return { name, attributes, constraints };
   }
 
-  #name(): NameQuery {
-    const token = this.#take();
+  private name(): NameQuery {
+    const token = this.take();
     if (token.kind === 'symbol' && token.text === '_') return { kind: 'any' };
-    if (token.kind === 'pattern') return { kind: 'matches', pattern: this.#pattern(token.text) };
-    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('a name', token);
-    if (token.text.length > this.#bounds.maxNameChars) {
-      throw new RecordSyntaxError(`a name may have ${this.#bounds.maxNameChars} characters`);
+    if (token.kind === 'pattern') return { kind: 'matches', pattern: this.pattern(token.text) };
+    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.error('a name', token);
+    if (token.text.length > this.bounds.maxNameChars) {
+      throw new RecordSyntaxError(`a name may have ${this.bounds.maxNameChars} characters`);
     }
     return { kind: 'is', name: token.text };
   }
 
-  #attribute(attributes: Map<string, Value>, constraints: Constraint[]): void {
-    const token = this.#take();
-    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.#error('an attribute', token);
-    if (!this.#takeSymbol(':')) throw this.#error("':'");
+  private attribute(attributes: Map<string, Value>, constraints: Constraint[]): void {
+    const token = this.take();
+    if (token.kind !== 'identifier' && token.kind !== 'string') throw this.error('an attribute', token);
+    if (!this.takeSymbol(':')) throw this.error("':'");
     const attribute = token.text;
-    const next = this.#take();
-    if (next.kind === 'pattern') constraints.push({ attribute, kind: 'matches', pattern: this.#pattern(next.text) });
+    const next = this.take();
+    if (next.kind === 'pattern') constraints.push({ attribute, kind: 'matches', pattern: this.pattern(next.text) });
     else if (next.kind === 'symbol' && next.text === '_') constraints.push({ attribute, kind: 'any' });
     else if (next.kind === 'symbol' && isComparison(next.text)) {
-      constraints.push({ attribute, kind: next.text, value: this.#value(this.#take()) });
-    } else if (attributes.has(attribute)) throw this.#error(`${attribute} once`, token);
-    else attributes.set(attribute, this.#value(next));
+      constraints.push({ attribute, kind: next.text, value: this.value(this.take()) });
+    } else if (attributes.has(attribute)) throw this.error(`${attribute} once`, token);
+    else attributes.set(attribute, this.value(next));
   }
 
-  #value(token: Token): Value {
+  private value(token: Token): Value {
     if (token.kind === 'number') return token.value;
     if (token.kind === 'identifier' || token.kind === 'string') return token.text;
-    throw this.#error('a value', token);
+    throw this.error('a value', token);
   }
 
-  #pattern(source: string): Pattern {
+  private pattern(source: string): Pattern {
     const pattern = compiled(source);
-    this.#states += pattern.size;
-    if (this.#states > RECORD_LIMITS.maxQueryStates)
+    this.states += pattern.size;
+    if (this.states > RECORD_LIMITS.maxQueryStates)
       throw new RecordSyntaxError(
         `the patterns are too large: together they may have ${RECORD_LIMITS.maxQueryStates} states`,
       );
     return pattern;
   }
 
-  #takeSymbol(text: string): boolean {
-    if (this.#token.kind !== 'symbol' || this.#token.text !== text) return false;
-    this.#take();
+  private takeSymbol(text: string): boolean {
+    if (this.token.kind !== 'symbol' || this.token.text !== text) return false;
+    this.take();
     return true;
   }
 
-  #take(): Token {
-    const token = this.#token;
-    this.#token = this.#read();
+  private take(): Token {
+    const token = this.token;
+    this.token = this.read();
     return token;
   }
 
-  #read(): Token {
-    TOKEN.lastIndex = this.#at;
-    const match = TOKEN.exec(this.#text);
-    if (match === null) return this.#endOrError();
+  private read(): Token {
+    TOKEN.lastIndex = this.at;
+    const match = TOKEN.exec(this.text);
+    if (match === null) return this.endOrError();
     const at = TOKEN.lastIndex - match[0].trimStart().length;
-    this.#at = TOKEN.lastIndex;
+    this.at = TOKEN.lastIndex;
     const [, pattern, string, number, identifier, symbol] = match;
     if (pattern !== undefined) return { kind: 'pattern', text: pattern.slice(2, -1).replaceAll("\\'", "'"), at };
     if (string !== undefined) return { kind: 'string', text: unquoted(string), at };
-    if (number !== undefined) return { kind: 'number', value: this.#number(number, at), at };
+    if (number !== undefined) return { kind: 'number', value: this.number(number, at), at };
     if (identifier !== undefined) return { kind: 'identifier', text: identifier, at };
     return { kind: 'symbol', text: symbol ?? '', at };
   }
 
-  #number(text: string, at: number): number {
+  private number(text: string, at: number): number {
     const value = Number(text);
     const exact =
       Number.isFinite(value) &&
@@ -270,14 +270,14 @@ class RecordParser {
     return value === 0 ? 0 : value;
   }
 
-  #endOrError(): Token {
-    const rest = this.#text.slice(this.#at);
-    const at = this.#at + rest.length - rest.trimStart().length;
+  private endOrError(): Token {
+    const rest = this.text.slice(this.at);
+    const at = this.at + rest.length - rest.trimStart().length;
     if (rest.trim() === '') return { kind: 'end', at };
     throw new RecordSyntaxError(`nothing begins with ${JSON.stringify(rest.trim()[0])} at character ${at + 1}`);
   }
 
-  #error(wanted: string, token: Token = this.#token): RecordSyntaxError {
+  private error(wanted: string, token: Token = this.token): RecordSyntaxError {
     return new RecordSyntaxError(`expected ${wanted} at character ${token.at + 1}`);
   }
 }

@@ -1,12 +1,3 @@
-import type { Nanos } from '../ids.ts';
-import { limit, type LimitName } from '../limits.ts';
-import { codecOf, type WireMessage } from '../messages/codec.ts';
-import { LANES } from '../messages/spec.ts';
-import type { Message } from '../messages/table.ts';
-import { type Batch, type DataFrame, FRAME, type LaneMarks, NO_MARKS } from './frames.ts';
-import { ReceiveLane } from './receive-lane.ts';
-import { SendLane } from './send-lane.ts';
-
 /*
  * URPC channel between two process instances, over whatever links they have one after another.
  *
@@ -18,6 +9,14 @@ import { SendLane } from './send-lane.ts';
  *
  * From: URPC (Bershad et al.; Baumann et al., SOSP 2009, §4.6) for the ordered ring with credits; the resume is ours.
  */
+import type { Nanos } from '../ids.ts';
+import { limit, type LimitName } from '../limits.ts';
+import { codecOf, type WireMessage } from '../messages/codec.ts';
+import { LANES } from '../messages/spec.ts';
+import type { Message } from '../messages/table.ts';
+import { type Batch, type DataFrame, FRAME, type LaneMarks, NO_MARKS } from './frames.ts';
+import { ReceiveLane } from './receive-lane.ts';
+import { SendLane } from './send-lane.ts';
 
 /** What a frame did to a channel. */
 export interface Received {

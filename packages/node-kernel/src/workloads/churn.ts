@@ -1,3 +1,10 @@
+/*
+ * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held
+ * before the call decides which answers are right. Other domains do the same on other cores with the same memory, so
+ * the oracle knows what may not happen (success without the right, a false error, anything left after a revoke) rather
+ * than what must. Invariants that span cores are checked from outside: after each step in the simulator, by the audit
+ * on a real cluster.
+ */
 import { keysOf } from '@mk/monitor-proto/tables';
 import type { ChurnReport } from '../control/verb-answers.ts';
 import { known } from '@mk/monitor-proto/assert';
@@ -16,14 +23,6 @@ import { type Operation, sleepUntil, wait } from '../monitor/operations.ts';
 import { timeNow } from '../monitor/waits.ts';
 import { callWithRetry } from './caller.ts';
 import type { Workbench } from './workbench.ts';
-
-/*
- * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held
- * before the call decides which answers are right. Other domains do the same on other cores with the same memory, so
- * the oracle knows what may not happen (success without the right, a false error, anything left after a revoke) rather
- * than what must. Invariants that span cores are checked from outside: after each step in the simulator, by the audit
- * on a real cluster.
- */
 
 export interface ChurnOptions {
   readonly domain: DomainId;

@@ -1,9 +1,8 @@
+/* What members say of one another (quarantine.ts). Each answers what is wrong with how it ends, or null. */
 import type { Prng } from '@mk/monitor-proto/prng';
 import type { Member } from '@mk/node-kernel/monitor/views/view';
 import { settled, troubledChanges } from './random-faults.ts';
 import { ViewWorld } from './view-world.ts';
-
-/* What members say of one another (quarantine.ts). Each answers what is wrong with how it ends, or null. */
 
 type MakePrng = (seed: number) => Prng;
 

@@ -1,12 +1,11 @@
-import { expect, test } from '@jest/globals';
-import { createPrng } from '@mk/monitor-proto/prng';
-import type { Edge } from './digraphs.ts';
-import { ViewWorld } from './view-world.ts';
-
 /*
  * Links that left no three of five cores that hear one another are whole again: nobody of the view that stood so
  * long need be dropped. What a leader hears of the links then comes piece by piece.
  */
+import { expect, test } from '@jest/globals';
+import { createPrng } from '@mk/monitor-proto/prng';
+import type { Edge } from './digraphs.ts';
+import { ViewWorld } from './view-world.ts';
 
 const SEEDS = 20;
 

@@ -13,15 +13,15 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'no fencing: a core acts on after its lease has run out',
     file: 'view-agreement.ts',
-    good: '!this.#leaving && now < this.leaseUntil',
-    bad: '!this.#leaving',
+    good: '!this.leaving && now < this.leaseUntil',
+    bad: '!this.leaving',
     seenBy: ['V1'],
   },
   {
     name: 'a lease counts from the arrival of the word, not from the sending of the answer',
     file: 'view-agreement.ts',
-    good: 'this.#lease.acknowledged(acked);',
-    bad: 'if (acked > 0) this.#lease.sent(acked, now);\nthis.#lease.acknowledged(acked);',
+    good: 'this.lease.acknowledged(acked);',
+    bad: 'if (acked > 0) this.lease.sent(acked, now);\nthis.lease.acknowledged(acked);',
     seenBy: ['V1'],
   },
   {
@@ -48,22 +48,22 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'who is about to be left out is given a lease',
     file: 'leadership.ts',
-    good: 'const acks = leads && !this.#leaving.has(core) &&',
+    good: 'const acks = leads && !this.leaving.has(core) &&',
     bad: 'const acks = leads &&',
     seenBy: ['V1'],
   },
   {
     name: 'nobody waits for the lease of whom the view leaves out',
     file: 'leadership.ts',
-    good: 'now >= this.#leaseEndOf(core)',
+    good: 'now >= this.leaseEndOf(core)',
     bad: 'now > 0',
     seenBy: ['leaders', 'V1'],
   },
   {
     name: 'a member jumps to a view that it was taught out of order',
     file: 'view-agreement.ts',
-    good: 'if (view.number === this.#view.number + 1) return true;',
-    bad: 'if (view.number > this.#view.number) return true;',
+    good: 'if (view.number === this.installedView.number + 1) return true;',
+    bad: 'if (view.number > this.installedView.number) return true;',
     seenBy: ['V3'],
   },
   {
@@ -83,14 +83,14 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'a candidate leads without promises',
     file: 'candidacy.ts',
-    good: '    return isQuorum(this.view, this.#promises, this.dead);',
+    good: '    return isQuorum(this.view, this.promises, this.dead);',
     bad: '    return true;',
     seenBy: ['V1', 'V3', 'leaders'],
   },
   {
     name: 'a candidate asks for promises without votes',
     file: 'candidacy.ts',
-    good: 'if (this.ballot !== null || !isQuorum(this.view, this.#votes, this.dead)) return false;',
+    good: 'if (this.ballot !== null || !isQuorum(this.view, this.votes, this.dead)) return false;',
     bad: 'if (this.ballot !== null) return false;',
     seenBy: ['leaders', 'V1'],
   },
@@ -118,8 +118,8 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'a leader considers a view of its own before the one that it adopts',
     file: 'leadership.ts',
-    good: 'this.#beacon(now);\n    return this.#propose(adopted, now);',
-    bad: 'this.tick(now);\n    return this.#propose(adopted, now);',
+    good: 'this.beacon(now);\n    return this.propose(adopted, now);',
+    bad: 'this.tick(now);\n    return this.propose(adopted, now);',
     seenBy: ['V3'],
   },
   {
@@ -174,8 +174,8 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'a leader that enough accuse is obeyed',
     file: 'view-agreement.ts',
-    good: 'if (this.#excluded || this.#quarantine.isOut(from.core)) return;',
-    bad: 'if (this.#excluded) return;',
+    good: 'if (this.excluded || this.quarantine.isOut(from.core)) return;',
+    bad: 'if (this.excluded) return;',
     seenBy: ['V4'],
   },
   {

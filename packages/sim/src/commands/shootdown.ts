@@ -1,3 +1,8 @@
+/*
+ * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
+ * plans, on a machine whose costs come only from the unicast curve and the URPC table. The plans differ in what the
+ * hardware does with them (`line-costs.ts`).
+ */
 import { tableOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
@@ -7,12 +12,6 @@ import type { MachineModel } from '@mk/skb/config';
 import { type CostModel, costsOf } from '../engine/costs.ts';
 import { Simulation } from '../engine/simulation.ts';
 import { costsOfPlan } from './line-costs.ts';
-
-/*
- * The shootdown of Baumann et al., SOSP 2009, §5.1: a one-phase round from core 0 over n cores, by each of the four
- * plans, on a machine whose costs come only from the unicast curve and the URPC table. The plans differ in what the
- * hardware does with them (`line-costs.ts`).
- */
 
 export const SHOOTDOWN_PLANS = PLAN_KINDS;
 export type ShootdownPlan = PlanKind;

@@ -1,3 +1,10 @@
+/*
+ * The second host of the kernel (docs/ARCHITECTURE.md): hundreds of cores and the SKB in one process, on a virtual clock.
+ *
+ *   S1  the same options give the same trace: nothing here reads a clock, entropy or the order of a hash table by address;
+ *   S2  a core handles one event at a time, in order of arrival; handling and sending take the core's time;
+ *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
+ */
 import type { AnswerOf, CoreAnswers } from '@mk/node-kernel/control/verb-answers';
 import { AssertionFailure, known } from '@mk/monitor-proto/assert';
 import { Heap } from '@mk/monitor-proto/heap';
@@ -15,14 +22,6 @@ import { SimDisk } from './sim-disk.ts';
 import { FaultLog } from './sim-log.ts';
 import { type AnyEffect, type AnyEvent, type LinkEnd, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
-
-/*
- * The second host of the kernel (docs/ARCHITECTURE.md): hundreds of cores and the SKB in one process, on a virtual clock.
- *
- *   S1  the same options give the same trace: nothing here reads a clock, entropy or the order of a hash table by address;
- *   S2  a core handles one event at a time, in order of arrival; handling and sending take the core's time;
- *   S3  frames are the very bytes that sockets carry, under the very link model and fault rules.
- */
 
 /** Something scheduled. What is meant for a node's earlier life is lost. */
 type Scheduled =

@@ -1,3 +1,8 @@
+/*
+ * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under a
+ * real core's own fault engine. Faults act on frames, below URPC; a link itself breaks by reset or by the death of an
+ * end.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { LinkId, Nanos, PeerId } from '@mk/monitor-proto/ids';
 import type { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
@@ -5,12 +10,6 @@ import { type DropReason, OPENING, type Retiming } from '@mk/monitor-proto/link/
 import type { CostModel } from '../engine/costs.ts';
 import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
-
-/*
- * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under a
- * real core's own fault engine. Faults act on frames, below URPC; a link itself breaks by reset or by the death of an
- * end.
- */
 
 /** What became of a frame, for traces. */
 export type FrameFate =

@@ -1,3 +1,11 @@
+/*
+ * The simulator's host of dispatchers. A turn runs at once when its core resumes it, and is over on the core after the
+ * time that it costs: then what its calls ask for happens. Until then its core handles other events, like a real core's
+ * monitor while a program's thread runs; with `oneCpu` that makes the turn longer.
+ *
+ *   S4  a turn depends only on its dispatcher's earlier turns, its upcalls and the virtual time, and its result is part
+ *       of the trace.
+ */
 import { keysOf } from '@mk/monitor-proto/tables';
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos, PeerId } from '@mk/monitor-proto/ids';
@@ -12,15 +20,6 @@ import {
   type ProgramCosts,
   type ProgramWorld,
 } from './program-world.ts';
-
-/*
- * The simulator's host of dispatchers. A turn runs at once when its core resumes it, and is over on the core after the
- * time that it costs: then what its calls ask for happens. Until then its core handles other events, like a real core's
- * monitor while a program's thread runs; with `oneCpu` that makes the turn longer.
- *
- *   S4  a turn depends only on its dispatcher's earlier turns, its upcalls and the virtual time, and its result is part
- *       of the trace.
- */
 
 type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { readonly type: T }>;
 

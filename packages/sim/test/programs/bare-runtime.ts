@@ -1,11 +1,10 @@
-import { border } from '@mk/libmk/dispatcher/border';
-import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
-import type { Call, Upcall, UpcallOf } from '@mk/libmk/dispatcher/protocol';
-
 /*
  * The least that a program of these tests needs, directly on the border: calls with answers, and upcalls as they
  * arrive. Programs normally use libmk's runtime; here nothing stands between the test and its subject.
  */
+import { border } from '@mk/libmk/dispatcher/border';
+import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
+import type { Call, Upcall, UpcallOf } from '@mk/libmk/dispatcher/protocol';
 
 export interface Bare {
   readonly run: UpcallOf<'run'>;

@@ -1,10 +1,9 @@
-import type { Message } from '@mk/monitor-proto/messages/table';
-import type { ControlRequest } from '@mk/monitor-proto/step';
-
 /*
  * Requests that ended a life of the SKB. A client that repeats what was not answered would end the next life with it,
  * and each one after; so later lives refuse the same request, whoever sends it.
  */
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { ControlRequest } from '@mk/monitor-proto/step';
 
 /** A request by its content, without sender and number. */
 export function requestText(message: Message): string | null {

@@ -1,9 +1,3 @@
-import { type CoreId, type Incarnation, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
-import type { Message } from '@mk/monitor-proto/messages/table';
-import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
-import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { Member } from './member.ts';
-
 /*
  * Steps 2 to 4 of the mesh join, many monitors at a time. While a machine boots, its monitors are announced together:
  * each announcement costs every listening monitor a wake-up, and one by one they would cost a wake-up for each pair.
@@ -12,6 +6,11 @@ import type { Member } from './member.ts';
  *
  *   R3  every pair of initialised monitors is introduced once: the earlier hears of the later, never both ways.
  */
+import { type CoreId, type Incarnation, MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
+import type { Message } from '@mk/monitor-proto/messages/table';
+import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
+import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { Member } from './member.ts';
 
 /** What the registry tells its members. */
 export interface Members {

@@ -1,3 +1,14 @@
+/*
+ * The registry: who is a core of this cluster. Assigns ids and incarnations, and leads the six-step mesh join
+ * (node-kernel/src/monitor/membership/join.ts) in place of Barrelfish's booting monitor.
+ *
+ *   R1  at any time at most one live instance holds a core id;
+ *   R2  an incarnation number is given to one instance only, and they rise;
+ *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life
+ *       introduces again those not bound to each other by then;
+ *   R4  an incarnation that was declared gone is never a member again, not even in a later life of the SKB: others have
+ *       given up what it held. Whoever gave it up says so when it registers with the later life (decision 0051).
+ */
 import { maySpeakAs } from '@mk/monitor-proto/handshake/certified';
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
@@ -11,18 +22,6 @@ import { Introductions } from './introductions.ts';
 import { Hosts } from './hosts.ts';
 import type { Member } from './member.ts';
 import { ViewBook } from './view-book.ts';
-
-/*
- * The registry: who is a core of this cluster. Assigns ids and incarnations, and leads the six-step mesh join
- * (node-kernel/src/monitor/membership/join.ts) in place of Barrelfish's booting monitor.
- *
- *   R1  at any time at most one live instance holds a core id;
- *   R2  an incarnation number is given to one instance only, and they rise;
- *   R3  every pair of initialised monitors is introduced once in a life of the SKB (introductions.ts). A later life
- *       introduces again those not bound to each other by then;
- *   R4  an incarnation that was declared gone is never a member again, not even in a later life of the SKB: others have
- *       given up what it held. Whoever gave it up says so when it registers with the later life (decision 0051).
- */
 
 /** Incarnations of a core that one life of the SKB may assign before they would meet the next life's. */
 const INCARNATIONS_PER_LIFE = 100_000;

@@ -1,10 +1,9 @@
-import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
-import type { LogLevel } from '@mk/monitor-proto/log-events';
-
 /*
  * What the page is told, as JSON objects: over its WebSocket while a cluster runs, one per line in a recording. A
  * recording holds the events that a live page heard, so that the same code shows both.
  */
+import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
+import type { LogLevel } from '@mk/monitor-proto/log-events';
 
 /** The version of the events; a page refuses other recordings. */
 export const PAGE_VERSION = 1;

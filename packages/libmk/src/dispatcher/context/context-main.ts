@@ -1,3 +1,8 @@
+/*
+ * Evaluated first in a dispatcher's bare context, before its program: replaces the host's clock and entropy by the
+ * kernel's, and stands between the program and the host. The program never sees the port, the shared memory or the
+ * function that lead out of its context.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Border, DispatcherEntry } from '../border.ts';
@@ -14,12 +19,6 @@ import {
 import { CountedMemory, countMemory } from './counted-memory.ts';
 import type { FrameView } from '../frame-view.ts';
 import { installWorld } from './world.ts';
-
-/*
- * Evaluated first in a dispatcher's bare context, before its program: replaces the host's clock and entropy by the
- * kernel's, and stands between the program and the host. The program never sees the port, the shared memory or the
- * function that lead out of its context.
- */
 
 /** How the two ends meet in a context; the context's `mkContext` until `begin` is called. */
 export interface ContextHandle {

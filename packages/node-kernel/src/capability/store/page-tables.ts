@@ -37,7 +37,7 @@ export interface Translation {
 }
 
 export class PageTables {
-  readonly #tables = new Map<number, Map<number, MappedRun>>();
+  private readonly tables = new Map<number, Map<number, MappedRun>>();
 
   /** The level of a table type, 0 for the root; −1 for other types. */
   static levelOf(type: CapabilityType): number {
@@ -45,30 +45,30 @@ export class PageTables {
   }
 
   runAt(table: number, entry: number): MappedRun | undefined {
-    return this.#tables.get(table)?.get(entry);
+    return this.tables.get(table)?.get(entry);
   }
 
   /** Whether none of the entries is filled. */
   areFree(table: number, first: number, count: number): boolean {
-    const entries = this.#tables.get(table);
+    const entries = this.tables.get(table);
     for (let entry = first; entry < first + count; entry += 1) if (entries?.has(entry) === true) return false;
     return true;
   }
 
   /** Enters a run; the entries are free. */
   enter(run: MappedRun): void {
-    let entries = this.#tables.get(run.table);
-    if (entries === undefined) this.#tables.set(run.table, (entries = new Map()));
+    let entries = this.tables.get(run.table);
+    if (entries === undefined) this.tables.set(run.table, (entries = new Map()));
     for (let i = 0; i < run.count; i += 1) entries.set(run.first + i, run);
   }
 
   /** Removes the run that begins at an entry. Undefined: there is none. */
   remove(table: number, first: number): MappedRun | undefined {
-    const entries = this.#tables.get(table);
+    const entries = this.tables.get(table);
     const run = entries?.get(first);
     if (entries === undefined || run === undefined || run.first !== first) return undefined;
     for (let i = 0; i < run.count; i += 1) entries.delete(first + i);
-    if (entries.size === 0) this.#tables.delete(table);
+    if (entries.size === 0) this.tables.delete(table);
     return run;
   }
 
@@ -91,7 +91,7 @@ export class PageTables {
 
   /** Every run that leads to another table below a root, with its virtual address. */
   *tablesBelow(root: number, base = 0): Generator<{ readonly virtual: number; readonly run: MappedRun }> {
-    for (const [entry, run] of this.#tables.get(root) ?? []) {
+    for (const [entry, run] of this.tables.get(root) ?? []) {
       if (PageTables.levelOf(run.object.type) < 0) continue;
       const virtual = base + entry * known(ENTRY_BYTES[run.level]);
       yield { virtual, run };
@@ -101,7 +101,7 @@ export class PageTables {
 
   /** Every page run below a root with its virtual address, in order. */
   *runsBelow(root: number, base = 0): Generator<{ readonly virtual: number; readonly run: MappedRun }> {
-    const entries = this.#tables.get(root);
+    const entries = this.tables.get(root);
     if (entries === undefined) return;
     for (const entry of [...entries.keys()].sort((a, b) => a - b)) {
       const run = known(entries.get(entry));

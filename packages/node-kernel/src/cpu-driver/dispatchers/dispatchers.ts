@@ -1,14 +1,3 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
-import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
-import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { EffectSink } from '@mk/monitor-proto/outbox';
-import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
-import { Rbed } from '../scheduler/rbed.ts';
-import { newTask, type Scheduler, type Task, type TaskClass } from '../scheduler/task.ts';
-import { Dispatcher, type Ending, type ProgramText } from './dispatcher.ts';
-import type { DispatcherEffect } from './effects.ts';
-import { dispatcherLimit } from './limits.ts';
-
 /*
  * The dispatchers of one core and who of them has it.
  *
@@ -20,6 +9,16 @@ import { dispatcherLimit } from './limits.ts';
  *
  * A tick of the scheduler is a microsecond: products of its integers stay exact with a thousand tasks.
  */
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
+import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
+import { Rbed } from '../scheduler/rbed.ts';
+import { newTask, type Scheduler, type Task, type TaskClass } from '../scheduler/task.ts';
+import { Dispatcher, type Ending, type ProgramText } from './dispatcher.ts';
+import type { DispatcherEffect } from './effects.ts';
+import { dispatcherLimit } from './limits.ts';
 
 const TICK: Nanos = 1000;
 

@@ -1,5 +1,3 @@
-import type { Scheduler, Task, TaskClass } from './task.ts';
-
 /*
  * Rate-based earliest deadline (Brandt et al., RTSS 2003), as in Barrelfish's CPU driver: hard real-time tasks have a
  * rate (wcet per period) that admission control guarantees, best-effort tasks share the rest by weight, and one queue
@@ -14,6 +12,7 @@ import type { Scheduler, Task, TaskClass } from './task.ts';
  * away: with `carriesOver` a job's excess counts for its next one, so that shares hold over turns of any length.
  * Barrelfish forgets it, as we do without the option.
  */
+import type { Scheduler, Task, TaskClass } from './task.ts';
 
 /** The whole processor, in the integer arithmetic of utilisations. */
 const SPECTRUM = 1_000_000;

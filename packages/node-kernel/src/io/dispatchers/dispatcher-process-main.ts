@@ -1,3 +1,7 @@
+/*
+ * The process of one dispatcher: reads a frame, runs a turn in the bare context, writes a frame. It never returns to
+ * its event loop; a call that is answered at once reads its answer from the same pipe.
+ */
 import { bareContext } from './bare-context.ts';
 import { runTurn } from './unhandled-rejections.ts';
 import { readFileSync, readSync, writeSync } from 'node:fs';
@@ -12,11 +16,6 @@ import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { NICE } from './shared-words.ts';
 import { frameOf, HEAD_BYTES, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
-
-/*
- * The process of one dispatcher: reads a frame, runs a turn in the bare context, writes a frame. It never returns to
- * its event loop; a call that is answered at once reads its answer from the same pipe.
- */
 
 function noImport(): never {
   throw 'programs are one bundle: they cannot import()'; // eslint-disable-line no-throw-literal

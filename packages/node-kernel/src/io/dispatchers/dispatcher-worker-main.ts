@@ -1,3 +1,8 @@
+/*
+ * The thread of one dispatcher. It never returns to its event loop: it waits in Atomics.wait until its core sends
+ * something, runs a turn in the bare context, and waits again. The port moved into the context is the only bridge, and
+ * the code that holds it there never gives it to the program.
+ */
 import { bareContext } from './bare-context.ts';
 import { runTurn } from './unhandled-rejections.ts';
 import { known } from '@mk/monitor-proto/assert';
@@ -10,12 +15,6 @@ import { GLOBALS_SCRIPT } from '@mk/libmk/dispatcher/context/global-names';
 import type { BeginOptions } from './dispatcher-host.ts';
 import { BOX_AT, NICE, WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
-
-/*
- * The thread of one dispatcher. It never returns to its event loop: it waits in Atomics.wait until its core sends
- * something, runs a turn in the bare context, and waits again. The port moved into the context is the only bridge, and
- * the code that holds it there never gives it to the program.
- */
 
 /** Rejects with a value that is no object of this realm: an error of Node's would lead out of the context. */
 function noImport(): never {

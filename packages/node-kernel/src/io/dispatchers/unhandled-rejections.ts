@@ -1,11 +1,10 @@
-import vm from 'node:vm';
-import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
-
 /*
  * Promises of the contexts of this thread that were rejected and that nobody holds. V8 tells Node of each, in whatever
  * context it lies, and Node keeps them until its event loop looks. A dispatcher's thread never comes to its event loop,
  * and in the simulator that is too late: so Node is made to look when a turn is over.
  */
+import vm from 'node:vm';
+import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 
 interface HostProcess extends NodeJS.EventEmitter {
   /** Runs what Node runs between two callbacks; it has no other name for that. */

@@ -72,33 +72,28 @@ interface Entry {
 }
 
 export class Directory {
-  readonly #entries = new Map<number, Entry>();
-  #nextTransaction = 1;
+  private readonly entries = new Map<number, Entry>();
+  private nextTransaction = 1;
 
   constructor(private readonly port: DirectoryPort) {}
 
   /** A core's message about a page of this home. An answer that nobody waits for is dropped, never asserted. */
   receive(from: CoreId, message: PageMessage): void {
+    const { page } = message;
     switch (message.type) {
       case 'page_request':
-        return this.#enqueue(message.page, { from, ...message, update: null });
+        return this.enqueue(page, { from, ...message, update: null });
       case 'page_atomic':
       case 'page_put':
-        return this.#enqueue(message.page, {
-          from,
-          request: message.request,
-          want: 'update',
-          has: false,
-          update: message,
-        });
+        return this.enqueue(page, { from, request: message.request, want: 'update', has: false, update: message });
       case 'page_granted':
-        return this.#answered(message.page, message.transaction, [from], 'grant');
+        return this.answered(page, message.transaction, [from], 'grant');
       case 'page_invalidated':
-        return this.#invalidated(message);
+        return this.invalidated(message);
       case 'page_data':
-        return this.#data(from, message);
+        return this.data(from, message);
       case 'page_writeback':
-        return this.#writeback(from, message);
+        return this.writeback(from, message);
       default:
         return undefined; // to holders
     }
@@ -110,10 +105,10 @@ export class Directory {
    * page's record goes, unless somebody already waits for it.
    */
   reset(page: number, done: () => void, gone = false): void {
-    if (!this.#entries.has(page)) return done(); // nobody has asked for it since it was zeroed
+    if (!this.entries.has(page)) return done(); // nobody has asked for it since it was zeroed
     const { self } = this.port;
     const update = { type: 'reset', gone, done } as const;
-    return this.#enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
+    return this.enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
   }
 
   /** The memory of these pages is free: recalls copies, tells those who still wait, and keeps nothing. */
@@ -123,37 +118,37 @@ export class Directory {
 
   /** Pages with an entry between two numbers. */
   pagesIn(first: number, count: number): number[] {
-    return [...this.#entries.keys()].filter((page) => page >= first && page < first + count);
+    return [...this.entries.keys()].filter((page) => page >= first && page < first + count);
   }
 
   /** A core is gone: answers for it. What it alone had is lost, by name; an old version is never given out. */
   peerGone(core: CoreId): void {
-    for (const entry of this.#entries.values()) {
+    for (const entry of this.entries.values()) {
       removeWhere(entry.queue, ({ from }) => from === core);
       entry.sharers.delete(core);
       if (entry.owner === core) {
         entry.owner = null;
-        this.#lose(entry, core);
+        this.lose(entry, core);
       }
       const { transaction } = entry;
       if (transaction === null) continue;
       if (transaction.request.from === core) transaction.abandoned = true;
-      this.#answered(entry.page, transaction.number, [core], transaction.phase);
+      this.answered(entry.page, transaction.number, [core], transaction.phase);
     }
   }
 
   report(page: number): PageReport | null {
-    const entry = this.#entries.get(page);
+    const entry = this.entries.get(page);
     return entry === undefined ? null : reportOf(entry);
   }
 
   reports(): PageReport[] {
-    return [...this.#entries.values()].map(reportOf);
+    return [...this.entries.values()].map(reportOf);
   }
 
   /** Transactions in progress. */
   get leftovers(): readonly string[] {
-    return [...this.#entries.values()]
+    return [...this.entries.values()]
       .filter(({ transaction, queue }) => transaction !== null || queue.length > 0)
       .map(({ page }) => `page ${page.toString(16)} has an open transaction`);
   }
@@ -161,7 +156,7 @@ export class Directory {
   /** M1 and the shape of an entry, as far as the home alone can tell; a sentence for each breach. */
   invariants(): string[] {
     const broken: string[] = [];
-    for (const { page, owner, sharers, transaction, lost, queue } of this.#entries.values()) {
+    for (const { page, owner, sharers, transaction, lost, queue } of this.entries.values()) {
       const name = `page ${page.toString(16)}`;
       if (owner !== null && sharers.size > 0) broken.push(`M1: ${name} has owner ${owner} and sharers`);
       if (lost && owner !== null) broken.push(`M5: ${name} is lost and has an owner`);
@@ -171,14 +166,14 @@ export class Directory {
     return broken;
   }
 
-  #enqueue(page: number, request: Request): void {
-    const entry = this.#entryOf(page);
+  private enqueue(page: number, request: Request): void {
+    const entry = this.entryOf(page);
     entry.queue.push(request);
-    this.#next(entry);
+    this.next(entry);
   }
 
-  #entryOf(page: number): Entry {
-    let entry = this.#entries.get(page);
+  private entryOf(page: number): Entry {
+    let entry = this.entries.get(page);
     if (entry === undefined) {
       const statistics = noStatistics();
       entry = {
@@ -191,35 +186,36 @@ export class Directory {
         transaction: null,
         statistics,
       };
-      this.#entries.set(page, entry);
+      this.entries.set(page, entry);
     }
     return entry;
   }
 
   /** Begins transactions until one must wait. */
-  #next(entry: Entry): void {
+  private next(entry: Entry): void {
     while (entry.transaction === null) {
       const request = entry.queue.shift();
       if (request === undefined) return;
-      if (entry.lost && request.update?.type !== 'reset') this.#refuse(entry, request, 'PAGE_LOST');
-      else this.#begin(entry, request);
+      if (entry.lost && request.update?.type !== 'reset') this.refuse(entry, request, 'PAGE_LOST');
+      else this.begin(entry, request);
     }
   }
 
-  #begin(entry: Entry, request: Request): void {
+  private begin(entry: Entry, request: Request): void {
     const transaction: Transaction = {
-      number: this.#nextTransaction++,
+      number: this.nextTransaction++,
       request,
       waiting: new Set(),
       phase: 'recall',
       abandoned: false,
     };
     entry.transaction = transaction;
-    this.#recall(entry, transaction);
-    if (transaction.waiting.size === 0) this.#recalled(entry, transaction);
+    this.recall(entry, transaction);
+    if (transaction.waiting.size === 0) this.recalled(entry, transaction);
   }
 
-  #recall({ page, owner, sharers, version, statistics }: Entry, { number, request, waiting }: Transaction): void {
+  private recall(entry: Entry, { number, request, waiting }: Transaction): void {
+    const { page, owner, sharers, version, statistics } = entry;
     if (owner !== null) {
       if (owner === request.from && request.want !== 'update' && request.want !== 'snapshot') return;
       waiting.add(owner);
@@ -233,70 +229,70 @@ export class Directory {
     this.port.invalidate([...waiting], { type: 'page_invalidate', page, transaction: number, version });
   }
 
-  #invalidated({ page, transaction, cores }: PageMessageOf<'page_invalidated'>): void {
-    const entry = this.#entries.get(page);
+  private invalidated({ page, transaction, cores }: PageMessageOf<'page_invalidated'>): void {
+    const entry = this.entries.get(page);
     if (entry?.transaction?.number !== transaction) return;
     for (const core of cores) entry.sharers.delete(core);
-    this.#answered(page, transaction, cores, 'recall');
+    this.answered(page, transaction, cores, 'recall');
   }
 
-  #data(from: CoreId, { page, transaction, version, held, data }: PageMessageOf<'page_data'>): void {
-    const entry = this.#entries.get(page);
+  private data(from: CoreId, { page, transaction, version, held, data }: PageMessageOf<'page_data'>): void {
+    const entry = this.entries.get(page);
     const open = entry?.transaction;
     if (entry === undefined || open?.number !== transaction || !open.waiting.has(from)) return;
     if (entry.owner === from) {
       entry.owner = null;
       // An owner that neither has the page nor wrote it back has lost it.
-      if (!held || version !== entry.version) this.#lose(entry, from);
-      else if (data !== null) this.#store(entry, data);
+      if (!held || version !== entry.version) this.lose(entry, from);
+      else if (data !== null) this.store(entry, data);
       if (held && keepsShared(open.request)) entry.sharers.add(from);
     }
-    this.#answered(page, transaction, [from], 'recall');
+    this.answered(page, transaction, [from], 'recall');
   }
 
-  #lose(entry: Entry, core: CoreId): void {
+  private lose(entry: Entry, core: CoreId): void {
     entry.lost = true;
     this.port.lost(entry.page, core);
   }
 
   /** Drops stale ones, from a core that no longer owns the page. */
-  #writeback(from: CoreId, { page, version, data }: PageMessageOf<'page_writeback'>): void {
-    const entry = this.#entries.get(page);
+  private writeback(from: CoreId, { page, version, data }: PageMessageOf<'page_writeback'>): void {
+    const entry = this.entries.get(page);
     if (entry === undefined || entry.owner !== from || entry.version !== version) return;
-    this.#store(entry, data);
+    this.store(entry, data);
     entry.owner = null;
     entry.statistics.writebacks += 1;
   }
 
-  #store(entry: Entry, data: Uint8Array): void {
+  private store(entry: Entry, data: Uint8Array): void {
     this.port.bytesOf(entry.page).set(data);
     entry.statistics.transfers += 1;
   }
 
-  #answered(page: number, number: number, cores: readonly CoreId[], phase: Transaction['phase']): void {
-    const entry = this.#entries.get(page);
+  private answered(page: number, number: number, cores: readonly CoreId[], phase: Transaction['phase']): void {
+    const entry = this.entries.get(page);
     const transaction = entry?.transaction;
     if (entry === undefined || transaction?.number !== number || transaction.phase !== phase) return;
     let awaited = false;
     for (const core of cores) awaited = transaction.waiting.delete(core) || awaited;
     if (!awaited || transaction.waiting.size > 0) return;
-    if (phase === 'recall') this.#recalled(entry, transaction);
-    else this.#end(entry);
+    if (phase === 'recall') this.recalled(entry, transaction);
+    else this.end(entry);
   }
 
-  #recalled(entry: Entry, transaction: Transaction): void {
+  private recalled(entry: Entry, transaction: Transaction): void {
     const { request, abandoned } = transaction;
-    if (abandoned) return this.#end(entry);
+    if (abandoned) return this.end(entry);
     const { update } = request;
     if (entry.lost && update?.type !== 'reset') {
-      this.#refuse(entry, request, 'PAGE_LOST');
-      return this.#end(entry);
+      this.refuse(entry, request, 'PAGE_LOST');
+      return this.end(entry);
     }
-    if (update !== null) return this.#update(entry, request, update);
-    return this.#grant(entry, transaction);
+    if (update !== null) return this.update(entry, request, update);
+    return this.grant(entry, transaction);
   }
 
-  #update(entry: Entry, { from, request }: Request, update: Update): void {
+  private update(entry: Entry, { from, request }: Request, update: Update): void {
     const { page } = entry;
     const bytes = this.port.bytesOf(page);
     entry.version += 1;
@@ -310,31 +306,31 @@ export class Directory {
     } else {
       bytes.fill(0);
       entry.lost = false;
-      if (update.gone) this.#turnAway(entry);
+      if (update.gone) this.turnAway(entry);
       Object.assign(entry.statistics, noStatistics());
       update.done();
     }
-    this.#end(entry);
-    if (update.type === 'reset' && entry.transaction === null) this.#drop(entry);
+    this.end(entry);
+    if (update.type === 'reset' && entry.transaction === null) this.drop(entry);
   }
 
   /**
    * Tells those who wait for memory that is now free that there is no such page, except those who make it another
    * object.
    */
-  #turnAway(entry: Entry): void {
+  private turnAway(entry: Entry): void {
     const waiting = entry.queue.splice(0);
     for (const request of waiting)
       if (request.update?.type === 'reset') entry.queue.push(request);
-      else this.#refuse(entry, request, 'PAGE_GONE');
+      else this.refuse(entry, request, 'PAGE_GONE');
   }
 
-  #drop({ page, owner, sharers }: Entry): void {
-    if (owner !== null || sharers.size > 0 || !this.#entries.delete(page)) return;
+  private drop({ page, owner, sharers }: Entry): void {
+    if (owner !== null || sharers.size > 0 || !this.entries.delete(page)) return;
     this.port.forgotten(page);
   }
 
-  #grant(entry: Entry, transaction: Transaction): void {
+  private grant(entry: Entry, transaction: Transaction): void {
     const { page, sharers, statistics } = entry;
     const { from, request, want, has } = transaction.request;
     const write = want === 'write';
@@ -366,12 +362,12 @@ export class Directory {
     });
   }
 
-  #end(entry: Entry): void {
+  private end(entry: Entry): void {
     entry.transaction = null;
-    this.#next(entry);
+    this.next(entry);
   }
 
-  #refuse({ page }: Entry, { from, request }: Request, error: PageError): void {
+  private refuse({ page }: Entry, { from, request }: Request, error: PageError): void {
     this.port.send(from, { type: 'page_refused', page, request, error });
   }
 }

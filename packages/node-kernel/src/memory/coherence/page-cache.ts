@@ -57,41 +57,41 @@ interface Question {
 const NO_BYTES = new Uint8Array(0);
 
 export class PageCache {
-  readonly #copies = new Map<number, Copy>();
+  private readonly copies = new Map<number, Copy>();
   /** Atomics and snapshots under way, by request number. */
-  readonly #questions = new Map<number, Question>();
-  readonly #lostHomes = new Set<CoreId>();
+  private readonly questions = new Map<number, Question>();
+  private readonly lostHomes = new Set<CoreId>();
   /** This core's copies of other homes' pages, by arrival or latest change of state. */
-  readonly #foreign = new Set<number>();
-  #nextRequest = 1;
+  private readonly foreignPages = new Set<number>();
+  private nextRequest = 1;
 
   constructor(private readonly port: PageCachePort) {}
 
   /** What this core may do with a page now. */
   stateOf(page: number): PageState {
-    return this.#copies.get(page)?.state ?? 'invalid';
+    return this.copies.get(page)?.state ?? 'invalid';
   }
 
   /** The version of the copy that is held, 0 without one. */
   versionOf(page: number): number {
-    const copy = this.#copies.get(page);
+    const copy = this.copies.get(page);
     return copy === undefined || copy.state === 'invalid' ? 0 : copy.version;
   }
 
   /** Performs an access now if the copy allows it, otherwise once it has been granted. */
   access(page: number, need: Need, access: Access): void {
-    if (this.#isLost(this.port.homeOf(page))) return access('HOME_LOST');
-    const copy = this.#copyOf(page);
+    if (this.isLost(this.port.homeOf(page))) return access('HOME_LOST');
+    const copy = this.copyOf(page);
     // First come, first served: a reader that hits must not overtake a writer of its own core.
     if (copy.waiters.length === 0 && allows(copy.state, need)) return access(null);
     copy.waiters.push({ need, access });
-    return this.#request(copy);
+    return this.request(copy);
   }
 
   /** An atomic operation, performed at the page's home; answers the previous value. */
   atomic(page: number, atomic: AtomicRequest, answer: (error: PageError | null, old: bigint) => void): void {
     const ask = (request: number): PageMessage => ({ type: 'page_atomic', page, request, atomic });
-    this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? value : 0n));
+    this.ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? value : 0n));
   }
 
   /** The bytes of a page at one moment; this core does not become a holder. */
@@ -103,12 +103,12 @@ export class PageCache {
       want: 'snapshot',
       has: false,
     });
-    this.#ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? NO_BYTES : value));
+    this.ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? NO_BYTES : value));
   }
 
   /** Writes bytes into a page at its home: publishes an incoherent copy. */
   put(page: number, offset: number, data: Uint8Array, answer: (error: PageError | null) => void): void {
-    this.#ask(
+    this.ask(
       page,
       (request) => ({ type: 'page_put', page, request, offset, data }),
       (error) => answer(error),
@@ -118,17 +118,17 @@ export class PageCache {
   receive(from: CoreId, message: PageMessage): void {
     switch (message.type) {
       case 'page_grant':
-        return this.#granted(from, message);
+        return this.granted(from, message);
       case 'page_refused':
-        return this.#refused(message);
+        return this.refused(message);
       case 'page_atomic_reply':
-        return this.#answer(message.request, null, message.old);
+        return this.answer(message.request, null, message.old);
       case 'page_put_reply':
-        return this.#answer(message.request, null, NO_BYTES);
+        return this.answer(message.request, null, NO_BYTES);
       case 'page_invalidate':
-        return this.#invalidated(from, message);
+        return this.invalidated(from, message);
       case 'page_fetch':
-        return this.#fetch(from, message);
+        return this.fetch(from, message);
       default:
         return undefined; // to the home
     }
@@ -136,7 +136,7 @@ export class PageCache {
 
   /** Copies of other homes' pages. */
   get foreign(): number {
-    return this.#foreign.size;
+    return this.foreignPages.size;
   }
 
   /**
@@ -145,8 +145,8 @@ export class PageCache {
    */
   makeRoom(capacity: number): number {
     let evicted = 0;
-    for (const page of this.#foreign) {
-      if (this.#foreign.size <= capacity) break;
+    for (const page of this.foreignPages) {
+      if (this.foreignPages.size <= capacity) break;
       if (this.evict(page)) evicted += 1;
     }
     return evicted;
@@ -157,16 +157,16 @@ export class PageCache {
    * then it stays.
    */
   evict(page: number): boolean {
-    const copy = this.#copies.get(page);
+    const copy = this.copies.get(page);
     if (copy === undefined) return true;
     if (copy.waiters.length > 0 || copy.answers.length > 0 || copy.request !== 0) return false;
     const { state, version } = copy;
-    this.#setState(copy, 'invalid');
+    this.setState(copy, 'invalid');
     if (state !== 'modified') {
-      this.#copies.delete(page);
+      this.copies.delete(page);
       return true;
     }
-    this.#quiesced(copy, () => {
+    this.quiesced(copy, () => {
       const data = this.port.bytesOf(page).slice();
       this.port.send(this.port.homeOf(page), { type: 'page_writeback', page, version, data });
     });
@@ -178,25 +178,25 @@ export class PageCache {
    * installed.
    */
   homeGone(home: CoreId): void {
-    this.#lostHomes.add(home);
-    for (const copy of [...this.#copies.values()]) {
+    this.lostHomes.add(home);
+    for (const copy of [...this.copies.values()]) {
       if (this.port.homeOf(copy.page) !== home) continue;
-      this.#copies.delete(copy.page);
-      this.#setState(copy, 'invalid');
+      this.copies.delete(copy.page);
+      this.setState(copy, 'invalid');
       endAll(copy, 'HOME_LOST');
     }
-    for (const [request, question] of [...this.#questions])
-      if (question.home === home) this.#answer(request, 'HOME_LOST', NO_BYTES);
+    for (const [request, question] of [...this.questions])
+      if (question.home === home) this.answer(request, 'HOME_LOST', NO_BYTES);
   }
 
   /** It went while this core was there, or before: then nobody would tell this core that it is gone. */
-  #isLost(home: CoreId): boolean {
-    return this.#lostHomes.has(home) || (home !== this.port.self && !this.port.isMet(home));
+  private isLost(home: CoreId): boolean {
+    return this.lostHomes.has(home) || (home !== this.port.self && !this.port.isMet(home));
   }
 
   /** A new life of a core keeps a new directory of memory that nobody has a copy of. */
   homeBack(home: CoreId): void {
-    this.#lostHomes.delete(home);
+    this.lostHomes.delete(home);
   }
 
   /**
@@ -204,15 +204,15 @@ export class PageCache {
    * come late, when the home already has its answer: a copy of a later grant stays.
    */
   invalidate(page: number, transaction: number, done: () => void): void {
-    const copy = this.#copyOf(page);
+    const copy = this.copyOf(page);
     if (copy.granted > transaction) return done();
-    this.#setState(copy, 'invalid');
-    this.#quiesced(copy, done);
+    this.setState(copy, 'invalid');
+    this.quiesced(copy, done);
   }
 
   /** Pages that this core holds a copy of. */
   held(): { readonly page: number; readonly state: PageState; readonly version: number; readonly asking: boolean }[] {
-    return [...this.#copies.values()]
+    return [...this.copies.values()]
       .filter(({ state }) => state !== 'invalid')
       .map(({ page, state, version, request, answers }) => ({
         page,
@@ -223,14 +223,14 @@ export class PageCache {
   }
 
   get leftovers(): readonly string[] {
-    const waiting = [...this.#copies.values()].filter(({ waiters }) => waiters.length > 0);
-    const pages = [...waiting, ...this.#questions.values()].map(({ page }) => page.toString(16));
+    const waiting = [...this.copies.values()].filter(({ waiters }) => waiters.length > 0);
+    const pages = [...waiting, ...this.questions.values()].map(({ page }) => page.toString(16));
     return pages.map((page) => `an access to page ${page} waits`);
   }
 
   invariants(): string[] {
     const broken: string[] = [];
-    for (const { page, waiters, request, answers, state } of this.#copies.values()) {
+    for (const { page, waiters, request, answers, state } of this.copies.values()) {
       const quiescing = answers.length > 0;
       const name = `page ${page.toString(16)}`;
       if (waiters.length > 0 && request === 0 && !quiescing) broken.push(`M4: ${name} has waiters and no request`);
@@ -241,26 +241,26 @@ export class PageCache {
     return broken;
   }
 
-  #copyOf(page: number): Copy {
-    let copy = this.#copies.get(page);
+  private copyOf(page: number): Copy {
+    let copy = this.copies.get(page);
     if (copy === undefined) {
       copy = { page, state: 'invalid', version: 0, granted: 0, request: 0, waiters: [], answers: [] };
-      this.#copies.set(page, copy);
+      this.copies.set(page, copy);
     }
     return copy;
   }
 
-  #setState(copy: Copy, state: PageState): void {
+  private setState(copy: Copy, state: PageState): void {
     copy.state = state;
-    this.#foreign.delete(copy.page);
-    if (state !== 'invalid' && this.port.homeOf(copy.page) !== this.port.self) this.#foreign.add(copy.page);
+    this.foreignPages.delete(copy.page);
+    if (state !== 'invalid' && this.port.homeOf(copy.page) !== this.port.self) this.foreignPages.add(copy.page);
     this.port.setState(copy.page, state);
   }
 
-  #request(copy: Copy): void {
+  private request(copy: Copy): void {
     const [first] = copy.waiters;
     if (first === undefined || copy.request !== 0 || copy.answers.length > 0) return;
-    copy.request = this.#nextRequest++;
+    copy.request = this.nextRequest++;
     // One request for all waiters: a writer would only interrupt a reader ahead of it.
     const want = copy.waiters.some(({ need }) => need === 'write') ? 'write' : 'read';
     const { page, request } = copy;
@@ -268,80 +268,83 @@ export class PageCache {
     this.port.send(this.port.homeOf(page), { type: 'page_request', page, request, want, has });
   }
 
-  #ask(page: number, ask: (request: number) => PageMessage, answer: Question['answer']): void {
+  private ask(page: number, ask: (request: number) => PageMessage, answer: Question['answer']): void {
     const home = this.port.homeOf(page);
-    if (this.#isLost(home)) return answer('HOME_LOST', NO_BYTES);
-    const request = this.#nextRequest++;
-    this.#questions.set(request, { page, home, answer });
+    if (this.isLost(home)) return answer('HOME_LOST', NO_BYTES);
+    const request = this.nextRequest++;
+    this.questions.set(request, { page, home, answer });
     return this.port.send(home, ask(request));
   }
 
-  #answer(request: number, error: PageError | null, value: bigint | Uint8Array): void {
-    const question = this.#questions.get(request);
+  private answer(request: number, error: PageError | null, value: bigint | Uint8Array): void {
+    const question = this.questions.get(request);
     if (question === undefined) return;
-    this.#questions.delete(request);
+    this.questions.delete(request);
     question.answer(error, value);
   }
 
-  #granted(from: CoreId, { page, request, transaction, version, state, data }: PageMessageOf<'page_grant'>): void {
+  private granted(
+    from: CoreId,
+    { page, request, transaction, version, state, data }: PageMessageOf<'page_grant'>,
+  ): void {
     this.port.send(from, { type: 'page_granted', page, transaction });
-    if (state === 'invalid') return this.#answer(request, null, data ?? NO_BYTES);
-    const copy = this.#copies.get(page);
+    if (state === 'invalid') return this.answer(request, null, data ?? NO_BYTES);
+    const copy = this.copies.get(page);
     if (copy?.request !== request) return undefined;
     copy.request = 0;
     copy.version = version;
     copy.granted = transaction;
     if (data !== null) this.port.bytesOf(page).set(data);
-    this.#setState(copy, state);
-    this.#serve(copy);
-    return this.#request(copy);
+    this.setState(copy, state);
+    this.serve(copy);
+    return this.request(copy);
   }
 
   /** Performs what waits, in order, as far as the state allows. */
-  #serve(copy: Copy): void {
+  private serve(copy: Copy): void {
     while (copy.waiters.length > 0 && allows(copy.state, copy.waiters[0]!.need)) copy.waiters.shift()!.access(null);
   }
 
-  #refused({ page, request, error }: PageMessageOf<'page_refused'>): void {
-    const copy = this.#copies.get(page);
-    if (copy?.request !== request) return this.#answer(request, error, NO_BYTES);
-    this.#copies.delete(page);
-    this.#setState(copy, 'invalid');
+  private refused({ page, request, error }: PageMessageOf<'page_refused'>): void {
+    const copy = this.copies.get(page);
+    if (copy?.request !== request) return this.answer(request, error, NO_BYTES);
+    this.copies.delete(page);
+    this.setState(copy, 'invalid');
     return endAll(copy, error);
   }
 
-  #invalidated(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
+  private invalidated(from: CoreId, { page, transaction }: PageMessageOf<'page_invalidate'>): void {
     const cores = [this.port.self];
     this.invalidate(page, transaction, () =>
       this.port.send(from, { type: 'page_invalidated', page, transaction, cores }),
     );
   }
 
-  #fetch(from: CoreId, { page, transaction, keep }: PageMessageOf<'page_fetch'>): void {
-    const copy = this.#copyOf(page);
+  private fetch(from: CoreId, { page, transaction, keep }: PageMessageOf<'page_fetch'>): void {
+    const copy = this.copyOf(page);
     const { state, version } = copy;
     const held = state === 'modified';
-    if (held) this.#setState(copy, keep);
-    this.#quiesced(copy, () => {
+    if (held) this.setState(copy, keep);
+    this.quiesced(copy, () => {
       const data = held && from !== this.port.self ? this.port.bytesOf(page).slice() : null;
       this.port.send(from, { type: 'page_data', page, transaction, version, held, data });
     });
   }
 
   /** Sends answers once the page is quiet, one after the other; then what was held back meanwhile. */
-  #quiesced(copy: Copy, answer: () => void): void {
+  private quiesced(copy: Copy, answer: () => void): void {
     copy.answers.push(answer);
-    if (copy.answers.length === 1) this.#quiesceNext(copy);
+    if (copy.answers.length === 1) this.quiesceNext(copy);
   }
 
-  #quiesceNext(copy: Copy): void {
+  private quiesceNext(copy: Copy): void {
     this.port.quiesce(copy.page, () => {
       copy.answers[0]!();
       copy.answers.shift();
-      if (copy.answers.length > 0) return this.#quiesceNext(copy);
-      if (this.#copies.get(copy.page) !== copy) return;
-      if (copy.state === 'invalid' && copy.waiters.length === 0 && copy.request === 0) this.#copies.delete(copy.page);
-      else this.#request(copy);
+      if (copy.answers.length > 0) return this.quiesceNext(copy);
+      if (this.copies.get(copy.page) !== copy) return;
+      if (copy.state === 'invalid' && copy.waiters.length === 0 && copy.request === 0) this.copies.delete(copy.page);
+      else this.request(copy);
     });
   }
 }

@@ -1,12 +1,11 @@
-import { known } from '@mk/monitor-proto/assert';
-import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-
 /*
  * A7: a late or repeated phase does nothing. A cut link can hold up a message for as long as the cut lasts, while its
  * round has long ended another way. So a core remembers its answers until the initiator says that the round is over on
  * every core; from then on the round's number alone shows that a message is late.
  */
+import { known } from '@mk/monitor-proto/assert';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 
 /** At the initiator: its rounds that are not over. */
 export class OpenRounds {

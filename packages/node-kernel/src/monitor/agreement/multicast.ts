@@ -1,19 +1,3 @@
-import type { ErrorName } from '@mk/monitor-proto/errors';
-import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
-import type { Fault } from '../conduct/screening.ts';
-import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
-import { pause } from '../waits.ts';
-import { type CoreSet, coreSetOf, isSubset, placeIn } from './core-set.ts';
-import { decodeEnvelope, encodeEnvelope, type Envelope, type PayloadCodec } from './envelope.ts';
-import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
-import { failOnRefusal, phaseOf } from './phase.ts';
-import type { Plan, PlanBook, PlanKind } from './plan.ts';
-import { type Act, PHASES, type Phase, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
-import type { PhaseResult } from './round-answers.ts';
-import type { Rounds } from './rounds.ts';
-import type { Sealed, Seals } from './seals.ts';
-
 /*
  * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Generic
  * in the rounds' subject ("send to relations" in Barrelfish's monitors) and in the plan, which is the multicast one by
@@ -30,6 +14,21 @@ import type { Sealed, Seals } from './seals.ts';
  * A round's deadline ends only the waiting of its inner nodes: what must go forward is asked again, core by core, in
  * the background when whoever began the round has given it a deadline.
  */
+import type { ErrorName } from '@mk/monitor-proto/errors';
+import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import type { Fault } from '../conduct/screening.ts';
+import type { MonitorContext } from '../context.ts';
+import { type Operation, OperationError } from '../operations.ts';
+import { pause } from '../waits.ts';
+import { type CoreSet, coreSetOf, isSubset, placeIn } from './core-set.ts';
+import { decodeEnvelope, encodeEnvelope, type Envelope, type PayloadCodec } from './envelope.ts';
+import { coreOf, FinishedPhases, incarnationOf, OpenRounds } from './finished.ts';
+import { failOnRefusal, phaseOf } from './phase.ts';
+import type { Plan, PlanBook, PlanKind } from './plan.ts';
+import { type Act, PHASES, type Phase, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
+import type { PhaseResult } from './round-answers.ts';
+import type { Rounds } from './rounds.ts';
+import type { Sealed, Seals } from './seals.ts';
 
 /** A round under way or done: whom it went to, and its outcome. */
 export interface Multicast {

@@ -1,16 +1,3 @@
-import { assertInvariant, known } from '@mk/monitor-proto/assert';
-import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
-import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
-import type { Offence } from '@mk/monitor-proto/offences';
-import type { EffectSink } from '@mk/monitor-proto/outbox';
-import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { Plan } from './plan.ts';
-import { answersFor, coresOf, isSilence, type PhaseResult } from './round-answers.ts';
-import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
-
 /*
  * One phase of an agreement round, at the initiator and every member alike: a request goes down a tree, answers come up
  * and are added at each inner node.
@@ -23,6 +10,18 @@ import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActi
  * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
  * aggregation).
  */
+import { assertInvariant, known } from '@mk/monitor-proto/assert';
+import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import type { Offence } from '@mk/monitor-proto/offences';
+import type { EffectSink } from '@mk/monitor-proto/outbox';
+import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { Plan } from './plan.ts';
+import { answersFor, coresOf, isSilence, type PhaseResult } from './round-answers.ts';
+import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /** A phase that its initiator still waits for. */
 export interface Progress {

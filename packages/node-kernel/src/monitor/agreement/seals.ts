@@ -1,14 +1,13 @@
-import { known } from '@mk/monitor-proto/assert';
-import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
-import { type Hmac, sameProof } from '@mk/monitor-proto/handshake/proof';
-import { Writer } from '@mk/monitor-proto/handshake/writer';
-import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
-
 /*
  * Proves who began a round that comes through others: a tree's inner node passes on what it was given, and could make
  * it up. So each core gives every other one a key, over the link between the two, and seals what it begins for every
  * member; nobody else can.
  */
+import { known } from '@mk/monitor-proto/assert';
+import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
+import { type Hmac, sameProof } from '@mk/monitor-proto/handshake/proof';
+import { Writer } from '@mk/monitor-proto/handshake/writer';
+import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 
 /** What a seal covers: the operation, its action, the round's number at its initiator, and all that it says. */
 export interface Sealed {

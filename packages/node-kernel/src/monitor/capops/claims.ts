@@ -1,3 +1,8 @@
+/*
+ * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its
+ * own records, and believes where these prove nothing. Of a capability whose recorded owner is gone, anybody may say
+ * that it has taken over.
+ */
 import { type CoreId } from '@mk/monitor-proto/ids';
 import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
 import { typeRow } from '../../capability/model/types.ts';
@@ -5,12 +10,6 @@ import { type Claim, claimTo, isAtHome } from '../conduct/authority.ts';
 import type { Fault } from '../conduct/screening.ts';
 import type { CapopsContext } from './context.ts';
 import type { CapabilityPayload } from './payload.ts';
-
-/*
- * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its
- * own records, and believes where these prove nothing. Of a capability whose recorded owner is gone, anybody may say
- * that it has taken over.
- */
 
 /** Like `claimTo`, but where the recorded owner is gone anybody may say that it has taken over. */
 export function claimOf(m: CapopsContext, capability: Capability, core: CoreId): Claim {

@@ -1,3 +1,13 @@
+/*
+ * COPY / send, and giving away.
+ *
+ *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy
+ *       begin.
+ *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
+ *     ownership does not change and a last copy is not deleted before the answer is in.
+ *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
+ *   - The last copy takes the ownership with it; it stays locked here until the receiver has it.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -34,17 +44,6 @@ import { deleteEverywhere } from './delete.ts';
 import { failOnError } from './exchange.ts';
 import { noteNewOwner, orKeep } from './move.ts';
 import { failUnlessHanded, needsVouching, objectionTo } from './vouch.ts';
-
-/*
- * COPY / send, and giving away.
- *
- *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy
- *       begin.
- *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
- *     ownership does not change and a last copy is not deleted before the answer is in.
- *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
- *   - The last copy takes the ownership with it; it stays locked here until the receiver has it.
- */
 
 /** Where a capability is sent. */
 export interface Destination {

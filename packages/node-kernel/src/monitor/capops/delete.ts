@@ -1,3 +1,9 @@
+/*
+ * DELETE. A foreign copy, or one beside which another remains, vanishes without a message. The owner's last copy: the
+ * ownership of a moveable type goes to any other holder; of another type every foreign copy goes first. With the
+ * owner's lock held and its copies in flight arrived, no new holder can appear, so what nobody has does not exist.
+ * Whatever the lock or another core's state prevents is retried until it succeeds: nothing here is decided twice.
+ */
 import type { Answer } from '@mk/monitor-proto/messages/fields';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { ERRORS } from '@mk/monitor-proto/errors';
@@ -22,13 +28,6 @@ import { moveTo, transitsOver } from './move.ts';
 import { pause } from '../waits.ts';
 import { wasHanded } from './vouch.ts';
 import { nextChange } from './waiting.ts';
-
-/*
- * DELETE. A foreign copy, or one beside which another remains, vanishes without a message. The owner's last copy: the
- * ownership of a moveable type goes to any other holder; of another type every foreign copy goes first. With the
- * owner's lock held and its copies in flight arrived, no new holder can appear, so what nobody has does not exist.
- * Whatever the lock or another core's state prevents is retried until it succeeds: nothing here is decided twice.
- */
 
 /** A holder of a copy says so by refusing with CAPABILITY_HELD. */
 export function findCopyAct(m: CapopsContext): Act {

@@ -1,3 +1,9 @@
+/*
+ * HANDOVERS: ownership that this core has let go of, until the new owner has told everybody (move.ts). When the new owner dies before that,
+ * holders that it did not reach still name this core, which may hold no copy any more and cannot be asked. So the old owner answers for the
+ * handover: it tells all that the owner is gone, and they look for a new one (recover.ts). A new owner stays locked until everybody knows,
+ * so no capability has two handovers that are not known.
+ */
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { type Capability, describeCapability, identityOf } from '../../capability/model/capability.ts';
@@ -6,13 +12,6 @@ import type { Multicasts } from '../agreement/multicast.ts';
 import { PHASES } from '../agreement/round-actions.ts';
 import type { Operation } from '../operations.ts';
 import type { CapabilityPayload } from './payload.ts';
-
-/*
- * HANDOVERS: ownership that this core has let go of, until the new owner has told everybody (move.ts). When the new owner dies before that,
- * holders that it did not reach still name this core, which may hold no copy any more and cannot be asked. So the old owner answers for the
- * handover: it tells all that the owner is gone, and they look for a new one (recover.ts). A new owner stays locked until everybody knows,
- * so no capability has two handovers that are not known.
- */
 
 interface Handover {
   readonly capability: Capability;

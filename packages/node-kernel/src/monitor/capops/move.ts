@@ -1,3 +1,8 @@
+/*
+ * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
+ * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
+ * before it let go. A refused move leaves ownership where it was. So does a new owner that dies: whom it has told already is told again.
+ */
 import type { CopyGroup } from '../../capability/store/slot.ts';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -15,12 +20,6 @@ import type { CapopsContext } from './context.ts';
 import { failOnError } from './exchange.ts';
 import { objectionOf } from './vouch.ts';
 import { nextChange } from './waiting.ts';
-
-/*
- * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
- * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
- * before it let go. A refused move leaves ownership where it was. So does a new owner that dies: whom it has told already is told again.
- */
 
 /** Every holder learns who the owner is. */
 export function updateOwnerAct(m: CapopsContext): Act {

@@ -1,3 +1,10 @@
+/*
+ * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
+ * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core; commit ends it and
+ * brings back what was covered there at any time in between. One batch at a time; what comes meanwhile is the next
+ * batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: every core that has let
+ * go of memory accounts for it until the home has taken it over.
+ */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -16,14 +23,6 @@ import { ByInitiator } from './by-core.ts';
 import type { CapopsContext } from './context.ts';
 import { coreOf, isBegunBy } from '../agreement/finished.ts';
 import { pause } from '../waits.ts';
-
-/*
- * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
- * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core; commit ends it and
- * brings back what was covered there at any time in between. One batch at a time; what comes meanwhile is the next
- * batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: every core that has let
- * go of memory accounts for it until the home has taken it over.
- */
 
 interface Batch {
   readonly range: Range;

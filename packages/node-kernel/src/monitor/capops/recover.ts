@@ -1,3 +1,14 @@
+/*
+ * RECOVERY of ownership (docs/ARCHITECTURE.md): a capability whose owner is gone gets its lowest holder as the new one.
+ *
+ *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time
+ *        only the lowest finds nobody in its way;
+ *   RO2  a core that is not the lowest keeps asking until it has heard of a new owner, or nobody is in its way.
+ *
+ * No new copy of an orphan appears: its owner, through whom every copy goes, is dead, and what it sent before is
+ * refused with its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What
+ * cannot change its owner names an object that went with it, and goes.
+ */
 import { ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { addRelations } from '../../capability/store/relations.ts';
@@ -13,18 +24,6 @@ import { pause } from '../waits.ts';
 import type { CapopsContext } from './context.ts';
 import { announceOwner } from './move.ts';
 import { nextChange } from './waiting.ts';
-
-/*
- * RECOVERY of ownership (docs/ARCHITECTURE.md): a capability whose owner is gone gets its lowest holder as the new one.
- *
- *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time
- *        only the lowest finds nobody in its way;
- *   RO2  a core that is not the lowest keeps asking until it has heard of a new owner, or nobody is in its way.
- *
- * No new copy of an orphan appears: its owner, through whom every copy goes, is dead, and what it sent before is
- * refused with its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What
- * cannot change its owner names an object that went with it, and goes.
- */
 
 const EVERYTHING = REMOTE.copies | REMOTE.ancestors | REMOTE.descendants;
 /** Orphans asked about at the same time. */

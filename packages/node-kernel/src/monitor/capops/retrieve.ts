@@ -1,3 +1,7 @@
+/*
+ * RETRIEVE: a foreign holder pulls ownership. It becomes the owner only with the old owner's consent in hand, so a
+ * failed retrieve leaves ownership where it was; it is locked from the request until everybody has been told.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -11,11 +15,6 @@ import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { failUnlessHanded } from './vouch.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
-
-/*
- * RETRIEVE: a foreign holder pulls ownership. It becomes the owner only with the old owner's consent in hand, so a
- * failed retrieve leaves ownership where it was; it is locked from the request until everybody has been told.
- */
 
 /**
  * Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or

@@ -1,3 +1,11 @@
+/*
+ * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
+ * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A consenting
+ * core also guards the range until the second phase: what is being given from one core to another would otherwise slip
+ * past the check between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that
+ * its objects exist, or will not. Overlapping retypes: the owner's lock lets one in; the others find its objects or
+ * CAPABILITY_BUSY (C4).
+ */
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -25,15 +33,6 @@ import { onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { failUnlessHanded } from './vouch.ts';
 import type { Multicast } from '../agreement/multicast.ts';
-
-/*
- * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
- * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A consenting
- * core also guards the range until the second phase: what is being given from one core to another would otherwise slip
- * past the check between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that
- * its objects exist, or will not. Overlapping retypes: the owner's lock lets one in; the others find its objects or
- * CAPABILITY_BUSY (C4).
- */
 
 type Given = Invocations['retype'];
 

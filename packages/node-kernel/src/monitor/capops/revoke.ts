@@ -1,3 +1,22 @@
+/*
+ * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
+ *
+ *   mark    each core freezes its copies and all descendants, at any depth, asks its subscribers, and waits until
+ *           nothing of it is in flight from here; then it is ready. Nothing is deleted before the last ready.
+ *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
+ *
+ *   - The revoker owns and locks its target first, so no copy of it begins after.
+ *   - What arrives under a mark is refused, and its sender is not ready before it knows: at the last ready every copy
+ *     and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
+ *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody thaws, and
+ *     the caller's library retries. So no two revokes wait for each other for ever.
+ *   - After commit only deletion is left. The target's lock blocks everything else: a revoke whose target lies under
+ *     another revoke, or in a CNode made of its own memory, still ends.
+ *   - Memory is offered to its home only when every core is done: a frozen foreign copy elsewhere would still cover it.
+ *
+ * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
+ * marked owns the target anew (recover.ts): then it is given up. What a dead initiator had collected stays unclaimed (C5).
+ */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
@@ -38,26 +57,6 @@ import { retrieve } from './retrieve.ts';
 import type { Stepper } from './stepper.ts';
 import { needsVouching, objectionTo } from './vouch.ts';
 import { pause } from '../waits.ts';
-
-/*
- * REVOKE: mark → ready → commit → done, as the two phases of one agreement round over a dissemination plan.
- *
- *   mark    each core freezes its copies and all descendants, at any depth, asks its subscribers, and waits until
- *           nothing of it is in flight from here; then it is ready. Nothing is deleted before the last ready.
- *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
- *
- *   - The revoker owns and locks its target first, so no copy of it begins after.
- *   - What arrives under a mark is refused, and its sender is not ready before it knows: at the last ready every copy
- *     and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
- *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody thaws, and
- *     the caller's library retries. So no two revokes wait for each other for ever.
- *   - After commit only deletion is left. The target's lock blocks everything else: a revoke whose target lies under
- *     another revoke, or in a CNode made of its own memory, still ends.
- *   - Memory is offered to its home only when every core is done: a frozen foreign copy elsewhere would still cover it.
- *
- * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
- * marked owns the target anew (recover.ts): then it is given up. What a dead initiator had collected stays unclaimed (C5).
- */
 
 /** One core's part in one revoke. */
 interface Part {

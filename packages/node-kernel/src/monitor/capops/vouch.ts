@@ -1,3 +1,14 @@
+/*
+ * VOUCH: does a core own what it claims to own?
+ *
+ *   - A copy of memory that a core other than its home hands out, or asks for: everybody is asked, in one round. A
+ *     capability is always held by somebody, so a true owner objects, and so does the home of what is free; and it came
+ *     from somebody, who says so (`Given`). The copy is in flight meanwhile, and its sender answers for it.
+ *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it
+ *       knows.
+ *
+ * An objector may lie: an objection stops the claim and proves nothing (`disputed`). Silence is no objection.
+ */
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
@@ -10,18 +21,6 @@ import { claimOf } from './claims.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { errorIn } from './exchange.ts';
-
-/*
- * VOUCH: does a core own what it claims to own?
- *
- *   - A copy of memory that a core other than its home hands out, or asks for: everybody is asked, in one round. A
- *     capability is always held by somebody, so a true owner objects, and so does the home of what is free; and it came
- *     from somebody, who says so (`Given`). The copy is in flight meanwhile, and its sender answers for it.
- *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it
- *       knows.
- *
- * An objector may lie: an objection stops the claim and proves nothing (`disputed`). Silence is no objection.
- */
 
 /** The claimant claims to hold, not to own. */
 const HOLDS = 1;

@@ -1,11 +1,3 @@
-import { known } from '@mk/monitor-proto/assert';
-import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
-import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
-import type { MonitorContext } from '../context.ts';
-import type { Outlets } from '../outlets.ts';
-
 /*
  * Circuits: what a channel is on each link that it crosses, and the relays between them (Barrelfish Technical Note 006,
  * “Routing in Barrelfish”). The opener chooses a circuit's number; the two ends of a link never choose the same. Links
@@ -14,6 +6,13 @@ import type { Outlets } from '../outlets.ts';
  *   K3  a circuit is at both ends of its link, or a message that ends or begins it is under way
  *   K4  a relay passes on what comes, in order, and keeps none of it: the ends' windows bound what is under way
  */
+import { known } from '@mk/monitor-proto/assert';
+import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
+import type { MonitorContext } from '../context.ts';
+import type { Outlets } from '../outlets.ts';
 
 /** One circuit at one end of its link. */
 export interface Leg {

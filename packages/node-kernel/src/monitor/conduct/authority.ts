@@ -1,14 +1,13 @@
-import { type Capability, overlaps, type Range } from '../../capability/model/capability.ts';
-import { isRamBacked } from '../../capability/model/type-rules.ts';
-import { typeRow } from '../../capability/model/types.ts';
-import { REMOTE } from '../../capability/store/copy-group.ts';
-import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
-
 /*
  * What this core's own record says about another core's claim. The relation bits are conservative: "clear is certain".
  * So where one is clear and the claim needs it, the claim is false, whatever the other core says; where it is set, this
  * core cannot tell.
  */
+import { type Capability, overlaps, type Range } from '../../capability/model/capability.ts';
+import { isRamBacked } from '../../capability/model/type-rules.ts';
+import { typeRow } from '../../capability/model/types.ts';
+import { REMOTE } from '../../capability/store/copy-group.ts';
+import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 
 /**
  * This core's record of a claim: nothing against it; that it is false; or that it is changing, so nobody can tell now.

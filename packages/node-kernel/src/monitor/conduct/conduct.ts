@@ -1,3 +1,14 @@
+/*
+ * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec):
+ * each message from a core is screened before any service sees it.
+ *
+ * - What a peer may not say is dropped and counted against it (`Offences`).
+ * - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work must wait.
+ *
+ * A peer has as many waiting requests as it can have operations, and some more; further ones are dropped, as no honest
+ * peer sends them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not
+ * begun: else it would stay open for as long as the peer lives.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -17,18 +28,6 @@ import type { Service, Verbs } from '../service.ts';
 import { HELD_UP, Meter } from './meter.ts';
 import { refusalTo } from './refusals.ts';
 import { faultOf } from './screening.ts';
-
-/*
- * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec):
- * each message from a core is screened before any service sees it.
- *
- * - What a peer may not say is dropped and counted against it (`Offences`).
- * - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work must wait.
- *
- * A peer has as many waiting requests as it can have operations, and some more; further ones are dropped, as no honest
- * peer sends them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not
- * begun: else it would stay open for as long as the peer lives.
- */
 
 /** Messages that make work on many cores or lock something: what an account is charged for. */
 const EXPENSIVE: ReadonlySet<MessageType> = new Set<MessageType>([

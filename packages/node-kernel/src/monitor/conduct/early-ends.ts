@@ -1,11 +1,3 @@
-import { known } from '@mk/monitor-proto/assert';
-import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
-import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
-import { type CoreId, MILLISECOND, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-import { LANES } from '@mk/monitor-proto/messages/spec';
-import type { Offences } from './offences.ts';
-
 /*
  * Who begins rounds only to end them again, without waiting for anybody's answer: that is work for everybody at the
  * price of two messages, and no rate tells it from honest work on a slow host. An honest initiator ends a round only
@@ -18,6 +10,13 @@ import type { Offences } from './offences.ts';
  *   EE3  of all rounds between two such questions one counts at most, and the first `STREAK` in a row are free: a core
  *        whose own clock stood still for a while, as a host's that was suspended, sees one.
  */
+import { known } from '@mk/monitor-proto/assert';
+import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
+import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
+import { type CoreId, MILLISECOND, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import { LANES } from '@mk/monitor-proto/messages/spec';
+import type { Offences } from './offences.ts';
 
 const PATIENCE: Nanos = limit('operationDeadlineNs') / 2;
 /** So far apart are questions to a peer under suspicion. */

@@ -1,12 +1,11 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-
 /*
  * How much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the machine.
  * When others work as well, a peer that asks for more than twice what the busiest of them does, and for more than a
  * floor above any load that hurts, is throttled for a while: a token bucket of the floor. The excess waits, in
  * order, for its turn; so an honest peer that is caught is slow, never wrong.
  */
+import type { Nanos } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
 
 const WINDOW = limit('budgetWindowNs');
 const FLOOR_PER_SECOND = limit('budgetFloorPerSecond');

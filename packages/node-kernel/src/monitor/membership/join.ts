@@ -1,14 +1,3 @@
-import { assertInvariant } from '@mk/monitor-proto/assert';
-import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
-import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
-import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
-import { limit } from '@mk/monitor-proto/limits';
-import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
-import type { MessageOf } from '@mk/monitor-proto/messages/table';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import type { KernelConfig } from '../../config.ts';
-import type { MonitorContext } from '../context.ts';
-
 /*
  * How a monitor joins the mesh: the first of Barrelfish's six steps, with the SKB in place of the booting monitor.
  *
@@ -25,6 +14,16 @@ import type { MonitorContext } from '../context.ts';
  *   J2  a monitor takes part in no global operation before a view with it is installed;
  *   J3  this core has an address of whomever it knows, until that incarnation is over.
  */
+import { assertInvariant } from '@mk/monitor-proto/assert';
+import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
+import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
+import { type CoreId, type Incarnation, type Nanos, NO_CORE, SKB_PEER } from '@mk/monitor-proto/ids';
+import { limit } from '@mk/monitor-proto/limits';
+import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
+import type { MessageOf } from '@mk/monitor-proto/messages/table';
+import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import type { KernelConfig } from '../../config.ts';
+import type { MonitorContext } from '../context.ts';
 
 const JOIN_DEADLINE = limit('joinDeadlineNs');
 const BOOT_PATIENCE = limit('handshakeTimeoutNs');

@@ -1,3 +1,8 @@
+/*
+ * Spawn and span (Barrelfish's proc_mgmt and spawnd in one): a dispatcher is *made* where it will run, with an empty
+ * cspace; its capabilities are sent there like any others; then it *begins*. The requester may vanish between the two:
+ * the home ends what has not begun.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -14,12 +19,6 @@ import type { Home, Homes } from './homes.ts';
 import { programLimit } from './limits.ts';
 import type { Part, Parts, PartSpec } from './parts.ts';
 import type { ProgramStore } from './program-store.ts';
-
-/*
- * Spawn and span (Barrelfish's proc_mgmt and spawnd in one): a dispatcher is *made* where it will run, with an empty
- * cspace; its capabilities are sent there like any others; then it *begins*. The requester may vanish between the two:
- * the home ends what has not begun.
- */
 
 export interface SpawnRequest {
   readonly program: ProgramText;

@@ -1,6 +1,5 @@
-import { type MessageMaker, oneOf } from './mischief.ts';
-
 /* Well-formed messages that nobody asked for: requests, answers to nothing, and load. */
+import { type MessageMaker, oneOf } from './mischief.ts';
 
 const PAYLOAD = new Uint8Array(256);
 

@@ -1,3 +1,4 @@
+/* Claims rights: hands out, pulls, moves, deletes and revokes what it was never given, and speaks in others' names. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { type Capability, makeCapability } from '../../capability/model/capability.ts';
@@ -6,8 +7,6 @@ import type { CapabilityType } from '../../capability/model/types.ts';
 import { typeRow } from '../../capability/model/types.ts';
 import { PHASES } from '../agreement/round-actions.ts';
 import { anybodyBut, capabilityRound, type MessageMaker, type Mischief, oneOf } from './mischief.ts';
-
-/* Claims rights: hands out, pulls, moves, deletes and revokes what it was never given, and speaks in others' names. */
 
 const PAGE = 4096;
 const PAGES = 64;

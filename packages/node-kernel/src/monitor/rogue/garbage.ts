@@ -1,14 +1,13 @@
+/*
+ * Bytes that are no frame, misplaced frames, and frames with invalid messages. None is accepted: one that was would
+ * take a true message's number, and this core would fall silent, which is another fault (hang).
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { encodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { type DataFrame, FRAME, NO_MARKS } from '@mk/monitor-proto/urpc/frames';
 import type { WireMessage } from '@mk/monitor-proto/messages/codec';
 import { type FrameMaker, type Mischief, oneOf } from './mischief.ts';
-
-/*
- * Bytes that are no frame, misplaced frames, and frames with invalid messages. None is accepted: one that was would
- * take a true message's number, and this core would fall silent, which is another fault (hang).
- */
 
 export const garbage: FrameMaker = (m, to) => oneOf(m, FRAMES)(m, to);
 

@@ -1,9 +1,8 @@
+/* Answers, but not the truth: for more cores than were asked, as owner, with false errors and false success. */
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, type PeerId } from '@mk/monitor-proto/ids';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import { anybodyBut, type Mischief, oneOf } from './mischief.ts';
-
-/* Answers, but not the truth: for more cores than were asked, as owner, with false errors and false success. */
 
 type Liar<M> = (m: Mischief, message: M, to: CoreId) => Message;
 

@@ -1,3 +1,8 @@
+/*
+ * A fault on command of a person, a plan or the simulator: this core's monitor misbehaves (CAVEATS.md). It has what a
+ * monitor has – the secret, its links, what it was told – and nothing else. The rest of the core works on, so that what
+ * the others lose is lost by its acts and not by its absence.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import { type CorePeer, isCorePeer } from '@mk/monitor-proto/endpoint/peer';
 import { MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
@@ -14,12 +19,6 @@ import { garbage } from './garbage.ts';
 import { lie } from './lie.ts';
 import type { MessageMaker, Mischief } from './mischief.ts';
 import { spamRemap, spamRetype, spamRevoke } from './spam.ts';
-
-/*
- * A fault on command of a person, a plan or the simulator: this core's monitor misbehaves (CAVEATS.md). It has what a
- * monitor has – the secret, its links, what it was told – and nothing else. The rest of the core works on, so that what
- * the others lose is lost by its acts and not by its absence.
- */
 
 const MAKERS: { readonly [B in RogueBehaviour]?: MessageMaker } = {
   spam_remap: spamRemap,

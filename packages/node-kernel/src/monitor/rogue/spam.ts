@@ -1,13 +1,12 @@
+/*
+ * Requests that are each allowed: about this core's own memory and domains, under its own name. But they never stop,
+ * and nobody waits for an answer.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import { type Capability, makeCapability } from '../../capability/model/capability.ts';
 import { PHASES } from '../agreement/round-actions.ts';
 import { encodeTaken } from '../memory/shootdowns.ts';
 import { capabilityRound, type MessageMaker, type Mischief, roundRequest } from './mischief.ts';
-
-/*
- * Requests that are each allowed: about this core's own memory and domains, under its own name. But they never stop,
- * and nobody waits for an answer.
- */
 
 const PAGE = 4096;
 /** The pages at the end of a core's memory that it plays with. */

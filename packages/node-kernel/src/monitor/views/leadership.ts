@@ -85,23 +85,23 @@ interface Facts {
 export class Leadership {
   /** When this core last had a majority's answers to beacons sent at or after that time. */
   confirmedAt: Nanos;
-  readonly #followers: Map<CoreId, Follower>;
-  readonly #sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
+  private readonly followers: Map<CoreId, Follower>;
+  private readonly sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
   /** First answers are acknowledged at once: nobody waits an interval for its lease. */
-  #fresh = true;
-  #sequence = 0;
-  #nextBeacon: Nanos;
+  private fresh = true;
+  private sequence = 0;
+  private nextBeacon: Nanos;
   /** What the next view would lose and gain, as a key, and since when; null: nothing. */
-  #change: { readonly key: string; readonly since: Nanos } | null = null;
-  #wantedSince: Nanos | null = null;
+  private change: { readonly key: string; readonly since: Nanos } | null = null;
+  private wantedSince: Nanos | null = null;
   /** When no majority was left whose links all worked, the last time. */
-  #stuckAt: Nanos = -Infinity;
-  #leaving: ReadonlySet<CoreId> = new Set();
+  private stuckAt: Nanos = -Infinity;
+  private leaving: ReadonlySet<CoreId> = new Set();
   /**
    * Cores that act no more and ask for a view without them: as good as dead to the next view, and voters of this one.
    */
-  readonly #asked = new Set<CoreId>();
-  #proposal: OpenProposal | null = null;
+  private readonly asked = new Set<CoreId>();
+  private proposal: OpenProposal | null = null;
 
   readonly view: View;
   readonly ballot: Ballot;
@@ -117,8 +117,8 @@ export class Leadership {
     this.view = view;
     this.ballot = ballot;
     this.confirmedAt = now - settings.leaseNs;
-    this.#nextBeacon = now;
-    this.#followers = new Map(
+    this.nextBeacon = now;
+    this.followers = new Map(
       view.members
         .filter(({ core }) => core !== port.self.core)
         .map((member) => [
@@ -139,99 +139,99 @@ export class Leadership {
    */
   begin(adopted: View | null, now: Nanos): void {
     if (adopted === null) return this.tick(now);
-    this.#beacon(now);
-    return this.#propose(adopted, now);
+    this.beacon(now);
+    return this.propose(adopted, now);
   }
 
   tick(now: Nanos): void {
-    if (now >= this.#nextBeacon) this.#beacon(now);
-    if (this.#proposal !== null) {
+    if (now >= this.nextBeacon) this.beacon(now);
+    if (this.proposal !== null) {
       // A proof of death may be all that it waited for.
-      if (this.#isChosen(this.#proposal, now)) this.port.chosen(this.#proposal.proposal.view, now);
+      if (this.isChosen(this.proposal, now)) this.port.chosen(this.proposal.proposal.view, now);
       return;
     }
-    this.#confirm();
-    this.#consider(now);
+    this.confirm();
+    this.consider(now);
   }
 
   nextWake(now: Nanos): Nanos {
-    if (this.#change === null || this.#proposal !== null) return this.#nextBeacon;
-    const window = this.#change.since + this.#joinWindow;
-    return window > now ? Math.min(this.#nextBeacon, window) : this.#nextBeacon;
+    if (this.change === null || this.proposal !== null) return this.nextBeacon;
+    const window = this.change.since + this.joinWindow;
+    return window > now ? Math.min(this.nextBeacon, window) : this.nextBeacon;
   }
 
   replied(from: CoreId, { sequence, suspects, newcomers }: ViewMessageOf<'view_beacon_reply'>, now: Nanos): void {
-    const follower = this.#followers.get(from);
-    const sent = this.#sentAt.get(sequence);
+    const follower = this.followers.get(from);
+    const sent = this.sentAt.get(sequence);
     if (follower === undefined || sequence <= follower.sequence || sent === undefined) return;
-    if (follower.sequence === 0) this.#nextBeacon = Math.min(this.#nextBeacon, now + FIRST_LEASE);
+    if (follower.sequence === 0) this.nextBeacon = Math.min(this.nextBeacon, now + FIRST_LEASE);
     follower.sequence = sequence;
     if (sent.leads) follower.toldAt = sent.at;
     follower.heardAt = now;
     follower.suspects = suspects;
     follower.newcomers = newcomers;
-    this.#confirm();
-    if (this.#fresh && now < this.leaseUntil && this.#haveAnswered()) {
-      this.#fresh = false;
-      this.#beacon(now);
+    this.confirm();
+    if (this.fresh && now < this.leaseUntil && this.haveAnswered()) {
+      this.fresh = false;
+      this.beacon(now);
     }
-    if (this.#proposal === null) this.#consider(now);
+    if (this.proposal === null) this.consider(now);
   }
 
   /** The newcomers that a member hears. */
   heardNewcomers(from: CoreId, newcomers: readonly CoreId[], now: Nanos): void {
-    const follower = this.#followers.get(from);
+    const follower = this.followers.get(from);
     if (follower === undefined) return;
     follower.newcomers = newcomers;
-    if (this.#proposal === null) this.#consider(now);
+    if (this.proposal === null) this.consider(now);
   }
 
   asksToLeave(from: CoreId, now: Nanos): void {
-    if (!this.#followers.has(from)) return;
-    this.#asked.add(from);
-    if (this.#proposal === null) this.#consider(now);
+    if (!this.followers.has(from)) return;
+    this.asked.add(from);
+    if (this.proposal === null) this.consider(now);
   }
 
   accepted(from: CoreId, ballot: Ballot, now: Nanos): void {
-    const open = this.#proposal;
+    const open = this.proposal;
     if (open === null || ballot.round !== this.ballot.round || ballot.core !== this.ballot.core) return;
-    if (from !== this.port.self.core && !this.#followers.has(from)) return;
+    if (from !== this.port.self.core && !this.followers.has(from)) return;
     open.accepted.add(from);
-    if (this.#isChosen(open, now)) this.port.chosen(open.proposal.view, now);
+    if (this.isChosen(open, now)) this.port.chosen(open.proposal.view, now);
   }
 
-  #beacon(now: Nanos): void {
-    this.#nextBeacon = now + this.settings.beaconNs;
-    this.#sequence += 1;
+  private beacon(now: Nanos): void {
+    this.nextBeacon = now + this.settings.beaconNs;
+    this.sequence += 1;
     const leads = now < this.leaseUntil;
-    this.#sentAt.set(this.#sequence, { at: now, leads });
-    if (this.#sentAt.size > 64) this.#sentAt.delete(this.#sentAt.keys().next().value!);
-    for (const [core, follower] of this.#followers) {
-      const acks = leads && !this.#leaving.has(core) && follower.sequence > 0;
+    this.sentAt.set(this.sequence, { at: now, leads });
+    if (this.sentAt.size > 64) this.sentAt.delete(this.sentAt.keys().next().value!);
+    for (const [core, follower] of this.followers) {
+      const acks = leads && !this.leaving.has(core) && follower.sequence > 0;
       if (acks) follower.ackedAt = follower.heardAt;
       this.port.send(core, {
         type: 'view_beacon',
         view: this.view.number,
         ballot: this.ballot,
-        sequence: this.#sequence,
+        sequence: this.sequence,
         acked: acks ? follower.sequence : 0,
         leads,
       });
-      if (this.#proposal !== null) this.#ask(core);
+      if (this.proposal !== null) this.ask(core);
     }
-    this.#confirm();
+    this.confirm();
   }
 
   /** The newest time since which a majority, this core included, has answered. */
-  #confirm(): void {
-    const newest = this.#sentAt.get(this.#sequence)?.at ?? -Infinity;
-    const time = this.#quorumTime(newest, ({ sequence }) => this.#sentAt.get(sequence)?.at ?? -Infinity);
+  private confirm(): void {
+    const newest = this.sentAt.get(this.sequence)?.at ?? -Infinity;
+    const time = this.quorumTime(newest, ({ sequence }) => this.sentAt.get(sequence)?.at ?? -Infinity);
     if (time > this.confirmedAt) this.confirmedAt = time;
   }
 
   /** The newest time since which enough members have spoken: a majority, or all that live (`isQuorum`). */
-  #quorumTime(own: Nanos, timeOf: (follower: Follower) => Nanos): Nanos {
-    const followers = [...this.#followers.values()];
+  private quorumTime(own: Nanos, timeOf: (follower: Follower) => Nanos): Nanos {
+    const followers = [...this.followers.values()];
     const times = [own, ...followers.map(timeOf)].sort((a, b) => b - a);
     const majority = majorityOf(this.view.members.length);
     const living = followers.filter(({ member }) => !isDead(this.facts.dead, member));
@@ -243,125 +243,125 @@ export class Leadership {
    * Until when nobody else can be promised a ballot: a majority has heard of this leader's lease and refuses its votes.
    * If all others are then proven dead, only the living are left to decide.
    */
-  get #securedUntil(): Nanos {
+  private get securedUntil(): Nanos {
     const { leaseNs, drift } = this.settings;
     const majority = majorityOf(this.view.members.length);
-    const times = [Infinity, ...[...this.#followers.values()].map(({ toldAt }) => toldAt)].sort((a, b) => b - a);
+    const times = [Infinity, ...[...this.followers.values()].map(({ toldAt }) => toldAt)].sort((a, b) => b - a);
     return Math.min(known(times[majority - 1]), this.confirmedAt) + leaseNs * (1 - drift);
   }
 
-  #isChosen({ accepted, secured }: OpenProposal, now: Nanos): boolean {
+  private isChosen({ accepted, secured }: OpenProposal, now: Nanos): boolean {
     if (isQuorum(this.view, accepted, this.facts.dead)) return true;
     const { members } = this.view;
-    return (secured || now < this.#securedUntil) && isEverybodyLeft(members, accepted, this.facts.dead);
+    return (secured || now < this.securedUntil) && isEverybodyLeft(members, accepted, this.facts.dead);
   }
 
-  #haveAnswered(): boolean {
-    return [...this.#followers.values()].every(
+  private haveAnswered(): boolean {
+    return [...this.followers.values()].every(
       ({ sequence, member }) => sequence > 0 || isDead(this.facts.dead, member),
     );
   }
 
-  #consider(now: Nanos): void {
+  private consider(now: Nanos): void {
     const cores = this.view.members.map(({ core }) => core);
-    const dead = this.view.members.filter((member) => isDead(this.facts.dead, member) || this.#asked.has(member.core));
+    const dead = this.view.members.filter((member) => isDead(this.facts.dead, member) || this.asked.has(member.core));
     const alive = cores.filter((core) => !dead.some((member) => member.core === core));
-    const kept = cutOf(alive, this.port.self.core, this.#suspicions(now));
+    const kept = cutOf(alive, this.port.self.core, this.suspicions(now));
     const leaving = cores.filter((core) => !kept.includes(core));
-    const coming = this.#coming(kept, now);
-    this.#leaving = new Set(leaving);
+    const coming = this.coming(kept, now);
+    this.leaving = new Set(leaving);
     if (leaving.length === 0 && coming.length === 0) {
-      this.#change = null;
-      this.#wantedSince = null;
+      this.change = null;
+      this.wantedSince = null;
       return;
     }
-    if (!this.#mayKeep(kept, alive, now)) {
-      this.#change = null;
-      this.#wantedSince = null;
-      this.#stuckAt = now;
+    if (!this.mayKeep(kept, alive, now)) {
+      this.change = null;
+      this.wantedSince = null;
+      this.stuckAt = now;
       return;
     }
-    this.#wantedSince ??= now;
+    this.wantedSince ??= now;
     const key = `${leaving.join()}|${coming.map(({ core, incarnation }) => `${core}.${incarnation}`).join()}`;
-    if (this.#change?.key !== key) this.#change = { key, since: now };
-    if (!this.#mayPropose(leaving, dead, now)) return;
+    if (this.change?.key !== key) this.change = { key, since: now };
+    if (!this.mayPropose(leaving, dead, now)) return;
     const members = this.view.members.filter(({ core }) => kept.includes(core)).concat(coming);
     members.sort((a, b) => a.core - b.core);
-    this.#propose({ number: this.view.number + 1, members, leader: this.port.self.core }, now);
+    this.propose({ number: this.view.number + 1, members, leader: this.port.self.core }, now);
   }
 
-  #mayKeep(kept: readonly CoreId[], alive: readonly CoreId[], now: Nanos): boolean {
+  private mayKeep(kept: readonly CoreId[], alive: readonly CoreId[], now: Nanos): boolean {
     const majority = majorityOf(this.view.members.length);
     if (kept.length >= majority) return true;
     const fewDead = this.view.members.length - alive.length < majority;
-    return kept.length === alive.length && (fewDead || now < this.#securedUntil);
+    return kept.length === alive.length && (fewDead || now < this.securedUntil);
   }
 
-  #coming(kept: readonly CoreId[], now: Nanos): Member[] {
+  private coming(kept: readonly CoreId[], now: Nanos): Member[] {
     const self = this.port.self.core;
     const heardHere = this.facts.newcomers.heard(now);
     const heardBy = (by: CoreId, core: CoreId): boolean =>
-      by === self ? heardHere.includes(core) : this.#followers.get(by)?.newcomers.includes(core) === true;
+      by === self ? heardHere.includes(core) : this.followers.get(by)?.newcomers.includes(core) === true;
     const needed = (core: CoreId): CoreId[] => neighboursOf(kept, core, self, this.settings.observers);
     return this.facts.newcomers
       .ready(needed, heardBy, this.facts.history, now)
       .filter(({ core }) => !kept.includes(core));
   }
 
-  #mayPropose(leaving: readonly CoreId[], dead: readonly Member[], now: Nanos): boolean {
+  private mayPropose(leaving: readonly CoreId[], dead: readonly Member[], now: Nanos): boolean {
     if (now >= this.leaseUntil) return false;
     const proven = leaving.every((core) => dead.some((member) => member.core === core));
     const { beaconNs, leaseNs } = this.settings;
-    const window = leaving.length === 0 ? this.#joinWindow : beaconNs;
-    const stable = now - known(this.#change).since >= window || now - known(this.#wantedSince) >= leaseNs;
-    if (leaving.length > 0 && (proven || this.#isGuiltyAlone(leaving))) return true;
+    const window = leaving.length === 0 ? this.joinWindow : beaconNs;
+    const stable = now - known(this.change).since >= window || now - known(this.wantedSince) >= leaseNs;
+    if (leaving.length > 0 && (proven || this.isGuiltyAlone(leaving))) return true;
     // Links are whole again one by one, as far as it hears: nobody was dropped meanwhile, so nobody need be.
-    if (leaving.length > 0 && now < this.#stuckAt + HEALING_INTERVALS * beaconNs) return false;
-    return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.#leaseEndOf(core));
+    if (leaving.length > 0 && now < this.stuckAt + HEALING_INTERVALS * beaconNs) return false;
+    return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.leaseEndOf(core));
   }
 
   /**
    * Who is guilty keeps to no lease, so nobody waits for its. One at a time: with it and whoever has yet to install the next view, the old one
    * has no majority of leases once the next has one (V1); with two of five it could have.
    */
-  #isGuiltyAlone(leaving: readonly CoreId[]): boolean {
+  private isGuiltyAlone(leaving: readonly CoreId[]): boolean {
     return leaving.length === 1 && this.port.isGuilty(known(leaving[0]));
   }
 
-  get #joinWindow(): Nanos {
+  private get joinWindow(): Nanos {
     return Math.min(JOIN_WINDOW, this.settings.beaconNs / 4);
   }
 
-  #leaseEndOf(core: CoreId): Nanos {
+  private leaseEndOf(core: CoreId): Nanos {
     const { leaseNs, drift } = this.settings;
-    const own = known(this.#followers.get(core)).ackedAt + leaseNs * (1 + drift);
+    const own = known(this.followers.get(core)).ackedAt + leaseNs * (1 + drift);
     return Math.max(own, this.mandate.oldLeasesUntil);
   }
 
-  #suspicions(now: Nanos): Suspicion[] {
+  private suspicions(now: Nanos): Suspicion[] {
     const self = this.port.self.core;
     const silent = now - SILENT_INTERVALS * this.settings.beaconNs;
     const found: Suspicion[] = this.port.suspects(now).map((core) => [self, core]);
-    for (const [core, { heardAt, suspects }] of this.#followers) {
+    for (const [core, { heardAt, suspects }] of this.followers) {
       if (heardAt < silent) found.push([self, core]);
       else for (const other of suspects) found.push([core, other]);
     }
     return found;
   }
 
-  #propose(view: View, now: Nanos): void {
+  private propose(view: View, now: Nanos): void {
     const proposal = { ballot: this.ballot, view };
     if (!this.port.acceptOwn(proposal)) return;
     // Those left out get no lease from now on, even when somebody else had proposed the view first.
     const staying = new Set(view.members.map(({ core }) => core));
-    this.#leaving = new Set([...this.#followers.keys()].filter((core) => !staying.has(core)));
-    this.#proposal = { proposal, accepted: new Set(), secured: now < this.#securedUntil };
-    for (const core of this.#followers.keys()) this.#ask(core);
+    this.leaving = new Set([...this.followers.keys()].filter((core) => !staying.has(core)));
+    this.proposal = { proposal, accepted: new Set(), secured: now < this.securedUntil };
+    for (const core of this.followers.keys()) this.ask(core);
     this.accepted(this.port.self.core, this.ballot, now);
   }
 
-  #ask(core: CoreId): void {
-    const { proposal, accepted } = known(this.#proposal);
+  private ask(core: CoreId): void {
+    const { proposal, accepted } = known(this.proposal);
     if (!accepted.has(core)) this.port.send(core, { type: 'view_accept', view: this.view.number, proposal });
   }
 }

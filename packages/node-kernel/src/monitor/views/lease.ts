@@ -9,23 +9,23 @@ const KEPT = 64;
 export class Lease {
   /** Valid before this time. */
   until: Nanos = 0;
-  readonly #sent = new Map<number, Nanos>();
+  private readonly sentAt = new Map<number, Nanos>();
 
   constructor(private readonly leaseNs: Nanos) {}
 
   sent(sequence: number, now: Nanos): void {
-    this.#sent.set(sequence, now);
-    if (this.#sent.size > KEPT) this.#sent.delete(this.#sent.keys().next().value!);
+    this.sentAt.set(sequence, now);
+    if (this.sentAt.size > KEPT) this.sentAt.delete(this.sentAt.keys().next().value!);
   }
 
   acknowledged(sequence: number): void {
-    const sent = this.#sent.get(sequence);
+    const sent = this.sentAt.get(sequence);
     if (sent !== undefined) this.until = Math.max(this.until, sent + this.leaseNs);
   }
 
   /** What was sent in an earlier view or to an earlier leader no longer counts. */
   restart(until: Nanos): void {
-    this.#sent.clear();
+    this.sentAt.clear();
     this.until = until;
   }
 

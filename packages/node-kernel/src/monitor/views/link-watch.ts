@@ -9,32 +9,32 @@ const STANDSTILL_INTERVALS = 1.5;
 
 /** Which of the links that should be heard do not work, as far as this core can tell. */
 export class LinkWatch {
-  readonly #heard = new Map<CoreId, Nanos>();
-  #expected: readonly CoreId[] = [];
-  #ranAt: Nanos | null = null;
+  private readonly heardAt = new Map<CoreId, Nanos>();
+  private expected: readonly CoreId[] = [];
+  private ranAt: Nanos | null = null;
 
   constructor(private readonly settings: ViewSettings) {}
 
   /** A new view: everybody expected counts as just heard. */
   install(view: View, self: CoreId, now: Nanos): void {
-    this.#expected = observedBy(view, self, this.settings.observers);
-    for (const core of this.#heard.keys()) if (!this.#expected.includes(core)) this.#heard.delete(core);
-    for (const core of this.#expected) this.#heard.set(core, now);
+    this.expected = observedBy(view, self, this.settings.observers);
+    for (const core of this.heardAt.keys()) if (!this.expected.includes(core)) this.heardAt.delete(core);
+    for (const core of this.expected) this.heardAt.set(core, now);
   }
 
   heard(core: CoreId, now: Nanos): void {
-    if (this.#expected.includes(core)) this.#heard.set(core, now);
+    if (this.expected.includes(core)) this.heardAt.set(core, now);
   }
 
   /** This core runs. If it stood still until now, the silence was its own. */
   ran(now: Nanos): void {
-    const stood = this.#ranAt !== null && now - this.#ranAt > STANDSTILL_INTERVALS * this.settings.beaconNs;
-    this.#ranAt = now;
-    if (stood) for (const core of this.#expected) this.#heard.set(core, now);
+    const stood = this.ranAt !== null && now - this.ranAt > STANDSTILL_INTERVALS * this.settings.beaconNs;
+    this.ranAt = now;
+    if (stood) for (const core of this.expected) this.heardAt.set(core, now);
   }
 
   suspects(now: Nanos): CoreId[] {
     const since = now - SILENT_INTERVALS * this.settings.beaconNs;
-    return this.#expected.filter((core) => known(this.#heard.get(core)) < since);
+    return this.expected.filter((core) => known(this.heardAt.get(core)) < since);
   }
 }

@@ -16,31 +16,31 @@ interface Newcomer {
 
 /** The cores that ask this member to be taken in, and are heard here. */
 export class Newcomers {
-  readonly #known = new Map<CoreId, Newcomer>();
+  private readonly known = new Map<CoreId, Newcomer>();
 
   constructor(private readonly settings: ViewSettings) {}
 
   /** Notes that a core asks; true: it did not ask recently. */
   asked(member: Member, hears: readonly CoreId[], now: Nanos): boolean {
-    const known = this.#known.get(member.core);
+    const known = this.known.get(member.core);
     if (known !== undefined && known.member.incarnation > member.incarnation) return false;
-    if (known?.member.incarnation === member.incarnation && this.#isFresh(known, now)) {
+    if (known?.member.incarnation === member.incarnation && this.isFresh(known, now)) {
       known.hears = hears;
       known.at = now;
       return false;
     }
-    this.#known.set(member.core, { member, hears, since: now, at: now });
+    this.known.set(member.core, { member, hears, since: now, at: now });
     return true;
   }
 
   /** Those now in a view no longer ask. */
   install({ members }: View): void {
     for (const { core, incarnation } of members)
-      if ((this.#known.get(core)?.member.incarnation ?? Infinity) <= incarnation) this.#known.delete(core);
+      if ((this.known.get(core)?.member.incarnation ?? Infinity) <= incarnation) this.known.delete(core);
   }
 
   heard(now: Nanos): CoreId[] {
-    return [...this.#known.values()].filter((one) => this.#isFresh(one, now)).map(({ member }) => member.core);
+    return [...this.known.values()].filter((one) => this.isFresh(one, now)).map(({ member }) => member.core);
   }
 
   /**
@@ -53,19 +53,19 @@ export class Newcomers {
     history: readonly View[],
     now: Nanos,
   ): Member[] {
-    return [...this.#known.values()]
-      .filter((one) => this.#isFresh(one, now) && now - one.since >= this.#pauseOf(one.member.core, history))
+    return [...this.known.values()]
+      .filter((one) => this.isFresh(one, now) && now - one.since >= this.pauseOf(one.member.core, history))
       .filter(({ member: { core }, hears }) =>
         needed(core).every((other) => hears.includes(other) && heardBy(other, core)),
       )
       .map(({ member }) => member);
   }
 
-  #isFresh({ at }: Newcomer, now: Nanos): boolean {
+  private isFresh({ at }: Newcomer, now: Nanos): boolean {
     return now - at <= KEPT_INTERVALS * this.settings.beaconNs;
   }
 
-  #pauseOf(core: CoreId, history: readonly View[]): Nanos {
+  private pauseOf(core: CoreId, history: readonly View[]): Nanos {
     let drops = 0;
     history.forEach(({ members }, i) => {
       const wasIn = history[i - 1]?.members.some((member) => member.core === core) ?? false;

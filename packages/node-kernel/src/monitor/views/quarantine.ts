@@ -27,10 +27,10 @@ export function accusersNeeded(members: number): number {
 }
 
 export class Quarantine {
-  #view: View | null = null;
+  private view: View | null = null;
   /** By accused core. */
-  readonly #accused = new Map<CoreId, { readonly incarnation: Incarnation; readonly by: Set<CoreId> }>();
-  #out: ReadonlySet<CoreId> = NOBODY;
+  private readonly accused = new Map<CoreId, { readonly incarnation: Incarnation; readonly by: Set<CoreId> }>();
+  private putOut: ReadonlySet<CoreId> = NOBODY;
 
   constructor(
     private readonly self: CoreId,
@@ -41,50 +41,50 @@ export class Quarantine {
 
   /** Of a new view nothing holds that concerns who is not in it, or in it anew. */
   install(view: View): void {
-    const before = this.#view;
-    this.#view = view;
-    for (const [core, { incarnation, by }] of this.#accused) {
+    const before = this.view;
+    this.view = view;
+    for (const [core, { incarnation, by }] of this.accused) {
       for (const accuser of by)
         if (before !== null && memberIn(view, accuser)?.incarnation !== memberIn(before, accuser)?.incarnation)
           by.delete(accuser);
-      if (by.size === 0 || !isMember(view, { core, incarnation })) this.#accused.delete(core);
+      if (by.size === 0 || !isMember(view, { core, incarnation })) this.accused.delete(core);
     }
-    this.#decide();
+    this.decide();
   }
 
   /** Whether a core is not listened to any more. */
   isOut(core: CoreId): boolean {
-    return this.#out.has(core);
+    return this.putOut.has(core);
   }
 
   get out(): readonly CoreId[] {
-    return [...this.#out];
+    return [...this.putOut];
   }
 
   get accusations(): readonly Accusation[] {
-    return [...this.#accused].map(([core, { incarnation, by }]) => ({ core, incarnation, by }));
+    return [...this.accused].map(([core, { incarnation, by }]) => ({ core, incarnation, by }));
   }
 
   /** A member accuses others, this core itself included; true: that is news. */
   accuse(by: CoreId, members: readonly Member[]): boolean {
-    const view = this.#view;
+    const view = this.view;
     if (view === null) return false;
     let isNew = false;
     for (const { core, incarnation } of members) {
       if (core === by || core === this.self || !isMember(view, { core, incarnation })) continue;
-      const known = this.#accused.get(core);
+      const known = this.accused.get(core);
       if (known?.by.has(by) === true) continue;
       isNew = true;
-      if (known === undefined) this.#accused.set(core, { incarnation, by: new Set([by]) });
+      if (known === undefined) this.accused.set(core, { incarnation, by: new Set([by]) });
       else known.by.add(by);
     }
-    if (isNew) this.#decide();
+    if (isNew) this.decide();
     return isNew;
   }
 
   /** Says again whom this core accuses: to the leader; to everybody if it is the leader, as nobody else would hear of it then. */
   say(leader: CoreId | null): void {
-    const view = this.#view;
+    const view = this.view;
     const own = this.accusations.filter(({ by }) => by.has(this.self));
     if (view === null || own.length === 0) return;
     const leads = leader === null || own.some(({ core }) => core === leader);
@@ -93,19 +93,19 @@ export class Quarantine {
       if (core !== this.self) this.send(core, { type: 'view_accuse', view: view.number, accused });
   }
 
-  #decide(): void {
-    if (this.#view === null || this.#accused.size === 0) {
-      this.#out = NOBODY;
+  private decide(): void {
+    if (this.view === null || this.accused.size === 0) {
+      this.putOut = NOBODY;
       return;
     }
-    const { members } = this.#view;
+    const { members } = this.view;
     const spared = Math.min(1, members.length - majorityOf(members.length));
     const guilty = this.accusations
       .filter(({ by }) => by.size >= accusersNeeded(members.length))
       .sort((a, b) => b.by.size - a.by.size || a.core - b.core)
       .slice(0, spared);
-    const before = this.#out;
-    this.#out = new Set(guilty.map(({ core }) => core));
+    const before = this.putOut;
+    this.putOut = new Set(guilty.map(({ core }) => core));
     for (const one of guilty) if (!before.has(one.core)) this.decided(one);
   }
 }

@@ -28,30 +28,30 @@ const SUCCESSION_TURN: Nanos = 25_000_000;
 const RETRY_MOST: Nanos = 500_000_000;
 
 export class ViewAgreement {
-  #view: View | null = null;
+  private installedView: View | null = null;
   readonly past = new PastViews();
-  #acceptor: Acceptor | null = null;
-  #leadership: Leadership | null = null;
-  readonly #lease: Lease;
-  readonly #watch: LinkWatch;
+  private acceptor: Acceptor | null = null;
+  private leadership: Leadership | null = null;
+  private readonly lease: Lease;
+  private readonly watch: LinkWatch;
   /** Proven deaths: the highest incarnation of each core that is certainly dead. */
-  readonly #dead = new Map<CoreId, number>();
-  readonly #newcomers: Newcomers;
-  readonly #quarantine: Quarantine;
+  private readonly dead = new Map<CoreId, number>();
+  private readonly newcomers: Newcomers;
+  private readonly quarantine: Quarantine;
   /** While not a member: its wish to be taken in. */
-  readonly #wish: Wish;
+  private readonly wish: Wish;
   /** When a leader with a lease of its own was last heard. */
-  #leaderHeardAt: Nanos = 0;
-  #leader: CoreId | null = null;
-  #nextProbe: Nanos = 0;
-  readonly #elections: Elections;
+  private leaderHeardAt: Nanos = 0;
+  private followed: CoreId | null = null;
+  private nextProbe: Nanos = 0;
+  private readonly elections: Elections;
   /** A beacon of a view that this core has yet to install: answered then, not a beacon interval later. */
-  #early: { readonly from: Member; readonly beacon: ViewMessageOf<'view_beacon'> } | null = null;
-  #fenced = true;
-  #excluded = false;
-  #leaving = false;
-  readonly #installed = (): View => known(this.#view, 'the view');
-  readonly #accepting = (): Acceptor => known(this.#acceptor, 'the acceptor');
+  private early: { readonly from: Member; readonly beacon: ViewMessageOf<'view_beacon'> } | null = null;
+  private fenced = true;
+  private excluded = false;
+  private leaving = false;
+  private readonly installed = (): View => known(this.installedView, 'the view');
+  private readonly accepting = (): Acceptor => known(this.acceptor, 'the acceptor');
 
   constructor(
     readonly self: Member,
@@ -60,86 +60,86 @@ export class ViewAgreement {
     /** Whom a core that is not a member asks to be taken in. */
     private readonly contacts: () => readonly CoreId[],
   ) {
-    this.#lease = new Lease(settings.leaseNs);
-    this.#watch = new LinkWatch(settings);
-    this.#newcomers = new Newcomers(settings);
-    this.#quarantine = new Quarantine(self.core, port.send, (accusation) => port.quarantined(accusation));
-    this.#wish = new Wish(self, contacts, (core, message) => port.send(core, message), settings);
-    this.#elections = new Elections(self.core, settings, this.#electionHost());
+    this.lease = new Lease(settings.leaseNs);
+    this.watch = new LinkWatch(settings);
+    this.newcomers = new Newcomers(settings);
+    this.quarantine = new Quarantine(self.core, port.send, (accusation) => port.quarantined(accusation));
+    this.wish = new Wish(self, contacts, (core, message) => port.send(core, message), settings);
+    this.elections = new Elections(self.core, settings, this.electionHost());
   }
 
-  #electionHost(): ElectionHost {
+  private electionHost(): ElectionHost {
     return {
-      view: this.#installed,
-      acceptor: this.#accepting,
-      dead: this.#dead,
-      isLeaderDead: () => this.#isLeaderDead,
-      rank: () => this.#rank,
+      view: this.installed,
+      acceptor: this.accepting,
+      dead: this.dead,
+      isLeaderDead: () => this.isLeaderDead,
+      rank: () => this.rank,
       send: (core, message) => this.port.send(core, message),
-      leads: (now) => this.#leadership !== null && now < this.#leadership.leaseUntil,
-      missesLeader: (now) => this.#missesLeader(now),
+      leads: (now) => this.leadership !== null && now < this.leadership.leaseUntil,
+      missesLeader: (now) => this.missesLeader(now),
       resign: () => {
-        if (this.#leadership !== null) this.#lease.restart(this.#leadership.leaseUntil);
-        this.#leadership = null;
+        if (this.leadership !== null) this.lease.restart(this.leadership.leaseUntil);
+        this.leadership = null;
       },
-      lead: (ballot, oldLeasesUntil, adopted, now) => this.#lead(ballot, now, oldLeasesUntil, -Infinity, adopted),
+      lead: (ballot, oldLeasesUntil, adopted, now) => this.lead(ballot, now, oldLeasesUntil, -Infinity, adopted),
     };
   }
 
   get view(): View | null {
-    return this.#view;
+    return this.installedView;
   }
 
   get leader(): CoreId | null {
-    return this.#leadership === null ? this.#leader : this.self.core;
+    return this.leadership === null ? this.followed : this.self.core;
   }
 
   get isFenced(): boolean {
-    return this.#fenced;
+    return this.fenced;
   }
 
   /** Whether this core has asked to leave: it acts no more, and votes until it is out. */
   get isLeaving(): boolean {
-    return this.#leaving;
+    return this.leaving;
   }
 
   /** Whether what this core does now may have an effect outside itself. Ask with the time of the effect. */
   mayAct(now: Nanos): boolean {
-    return this.#view !== null && !this.#excluded && !this.#leaving && now < this.leaseUntil;
+    return this.installedView !== null && !this.excluded && !this.leaving && now < this.leaseUntil;
   }
 
   /** Fences at once when the lease has run out, whatever comes next. */
   checkFence(now: Nanos): void {
-    if (!this.#fenced && now >= this.leaseUntil) this.#updateFence(now);
+    if (!this.fenced && now >= this.leaseUntil) this.updateFence(now);
   }
 
   /** What this core sees: whose links seem broken, who is proven dead, and who asks to be taken in. */
   sightings(now: Nanos) {
-    const dead = [...this.#dead].map(([core, incarnation]) => ({ core, incarnation }));
-    const accused = this.#quarantine.accusations.map(({ core, by }) => ({ core, by: [...by] }));
-    return { suspects: this.#watch.suspects(now), dead, newcomers: this.#newcomers.heard(now), accused };
+    const dead = [...this.dead].map(([core, incarnation]) => ({ core, incarnation }));
+    const accused = this.quarantine.accusations.map(({ core, by }) => ({ core, by: [...by] }));
+    return { suspects: this.watch.suspects(now), dead, newcomers: this.newcomers.heard(now), accused };
   }
 
   /** Founds the first view of a machine; the founder leads it. */
   found(view: View, now: Nanos): void {
-    this.#install(view, now);
-    if (view.leader === this.self.core) this.#lead({ round: 0, core: this.self.core }, now, now);
+    this.install(view, now);
+    if (view.leader === this.self.core) this.lead({ round: 0, core: this.self.core }, now, now);
   }
 
   proofOfDeath({ core, incarnation }: Member, now: Nanos): void {
-    if ((this.#dead.get(core) ?? 0) >= incarnation) return;
-    this.#dead.set(core, incarnation);
-    if (this.#isLeaderDead)
-      this.#elections.nextCandidacy = now + (1 + this.#rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
-    this.#leadership?.tick(now);
-    this.#updateFence(now);
+    if ((this.dead.get(core) ?? 0) >= incarnation) return;
+    this.dead.set(core, incarnation);
+    if (this.isLeaderDead)
+      this.elections.nextCandidacy = now + (1 + this.rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
+    this.leadership?.tick(now);
+    this.updateFence(now);
   }
 
   /** This core has proof that a member misbehaves. */
   accuse(member: Member, now: Nanos): void {
-    if (!this.#quarantine.accuse(this.self.core, [member])) return;
-    this.#quarantine.say(this.leader);
-    this.#leadership?.tick(now);
+    if (!this.quarantine.accuse(this.self.core, [member])) return;
+    this.quarantine.say(this.leader);
+    this.leadership?.tick(now);
   }
 
   /**
@@ -148,91 +148,91 @@ export class ViewAgreement {
    */
   force(others: readonly Member[], now: Nanos): View {
     const members = [this.self, ...others].sort((a, b) => a.core - b.core);
-    const view = { number: nextEpoch(this.#view?.number ?? 0), members, leader: this.self.core };
-    this.#excluded = false;
+    const view = { number: nextEpoch(this.installedView?.number ?? 0), members, leader: this.self.core };
+    this.excluded = false;
     for (const { core } of others) this.port.send(core, this.past.word([view]));
-    this.#install(view, now);
-    this.#lead({ round: 0, core: this.self.core }, now, now);
+    this.install(view, now);
+    this.lead({ round: 0, core: this.self.core }, now, now);
     return view;
   }
 
   /** Acts no more, and votes until a view goes on without it. */
   leave(now: Nanos): void {
-    this.#leaving = true;
-    this.#updateFence(now);
+    this.leaving = true;
+    this.updateFence(now);
   }
 
   /** When `tick` is next due, at the latest. */
   nextWake(now: Nanos): Nanos {
-    const probe = this.#view === null && this.contacts().length === 0 ? Infinity : this.#nextProbe;
-    const wakes = [probe, this.#leadership?.nextWake(now) ?? Infinity, now + this.settings.beaconNs / 2];
-    if (this.#isLeaderDead && this.#elections.nextCandidacy > now) wakes.push(this.#elections.nextCandidacy);
-    if (!this.#fenced) wakes.push(this.leaseUntil);
+    const probe = this.installedView === null && this.contacts().length === 0 ? Infinity : this.nextProbe;
+    const wakes = [probe, this.leadership?.nextWake(now) ?? Infinity, now + this.settings.beaconNs / 2];
+    if (this.isLeaderDead && this.elections.nextCandidacy > now) wakes.push(this.elections.nextCandidacy);
+    if (!this.fenced) wakes.push(this.leaseUntil);
     return Math.max(now + 1, Math.min(...wakes));
   }
 
   tick(now: Nanos): void {
-    this.#watch.ran(now);
-    this.#updateFence(now);
-    if (this.#excluded) return;
-    if (now >= this.#nextProbe) this.#probe(now);
-    if (this.#view === null) return;
-    this.#leadership?.tick(now);
-    this.#stepDownIfForsaken(now);
-    if (this.#leadership === null && now >= this.#elections.nextCandidacy && this.#missesLeader(now))
-      this.#elections.stand(now);
-    this.#updateFence(now);
+    this.watch.ran(now);
+    this.updateFence(now);
+    if (this.excluded) return;
+    if (now >= this.nextProbe) this.probe(now);
+    if (this.installedView === null) return;
+    this.leadership?.tick(now);
+    this.stepDownIfForsaken(now);
+    if (this.leadership === null && now >= this.elections.nextCandidacy && this.missesLeader(now))
+      this.elections.stand(now);
+    this.updateFence(now);
   }
 
   receive(from: Member, message: ViewMessage, now: Nanos): void {
-    if (this.#excluded || this.#quarantine.isOut(from.core)) return;
-    if (message.type === 'view_install') return this.#learn(message.views, now, message.left);
-    const view = this.#view;
-    if (message.type === 'view_join') return this.#wantsIn(from, message, now);
+    if (this.excluded || this.quarantine.isOut(from.core)) return;
+    if (message.type === 'view_install') return this.learn(message.views, now, message.left);
+    const view = this.installedView;
+    if (message.type === 'view_join') return this.wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
       const leader = message.leader === NO_CORE ? null : message.leader;
-      if (message.incarnation === this.self.incarnation && this.#wish.heardBy(from.core, leader, now)) this.#probe(now);
+      if (message.incarnation === this.self.incarnation && this.wish.heardBy(from.core, leader, now)) this.probe(now);
       return undefined;
     }
-    if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.#early = { from, beacon: message };
+    if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.early = { from, beacon: message };
     if (view === null) return undefined;
-    this.#watch.ran(now);
+    this.watch.ran(now);
     if (message.view < view.number || !isMember(view, from)) return this.past.teach(from.core, message.view, this.port);
     // A core that is ahead teaches this one as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
-    this.#watch.heard(from.core, now);
-    this.#handle(from.core, message, now);
-    return this.#updateFence(now);
+    this.watch.heard(from.core, now);
+    this.handle(from.core, message, now);
+    return this.updateFence(now);
   }
 
-  #handle(from: CoreId, message: ViewMessage, now: Nanos): void {
+  private handle(from: CoreId, message: ViewMessage, now: Nanos): void {
     switch (message.type) {
       case 'view_beacon':
-        return this.#beacon(from, message, now);
+        return this.beacon(from, message, now);
       case 'view_beacon_reply':
-        return this.#leadership?.replied(from, message, now);
+        return this.leadership?.replied(from, message, now);
       case 'view_newcomers':
-        return this.#leadership?.heardNewcomers(from, message.newcomers, now);
+        return this.leadership?.heardNewcomers(from, message.newcomers, now);
       case 'view_leave':
-        this.past.noteLeft(this.#installed().members.filter(({ core }) => core === from));
-        return this.#leadership?.asksToLeave(from, now);
+        this.past.noteLeft(this.installed().members.filter(({ core }) => core === from));
+        return this.leadership?.asksToLeave(from, now);
       case 'view_accuse':
-        this.#quarantine.accuse(from, message.accused);
-        return this.#leadership?.tick(now);
+        this.quarantine.accuse(from, message.accused);
+        return this.leadership?.tick(now);
       case 'view_vote_request':
-        return this.#elections.voteRequest(from, message, now);
+        return this.elections.voteRequest(from, message, now);
       case 'view_vote_reply':
-        return this.#elections.voteReply(from, message, now);
+        return this.elections.voteReply(from, message, now);
       case 'view_prepare':
-        return this.#elections.prepare(from, message, now);
+        return this.elections.prepare(from, message, now);
       case 'view_promise':
-        return this.#elections.promise(from, message, now);
+        return this.elections.promise(from, message, now);
       case 'view_accept':
-        if (this.#accepting().accept(message.proposal))
+        if (this.accepting().accept(message.proposal))
           this.port.send(from, { type: 'view_accepted', view: message.view, ballot: message.proposal.ballot });
         return undefined;
       case 'view_accepted':
-        return this.#leadership?.accepted(from, message.ballot, now);
+        return this.leadership?.accepted(from, message.ballot, now);
       default:
         return undefined; // a probe says all by arriving
     }
@@ -241,149 +241,159 @@ export class ViewAgreement {
   /** Until when this core may act. */
   get leaseUntil(): Nanos {
     // What an earlier leader acknowledged still counts: whoever leads after it waits for such leases to run out.
-    return Math.max(this.#lease.until, this.#leadership?.leaseUntil ?? 0);
+    return Math.max(this.lease.until, this.leadership?.leaseUntil ?? 0);
   }
 
-  #updateFence(now: Nanos): void {
+  private updateFence(now: Nanos): void {
     const fenced = !this.mayAct(now);
-    if (fenced === this.#fenced) return;
-    this.#fenced = fenced;
+    if (fenced === this.fenced) return;
+    this.fenced = fenced;
     this.port.fenced(fenced, now);
   }
 
-  #probe(now: Nanos): void {
-    const view = this.#view;
+  private probe(now: Nanos): void {
+    const view = this.installedView;
     if (view === null && this.contacts().length === 0) return;
-    this.#nextProbe = now + (view === null ? Math.min(this.settings.beaconNs, RETRY_MOST) : this.settings.beaconNs);
-    if (view === null) return this.#wish.say(now);
-    this.#quarantine.say(this.leader);
+    this.nextProbe = now + (view === null ? Math.min(this.settings.beaconNs, RETRY_MOST) : this.settings.beaconNs);
+    if (view === null) return this.wish.say(now);
+    this.quarantine.say(this.leader);
     for (const core of observersOf(view, this.self.core, this.settings.observers))
       this.port.send(core, { type: 'view_probe', view: view.number });
   }
 
-  #beacon(from: CoreId, { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>, now: Nanos): void {
-    if (compareBallots(ballot, this.#accepting().promised) < 0) return;
-    this.#accepting().promised = ballot;
-    this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
-    this.#leader = from;
-    if (this.#leadership !== null) this.#leadership = null;
+  private beacon(
+    from: CoreId,
+    { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>,
+    now: Nanos,
+  ): void {
+    if (compareBallots(ballot, this.accepting().promised) < 0) return;
+    this.accepting().promised = ballot;
+    this.elections.highestRound = Math.max(this.elections.highestRound, ballot.round);
+    this.followed = from;
+    if (this.leadership !== null) this.leadership = null;
     if (leads) {
-      this.#leaderHeardAt = now;
-      this.#elections.candidacy = null;
+      this.leaderHeardAt = now;
+      this.elections.candidacy = null;
     }
-    this.#lease.acknowledged(acked);
-    this.#lease.sent(sequence, now);
-    const suspects = this.#watch.suspects(now);
-    const newcomers = this.#newcomers.heard(now);
+    this.lease.acknowledged(acked);
+    this.lease.sent(sequence, now);
+    const suspects = this.watch.suspects(now);
+    const newcomers = this.newcomers.heard(now);
     this.port.send(from, { type: 'view_beacon_reply', view, sequence, suspects, newcomers });
   }
 
-  get #rank(): number {
-    return this.#installed()
-      .members.filter((member) => !isDead(this.#dead, member))
+  private get rank(): number {
+    return this.installed()
+      .members.filter((member) => !isDead(this.dead, member))
       .findIndex(({ core }) => core === this.self.core);
   }
 
-  get #isLeaderDead(): boolean {
-    if (this.#view === null || this.#leadership !== null) return false;
-    const leader = memberIn(this.#view, this.#leader ?? this.#view.leader);
-    return leader !== undefined && isDead(this.#dead, leader);
+  private get isLeaderDead(): boolean {
+    if (this.installedView === null || this.leadership !== null) return false;
+    const leader = memberIn(this.installedView, this.followed ?? this.installedView.leader);
+    return leader !== undefined && isDead(this.dead, leader);
   }
 
-  #missesLeader(now: Nanos): boolean {
-    return this.#isLeaderDead || now >= this.#leaderHeardAt + this.settings.leaseNs;
+  private missesLeader(now: Nanos): boolean {
+    return this.isLeaderDead || now >= this.leaderHeardAt + this.settings.leaseNs;
   }
 
   /** A leader that no majority answers is none: after twice its lease it competes like everybody else. */
-  #stepDownIfForsaken(now: Nanos): void {
-    const leadership = this.#leadership;
+  private stepDownIfForsaken(now: Nanos): void {
+    const leadership = this.leadership;
     if (leadership === null || now < leadership.confirmedAt + 2 * this.settings.leaseNs) return;
-    this.#leadership = null;
-    this.#leader = null;
-    this.#lease.restart(0);
+    this.leadership = null;
+    this.followed = null;
+    this.lease.restart(0);
   }
 
-  #lead(ballot: Ballot, now: Nanos, oldLeasesUntil: Nanos, toldAt = -Infinity, adopted: View | null = null): void {
-    this.#elections.highestRound = Math.max(this.#elections.highestRound, ballot.round);
+  private lead(
+    ballot: Ballot,
+    now: Nanos,
+    oldLeasesUntil: Nanos,
+    toldAt = -Infinity,
+    adopted: View | null = null,
+  ): void {
+    this.elections.highestRound = Math.max(this.elections.highestRound, ballot.round);
     const port = {
       self: this.self,
       send: (core: CoreId, message: ViewMessage) => this.port.send(core, message),
-      suspects: (at: Nanos) => [...this.#watch.suspects(at), ...this.#quarantine.out],
-      isGuilty: (core: CoreId) => this.#quarantine.isOut(core),
-      acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.#accepting().accept(proposal),
-      chosen: (view: View, at: Nanos) => this.#chosen(view, at),
+      suspects: (at: Nanos) => [...this.watch.suspects(at), ...this.quarantine.out],
+      isGuilty: (core: CoreId) => this.quarantine.isOut(core),
+      acceptOwn: (proposal: Parameters<Acceptor['accept']>[0]) => this.accepting().accept(proposal),
+      chosen: (view: View, at: Nanos) => this.chosen(view, at),
     };
-    const mandate = { view: this.#installed(), ballot, oldLeasesUntil, toldAt };
-    const facts = { dead: this.#dead, newcomers: this.#newcomers, history: this.past.views };
-    this.#leadership = new Leadership(mandate, port, this.settings, facts, now);
-    this.#leadership.begin(adopted, now);
+    const mandate = { view: this.installed(), ballot, oldLeasesUntil, toldAt };
+    const facts = { dead: this.dead, newcomers: this.newcomers, history: this.past.views };
+    this.leadership = new Leadership(mandate, port, this.settings, facts, now);
+    this.leadership.begin(adopted, now);
   }
 
-  #chosen(view: View, now: Nanos): void {
-    const told = new Map([...this.#installed().members, ...view.members].map((member) => [member.core, member]));
+  private chosen(view: View, now: Nanos): void {
+    const told = new Map([...this.installed().members, ...view.members].map((member) => [member.core, member]));
     for (const { core } of told.values()) if (core !== this.self.core) this.port.send(core, this.past.word([view]));
-    this.#learn([view], now);
+    this.learn([view], now);
   }
 
-  #wantsIn(from: Member, { member, hears }: ViewMessageOf<'view_join'>, now: Nanos): void {
-    const view = this.#view;
+  private wantsIn(from: Member, { member, hears }: ViewMessageOf<'view_join'>, now: Nanos): void {
+    const view = this.installedView;
     if (view === null || from.core !== member.core) return;
     const known = memberIn(view, member.core)?.incarnation ?? 0;
     // A newcomer begins with the view that took it in: what was before is not its business.
     if (known === member.incarnation) this.port.send(member.core, this.past.word(this.past.sinceJoinOf(member.core)));
     if (known >= member.incarnation) return;
-    const isNew = this.#newcomers.asked(member, hears, now);
+    const isNew = this.newcomers.asked(member, hears, now);
     const { core, incarnation } = member;
     this.port.send(core, { type: 'view_join_reply', incarnation, leader: this.leader ?? NO_CORE });
-    if (this.#leadership !== null) this.#leadership.tick(now);
-    else if (isNew && this.#leader !== null) {
-      const newcomers = this.#newcomers.heard(now);
-      this.port.send(this.#leader, { type: 'view_newcomers', view: view.number, newcomers });
+    if (this.leadership !== null) this.leadership.tick(now);
+    else if (isNew && this.followed !== null) {
+      const newcomers = this.newcomers.heard(now);
+      this.port.send(this.followed, { type: 'view_newcomers', view: view.number, newcomers });
     }
   }
 
-  #learn(views: readonly View[], now: Nanos, left: readonly Member[] = []): void {
+  private learn(views: readonly View[], now: Nanos, left: readonly Member[] = []): void {
     this.past.noteLeft(left);
     for (const view of views) {
-      if (this.#excluded) return;
-      if (!this.#isNext(view)) continue;
-      this.#install(view, now);
+      if (this.excluded) return;
+      if (!this.isNext(view)) continue;
+      this.install(view, now);
     }
   }
 
-  #isNext(view: View): boolean {
-    if (this.#view === null) return isMember(view, this.self);
-    if (view.number === this.#view.number + 1) return true;
-    return epochOf(view.number) > epochOf(this.#view.number) && isMember(view, this.self);
+  private isNext(view: View): boolean {
+    if (this.installedView === null) return isMember(view, this.self);
+    if (view.number === this.installedView.number + 1) return true;
+    return epochOf(view.number) > epochOf(this.installedView.number) && isMember(view, this.self);
   }
 
-  #install(view: View, now: Nanos): void {
-    const wasLeading = this.#leadership;
-    const before = this.#view;
-    this.#view = view;
+  private install(view: View, now: Nanos): void {
+    const wasLeading = this.leadership;
+    const before = this.installedView;
+    this.installedView = view;
     this.past.add(view);
-    this.#elections.install();
-    this.#leadership = null;
-    this.#leader = view.leader;
-    this.#newcomers.install(view);
-    this.#quarantine.install(view);
+    this.elections.install();
+    this.leadership = null;
+    this.followed = view.leader;
+    this.newcomers.install(view);
+    this.quarantine.install(view);
     if (!isMember(view, this.self)) {
-      this.#excluded = true;
-      this.#updateFence(now);
+      this.excluded = true;
+      this.updateFence(now);
       return this.port.excluded(view, now);
     }
-    this.#acceptor = new Acceptor(view);
-    this.#leaderHeardAt = now;
-    this.#watch.install(view, this.self.core, now);
+    this.acceptor = new Acceptor(view);
+    this.leaderHeardAt = now;
+    this.watch.install(view, this.self.core, now);
     this.port.installed(view, now);
     if (before !== null && view.leader === this.self.core && wasLeading !== null) {
       const oldLeasesUntil = now + this.settings.leaseNs * (1 + this.settings.drift);
-      this.#lead({ round: 0, core: this.self.core }, now, oldLeasesUntil, now);
-      this.#leadership!.confirmedAt = wasLeading.confirmedAt;
+      this.lead({ round: 0, core: this.self.core }, now, oldLeasesUntil, now);
+      this.leadership!.confirmedAt = wasLeading.confirmedAt;
     }
-    const early = this.#early;
+    const early = this.early;
     if (early?.beacon.view === view.number && isMember(view, early.from))
-      this.#beacon(early.from.core, early.beacon, now);
-    return this.#updateFence(now);
+      this.beacon(early.from.core, early.beacon, now);
+    return this.updateFence(now);
   }
 }

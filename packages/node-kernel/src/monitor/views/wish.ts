@@ -10,9 +10,9 @@ const MOST_DOUBLINGS = 12;
 
 /** A core's wish to be taken into a view: whom it asks, and who has answered. */
 export class Wish {
-  readonly #heardBy = new Map<CoreId, Nanos>();
-  #leader: CoreId | null = null;
-  #said = 0;
+  private readonly heardAt = new Map<CoreId, Nanos>();
+  private leader: CoreId | null = null;
+  private said = 0;
 
   constructor(
     private readonly self: Member,
@@ -24,20 +24,20 @@ export class Wish {
   /** Asks those who matter, and says whom it has heard lately. */
   say(now: Nanos): void {
     const since = now - 2.5 * this.settings.beaconNs;
-    const hears = [...this.#heardBy].filter(([, at]) => at >= since).map(([core]) => core);
-    this.#said += 1;
-    for (const core of this.#asked()) this.send(core, { type: 'view_join', member: this.self, hears });
+    const hears = [...this.heardAt].filter(([, at]) => at >= since).map(([core]) => core);
+    this.said += 1;
+    for (const core of this.asked()) this.send(core, { type: 'view_join', member: this.self, hears });
   }
 
   /**
    * Somebody has answered and named its leader; true: it was the last of all asked, or the leader is new to this core.
    */
   heardBy(core: CoreId, leader: CoreId | null, now: Nanos): boolean {
-    const before = this.#heardBy.size;
-    this.#heardBy.set(core, now);
-    const news = leader !== null && leader !== this.#leader && !this.#heardBy.has(leader);
-    this.#leader = leader ?? this.#leader;
-    return news || (this.#heardBy.size > before && this.#asked().every((other) => this.#heardBy.has(other)));
+    const before = this.heardAt.size;
+    this.heardAt.set(core, now);
+    const news = leader !== null && leader !== this.leader && !this.heardAt.has(leader);
+    this.leader = leader ?? this.leader;
+    return news || (this.heardAt.size > before && this.asked().every((other) => this.heardAt.has(other)));
   }
 
   /**
@@ -45,18 +45,18 @@ export class Wish {
    * as many at each try, until it asks everybody; where nobody in a view has answered one per try, since on a slowly
    * booting machine there may be no view yet. To ask everybody at once would open every link of a large machine.
    */
-  #asked(): readonly CoreId[] {
+  private asked(): readonly CoreId[] {
     const contacts = this.contacts();
     if (contacts.length === 0) return contacts;
-    const leader = this.#leader ?? Math.min(...contacts);
+    const leader = this.leader ?? Math.min(...contacts);
     const deciding = neighboursOf(contacts, this.self.core, leader, this.settings.observers);
-    return [...new Set([...deciding, ...this.#others(contacts)])].filter((core) => contacts.includes(core));
+    return [...new Set([...deciding, ...this.others(contacts)])].filter((core) => contacts.includes(core));
   }
 
-  #others(contacts: readonly CoreId[]): readonly CoreId[] {
-    const tries = this.#said - FEW_TRIES;
+  private others(contacts: readonly CoreId[]): readonly CoreId[] {
+    const tries = this.said - FEW_TRIES;
     if (tries <= 0) return [];
-    if (this.#leader === null) return [known(contacts[this.#said % contacts.length])];
+    if (this.leader === null) return [known(contacts[this.said % contacts.length])];
     return contacts.slice(0, 2 ** Math.min(tries + 2, MOST_DOUBLINGS));
   }
 }

@@ -41,64 +41,67 @@ interface Entry {
 
 export class WorkerEngine implements SkbEngine {
   readonly ready: Promise<void>;
-  readonly #options: WorkerEngineOptions;
-  readonly #facts = new FactStore();
-  readonly #rules = new Map<string, string>();
-  readonly #outstanding = new Map<number, Entry>();
-  #queue: Entry[] = [];
-  #worker: Worker;
-  #status: Int32Array = new Int32Array(0);
-  #isReady = false;
-  #closed = false;
-  #nextId = 1;
-  #flushScheduled = false;
-  #watchdog: NodeJS.Timeout | undefined;
-  #watched = { id: 0, sinceMs: 0, mebibytes: 0 };
-  #loadFailures = 0;
+  private readonly options: WorkerEngineOptions;
+  private readonly facts = new FactStore();
+  private readonly rules = new Map<string, string>();
+  private readonly outstanding = new Map<number, Entry>();
+  private queue: Entry[] = [];
+  private worker: Worker;
+  private status: Int32Array = new Int32Array(0);
+  private isReady = false;
+  private closed = false;
+  private nextId = 1;
+  private flushScheduled = false;
+  private watchdog: NodeJS.Timeout | undefined;
+  private watched = { id: 0, sinceMs: 0, mebibytes: 0 };
+  private loadFailures = 0;
   /** Resident memory when the thread became ready, and the watchdog's last reading beyond it. */
-  #startMebibytes = 0;
-  #grownMebibytes = 0;
-  #settleReady: { resolve: () => void; reject: (error: Error) => void } = { resolve: () => {}, reject: () => {} };
+  private startMebibytes = 0;
+  private grownMebibytes = 0;
+  private settleReady: { resolve: () => void; reject: (error: Error) => void } = {
+    resolve: () => {},
+    reject: () => {},
+  };
 
   constructor(options: WorkerEngineOptions) {
-    this.#options = options;
+    this.options = options;
     this.ready = new Promise((resolve, reject) => {
-      this.#settleReady = { resolve, reject };
+      this.settleReady = { resolve, reject };
     });
     this.ready.catch(() => undefined);
-    this.#worker = this.#startWorker();
+    this.worker = this.startWorker();
   }
 
   /** How many facts the engine holds. */
   get factCount(): number {
-    return this.#facts.size;
+    return this.facts.size;
   }
 
   async updateFacts(update: FactUpdate): Promise<FactChange> {
-    const change = this.#facts.apply(update);
+    const change = this.facts.apply(update);
     const removed = change.removed.map(factText);
     const added = change.added.map(factText);
-    if (removed.length + added.length > 0) await this.#perform({ type: 'facts', removed, added }, '');
+    if (removed.length + added.length > 0) await this.perform({ type: 'facts', removed, added }, '');
     return change;
   }
 
   async setRules(name: string, text: string): Promise<void> {
     const refused = refusedText(text, ENGINE_LIMITS.maxRulesChars);
     if (refused !== undefined) throw refused;
-    await this.#perform({ type: 'rules', name, text }, text);
-    this.#rules.set(name, text);
+    await this.perform({ type: 'rules', name, text }, text);
+    this.rules.set(name, text);
   }
 
   async removeRules(name: string): Promise<void> {
-    this.#rules.delete(name);
-    await this.#perform({ type: 'remove_rules', name }, '');
+    this.rules.delete(name);
+    await this.perform({ type: 'remove_rules', name }, '');
   }
 
   async restoreRules(programs: readonly Program[]): Promise<readonly RefusedProgram[]> {
     if (programs.length === 0) return [];
-    const refused = await this.#perform({ type: 'restore_rules', programs }, '');
+    const refused = await this.perform({ type: 'restore_rules', programs }, '');
     const names = new Set(refused.map(({ bindings }) => bindings['name']));
-    for (const { name, text } of programs) if (!names.has(name)) this.#rules.set(name, text);
+    for (const { name, text } of programs) if (!names.has(name)) this.rules.set(name, text);
     return refused.map(({ bindings }) => ({ name: String(bindings['name']), why: String(bindings['why']) }));
   }
 
@@ -108,8 +111,8 @@ export class WorkerEngine implements SkbEngine {
       sink.end({ more: false, error: refused });
       return () => undefined;
     }
-    const id = this.#enqueue({ type: 'query', goal, ...boundsOf(options) }, goal, sink);
-    return () => this.#cancel(id);
+    const id = this.enqueue({ type: 'query', goal, ...boundsOf(options) }, goal, sink);
+    return () => this.cancel(id);
   }
 
   query(goal: string, options: QueryOptions = {}): Promise<{ solutions: readonly Solution[]; more: boolean }> {
@@ -121,155 +124,155 @@ export class WorkerEngine implements SkbEngine {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#watchdog);
-    const entries = [...this.#outstanding.values(), ...this.#queue];
-    this.#outstanding.clear();
-    this.#queue = [];
+    if (this.closed) return;
+    this.closed = true;
+    clearInterval(this.watchdog);
+    const entries = [...this.outstanding.values(), ...this.queue];
+    this.outstanding.clear();
+    this.queue = [];
     for (const entry of entries) fail(entry, new QueryError('EngineClosed', 'the knowledge base is closing'));
-    await this.#worker.terminate();
+    await this.worker.terminate();
   }
 
-  async #perform(body: JobBody, text: string): Promise<readonly Solution[]> {
+  private async perform(body: JobBody, text: string): Promise<readonly Solution[]> {
     const { solutions } = await collect((sink) => {
-      this.#enqueue(body, text, sink);
+      this.enqueue(body, text, sink);
       return () => undefined;
     });
     return solutions;
   }
 
-  #enqueue(body: JobBody, text: string, sink: QuerySink): number {
-    const id = this.#nextId++;
+  private enqueue(body: JobBody, text: string, sink: QuerySink): number {
+    const id = this.nextId++;
     const entry: Entry = { job: { id, ...body }, text, sink, answered: false, retries: 0 };
-    if (this.#closed) fail(entry, new QueryError('EngineClosed', 'the knowledge base is closing'));
-    else if (body.type === 'query' && this.#queue.length >= ENGINE_LIMITS.maxQueuedJobs) {
-      fail(entry, new QueryError('EngineBusy', `${this.#queue.length} queries wait already`));
+    if (this.closed) fail(entry, new QueryError('EngineClosed', 'the knowledge base is closing'));
+    else if (body.type === 'query' && this.queue.length >= ENGINE_LIMITS.maxQueuedJobs) {
+      fail(entry, new QueryError('EngineBusy', `${this.queue.length} queries wait already`));
     } else {
-      this.#queue.push(entry);
-      this.#scheduleFlush();
+      this.queue.push(entry);
+      this.scheduleFlush();
     }
     return id;
   }
 
   /** Jobs made in one turn of the event loop share a message to the thread. */
-  #scheduleFlush(): void {
-    if (this.#flushScheduled || !this.#isReady) return;
-    this.#flushScheduled = true;
+  private scheduleFlush(): void {
+    if (this.flushScheduled || !this.isReady) return;
+    this.flushScheduled = true;
     queueMicrotask(() => {
-      this.#flushScheduled = false;
-      this.#sendQueued();
+      this.flushScheduled = false;
+      this.sendQueued();
     });
   }
 
-  #sendQueued(): void {
-    const room = ENGINE_LIMITS.maxOutstandingJobs - this.#outstanding.size;
-    if (!this.#isReady || this.#closed || room <= 0 || this.#queue.length === 0) return;
-    const entries = this.#queue.splice(0, room);
-    for (const entry of entries) this.#outstanding.set(entry.job.id, entry);
-    this.#worker.postMessage(entries.map((entry) => entry.job));
-    this.#watchdog ??= setInterval(() => this.#watch(), ENGINE_LIMITS.watchdogMs);
+  private sendQueued(): void {
+    const room = ENGINE_LIMITS.maxOutstandingJobs - this.outstanding.size;
+    if (!this.isReady || this.closed || room <= 0 || this.queue.length === 0) return;
+    const entries = this.queue.splice(0, room);
+    for (const entry of entries) this.outstanding.set(entry.job.id, entry);
+    this.worker.postMessage(entries.map((entry) => entry.job));
+    this.watchdog ??= setInterval(() => this.watch(), ENGINE_LIMITS.watchdogMs);
   }
 
-  #cancel(id: number): void {
-    const waiting = this.#queue.findIndex((entry) => entry.job.id === id);
+  private cancel(id: number): void {
+    const waiting = this.queue.findIndex((entry) => entry.job.id === id);
     if (waiting >= 0) {
-      const [entry] = this.#queue.splice(waiting, 1);
+      const [entry] = this.queue.splice(waiting, 1);
       if (entry !== undefined) fail(entry, new QueryError('QueryCancelled', 'nobody waits for it'));
-    } else if (this.#outstanding.has(id)) {
-      Atomics.store(this.#status, cancelSlot(id), id);
+    } else if (this.outstanding.has(id)) {
+      Atomics.store(this.status, cancelSlot(id), id);
     }
   }
 
-  #startWorker(): Worker {
+  private startWorker(): Worker {
     const status = new SharedArrayBuffer(STATUS_BYTES);
-    this.#status = new Int32Array(status);
-    this.#isReady = false;
+    this.status = new Int32Array(status);
+    this.isReady = false;
     const start: WorkerStart = {
-      state: this.#options.state,
-      facts: this.#facts.list().map(factText),
-      rules: [...this.#rules].map(([name, text]) => ({ name, text })),
+      state: this.options.state,
+      facts: this.facts.list().map(factText),
+      rules: [...this.rules].map(([name, text]) => ({ name, text })),
       status,
     };
-    const worker = new Worker(this.#options.workerPath, { workerData: start });
+    const worker = new Worker(this.options.workerPath, { workerData: start });
     const ifCurrent = (act: () => void): void => {
-      if (worker === this.#worker && !this.#closed) act();
+      if (worker === this.worker && !this.closed) act();
     };
-    worker.on('message', (events: readonly WorkerEvent[]) => ifCurrent(() => this.#onEvents(worker, events)));
-    worker.on('error', (error: Error) => ifCurrent(() => this.#replace(`thread failed: ${error.message}`, undefined)));
-    worker.on('exit', (code: number) => ifCurrent(() => this.#replace(`thread ended with ${code}`, undefined)));
+    worker.on('message', (events: readonly WorkerEvent[]) => ifCurrent(() => this.onEvents(worker, events)));
+    worker.on('error', (error: Error) => ifCurrent(() => this.replace(`thread failed: ${error.message}`, undefined)));
+    worker.on('exit', (code: number) => ifCurrent(() => this.replace(`thread ended with ${code}`, undefined)));
     worker.unref();
     return worker;
   }
 
-  #onEvents(worker: Worker, events: readonly WorkerEvent[]): void {
+  private onEvents(worker: Worker, events: readonly WorkerEvent[]): void {
     for (const event of events) {
       // A crash replaces the thread in the middle of a batch; the rest is not for the new one.
-      if (worker !== this.#worker) return;
-      this.#onEvent(event);
+      if (worker !== this.worker) return;
+      this.onEvent(event);
     }
-    if (this.#outstanding.size === 0) this.#rest();
-    this.#sendQueued();
+    if (this.outstanding.size === 0) this.rest();
+    this.sendQueued();
   }
 
-  #onEvent(event: WorkerEvent): void {
+  private onEvent(event: WorkerEvent): void {
     if (event.type === 'ready') {
-      this.#isReady = true;
-      this.#startMebibytes = residentMebibytes();
-      this.#grownMebibytes = 0;
-      this.#loadFailures = 0;
-      this.#settleReady.resolve();
-    } else if (event.type === 'load_failed') this.#replace(`could not load: ${event.detail}`, undefined);
+      this.isReady = true;
+      this.startMebibytes = residentMebibytes();
+      this.grownMebibytes = 0;
+      this.loadFailures = 0;
+      this.settleReady.resolve();
+    } else if (event.type === 'load_failed') this.replace(`could not load: ${event.detail}`, undefined);
     else if (event.type === 'crashed') {
-      this.#replace(`crashed: ${event.detail}`, new QueryError('QueryCrashedEngine', event.detail), event.id);
-    } else this.#onAnswer(event);
+      this.replace(`crashed: ${event.detail}`, new QueryError('QueryCrashedEngine', event.detail), event.id);
+    } else this.onAnswer(event);
   }
 
-  #onAnswer(event: Extract<WorkerEvent, { readonly id: number; readonly type: 'solutions' | 'end' }>): void {
-    const entry = this.#outstanding.get(event.id);
+  private onAnswer(event: Extract<WorkerEvent, { readonly id: number; readonly type: 'solutions' | 'end' }>): void {
+    const entry = this.outstanding.get(event.id);
     if (entry === undefined) return;
     if (event.type === 'solutions') {
       entry.answered = true;
       entry.sink.solutions(event.batch);
       return;
     }
-    this.#outstanding.delete(event.id);
+    this.outstanding.delete(event.id);
     const error = event.failure === undefined ? undefined : errorOf(event.failure, entry.text);
     entry.sink.end({ more: event.more, ...(error === undefined ? {} : { error }) });
   }
 
   /** Nothing runs: the watchdog may stop, and a thread that has grown too large may go. */
-  #rest(): void {
-    clearInterval(this.#watchdog);
-    this.#watchdog = undefined;
-    this.#options.onLook?.(null, 0);
-    if (this.#grownMebibytes <= ENGINE_LIMITS.maxGrowthMebibytes) return;
-    this.#replace(`its memory grew by ${this.#grownMebibytes.toFixed(0)} MiB`, undefined);
+  private rest(): void {
+    clearInterval(this.watchdog);
+    this.watchdog = undefined;
+    this.options.onLook?.(null, 0);
+    if (this.grownMebibytes <= ENGINE_LIMITS.maxGrowthMebibytes) return;
+    this.replace(`its memory grew by ${this.grownMebibytes.toFixed(0)} MiB`, undefined);
   }
 
-  #watch(): void {
-    this.#grownMebibytes = residentMebibytes() - this.#startMebibytes;
-    const id = Atomics.load(this.#status, STATUS.runningJob);
+  private watch(): void {
+    this.grownMebibytes = residentMebibytes() - this.startMebibytes;
+    const id = Atomics.load(this.status, STATUS.runningJob);
     const nowMs = performance.now();
-    const residentNow = this.#startMebibytes + this.#grownMebibytes;
-    if (id !== this.#watched.id) this.#watched = { id, sinceMs: nowMs, mebibytes: residentNow };
-    const job = this.#outstanding.get(id)?.job;
-    this.#options.onLook?.(job?.type === 'query' ? job.goal : null, residentNow - this.#watched.mebibytes);
+    const residentNow = this.startMebibytes + this.grownMebibytes;
+    if (id !== this.watched.id) this.watched = { id, sinceMs: nowMs, mebibytes: residentNow };
+    const job = this.outstanding.get(id)?.job;
+    this.options.onLook?.(job?.type === 'query' ? job.goal : null, residentNow - this.watched.mebibytes);
     if (job?.type !== 'query') return;
-    if (nowMs - this.#watched.sinceMs <= job.timeLimitMs + ENGINE_LIMITS.unstoppableGraceMs) return;
+    if (nowMs - this.watched.sinceMs <= job.timeLimitMs + ENGINE_LIMITS.unstoppableGraceMs) return;
     const error = new QueryError('QueryTimeLimit', `it could not be stopped after ${job.timeLimitMs} ms`);
-    this.#replace('a query could not be stopped', error, id);
+    this.replace('a query could not be stopped', error, id);
   }
 
   /** Ends the thread and starts another with the same facts and rules; `culprit` fails with `error`. */
-  #replace(reason: string, error: QueryError | undefined, culprit?: number): void {
-    this.#options.onRestart?.(reason);
-    const previous = this.#worker;
-    const inside = [...this.#outstanding.values()];
-    const running = culprit ?? Atomics.load(this.#status, STATUS.runningJob);
-    this.#outstanding.clear();
-    if (!this.#isReady && ++this.#loadFailures > ENGINE_LIMITS.maxRetries) return this.#giveUp(reason);
-    this.#worker = this.#startWorker();
+  private replace(reason: string, error: QueryError | undefined, culprit?: number): void {
+    this.options.onRestart?.(reason);
+    const previous = this.worker;
+    const inside = [...this.outstanding.values()];
+    const running = culprit ?? Atomics.load(this.status, STATUS.runningJob);
+    this.outstanding.clear();
+    if (!this.isReady && ++this.loadFailures > ENGINE_LIMITS.maxRetries) return this.giveUp(reason);
+    this.worker = this.startWorker();
     void previous.terminate();
     const retried: Entry[] = [];
     for (const entry of inside) {
@@ -279,13 +282,13 @@ export class WorkerEngine implements SkbEngine {
       else retried.push(entry);
     }
     // The new thread starts from the whole store, which includes waiting updates.
-    const [updates, others] = partition(this.#queue, (entry) => entry.job.type === 'facts');
+    const [updates, others] = partition(this.queue, (entry) => entry.job.type === 'facts');
     for (const entry of updates) entry.sink.end({ more: false });
-    this.#queue = [...retried, ...others];
+    this.queue = [...retried, ...others];
   }
 
-  #giveUp(reason: string): void {
-    this.#settleReady.reject(new QueryError('EngineClosed', reason));
+  private giveUp(reason: string): void {
+    this.settleReady.reject(new QueryError('EngineClosed', reason));
     void this.close();
   }
 }

@@ -72,96 +72,96 @@ export class SqliteJournal {
   readonly contents: JournalContents;
   /** What opening did, oldest first. */
   readonly events: readonly JournalEvent[];
-  readonly #path: string;
-  readonly #db: Database;
-  readonly #statements: { readonly [T in JournalChange['type']]: Statement };
-  readonly #lock: FileLock;
+  private readonly path: string;
+  private readonly db: Database;
+  private readonly statements: { readonly [T in JournalChange['type']]: Statement };
+  private readonly lock: FileLock;
   /** The database's own: the other one is found by the name of the file alone. */
-  readonly #held: FileLock;
-  #files: readonly string[];
-  #pending: Pending[] = [];
-  #scheduled = false;
-  #failure: JournalError | undefined;
-  #closed = false;
+  private readonly held: FileLock;
+  private files: readonly string[];
+  private pending: Pending[] = [];
+  private scheduled = false;
+  private failure: JournalError | undefined;
+  private closed = false;
 
   /**
    * Opens or creates the journal at `path`; throws a `JournalError` if another process has it or it is damaged. `lock`
    * is the journal's own, if the process already has it; otherwise it is taken.
    */
   constructor(path: string, lock?: FileLock) {
-    this.#path = path;
+    this.path = path;
     const events: JournalEvent[] = [];
-    this.#lock = lock ?? takeJournalLock(path);
+    this.lock = lock ?? takeJournalLock(path);
     try {
       for (const file of [path, `${path}-wal`]) mustBeFile(file);
-      this.#held = FileLock.holdFile(path);
+      this.held = FileLock.holdFile(path);
     } catch (error) {
-      if (lock === undefined) this.#lock.release();
+      if (lock === undefined) this.lock.release();
       throw new JournalError(`the journal ${path} cannot be opened: ${messageOf(error)}`);
     }
     try {
-      removeStaleLock(path, this.#lock, events);
+      removeStaleLock(path, this.lock, events);
       noteRecovery(path, events);
-      this.#db = new sqlite.Database(path);
+      this.db = new sqlite.Database(path);
     } catch (error) {
-      this.#leave(lock !== undefined);
+      this.leave(lock !== undefined);
       throw new JournalError(`the journal ${path} cannot be opened: ${messageOf(error)}`);
     }
     try {
-      configure(this.#db);
-      this.#db.exec(SCHEMA);
-      events.push(...compact(this.#db));
-      this.contents = readContents(this.#db, events);
-      this.#statements = tableOf(keysOf(STATEMENTS), (type) => this.#db.prepare(STATEMENTS[type]));
+      configure(this.db);
+      this.db.exec(SCHEMA);
+      events.push(...compact(this.db));
+      this.contents = readContents(this.db, events);
+      this.statements = tableOf(keysOf(STATEMENTS), (type) => this.db.prepare(STATEMENTS[type]));
     } catch (error) {
-      this.#db.close();
-      this.#leave(lock !== undefined);
+      this.db.close();
+      this.leave(lock !== undefined);
       throw new JournalError(`the journal ${path} cannot be read: ${messageOf(error)}; ${WHAT_TO_DO}`);
     }
-    this.#files = filesAt(path);
+    this.files = filesAt(path);
     this.events = events;
   }
 
   /** Throws a `JournalError` when the file at the path is no longer ours: it was deleted, moved or replaced. */
   checkPlace(): void {
-    const files = filesAt(this.#path);
+    const files = filesAt(this.path);
     // The first write makes the log.
-    const same = files.every((file, index) => file === this.#files[index] || this.#files[index] === 'none');
-    if (!same || files[0] === 'none' || !this.#lock.isInPlace)
+    const same = files.every((file, index) => file === this.files[index] || this.files[index] === 'none');
+    if (!same || files[0] === 'none' || !this.lock.isInPlace)
       throw new JournalError('it was deleted or replaced under us');
-    this.#files = files;
+    this.files = files;
   }
 
   /** Replaces all that the journal holds by these changes, in one commit. */
   replaceBy(changes: readonly JournalChange[]): void {
-    this.#transaction(() => {
-      for (const table of Object.keys(TABLES)) this.#db.exec(`DELETE FROM ${table}`);
-      this.#run(changes);
+    this.transaction(() => {
+      for (const table of Object.keys(TABLES)) this.db.exec(`DELETE FROM ${table}`);
+      this.run(changes);
     });
   }
 
   /** Keeps the changes, in order; resolves when they are on disk. Rejects if they are not, and ever after. */
   append(changes: readonly JournalChange[]): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
-      this.#pending.push({ changes, resolve, reject });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
+      this.pending.push({ changes, resolve, reject });
+      if (this.scheduled) return;
+      this.scheduled = true;
       setImmediate(() => {
-        this.#scheduled = false;
-        if (!this.#closed) this.flush();
+        this.scheduled = false;
+        if (!this.closed) this.flush();
       });
     });
   }
 
   /** Commits what waits, now. */
   flush(): void {
-    while (this.#pending.length > 0) {
-      const group = this.#takeGroup();
+    while (this.pending.length > 0) {
+      const group = this.takeGroup();
       try {
-        this.#commit(group.flatMap((each) => each.changes));
+        this.commit(group.flatMap((each) => each.changes));
       } catch (error) {
-        this.#fail(error, group);
+        this.fail(error, group);
         return;
       }
       for (const { resolve } of group) resolve();
@@ -170,60 +170,60 @@ export class SqliteJournal {
 
   /** Commits what waits and closes the file, releasing its lock unless `keepLock`. */
   close({ keepLock = false } = {}): void {
-    if (this.#closed) return;
+    if (this.closed) return;
     this.flush();
-    this.#closed = true;
+    this.closed = true;
     try {
-      for (const statement of Object.values(this.#statements)) statement.finalize();
-      this.#db.close();
+      for (const statement of Object.values(this.statements)) statement.finalize();
+      this.db.close();
     } catch {
       // A failed disk does not take the last words; what was acknowledged is in the log.
     }
-    this.#leave(keepLock);
+    this.leave(keepLock);
   }
 
-  #leave(keepLock: boolean): void {
-    this.#held.release();
-    if (!keepLock) this.#lock.release();
+  private leave(keepLock: boolean): void {
+    this.held.release();
+    if (!keepLock) this.lock.release();
   }
 
-  #takeGroup(): readonly Pending[] {
+  private takeGroup(): readonly Pending[] {
     let changes = 0;
     let count = 0;
-    while (count < this.#pending.length && (count === 0 || changes < JOURNAL_LIMITS.maxBatch)) {
-      changes += this.#pending[count++]?.changes.length ?? 0;
+    while (count < this.pending.length && (count === 0 || changes < JOURNAL_LIMITS.maxBatch)) {
+      changes += this.pending[count++]?.changes.length ?? 0;
     }
-    return this.#pending.splice(0, count);
+    return this.pending.splice(0, count);
   }
 
-  #commit(changes: readonly JournalChange[]): void {
+  private commit(changes: readonly JournalChange[]): void {
     const last = new Map(changes.map((change) => [keyOfChange(change), change]));
-    if (last.size > 0) this.#transaction(() => this.#run(last.values()));
+    if (last.size > 0) this.transaction(() => this.run(last.values()));
   }
 
-  #run(changes: Iterable<JournalChange>): void {
+  private run(changes: Iterable<JournalChange>): void {
     for (const change of changes) {
-      this.#statements[change.type].run(handlerFor(VALUES, change.type)(change));
+      this.statements[change.type].run(handlerFor(VALUES, change.type)(change));
     }
   }
 
   /** What is committed into a file that nobody will find again is lost: check the place last (JN1). */
-  #transaction(act: () => void): void {
-    this.#db.exec('BEGIN');
+  private transaction(act: () => void): void {
+    this.db.exec('BEGIN');
     act();
-    this.#db.exec('COMMIT');
+    this.db.exec('COMMIT');
     this.checkPlace();
   }
 
   /** A full or broken disk: later changes would build on missing ones, so the journal takes nothing more. */
-  #fail(error: unknown, group: readonly Pending[]): void {
-    this.#failure = new JournalError(`the journal ${this.#path} cannot be written: ${messageOf(error)}`);
+  private fail(error: unknown, group: readonly Pending[]): void {
+    this.failure = new JournalError(`the journal ${this.path} cannot be written: ${messageOf(error)}`);
     try {
-      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+      if (this.db.inTransaction) this.db.exec('ROLLBACK');
     } catch {
       // the disk does not take that either; reopening will
     }
-    for (const { reject } of [...group, ...this.#pending.splice(0)]) reject(this.#failure);
+    for (const { reject } of [...group, ...this.pending.splice(0)]) reject(this.failure);
   }
 }
 
