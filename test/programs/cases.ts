@@ -24,6 +24,7 @@ export const CASES: readonly {
   { name: 'thc', file: 'thc', args: ['0,1,2'] },
   { name: 'yield', file: 'yield', args: [] },
   { name: 'memory', file: 'memory-basics', args: [] },
+  { name: 'memory, requests that are refused', file: 'memory-refusals', args: [] },
   { name: 'memory to the last piece', file: 'memory-exhaust', args: ['0,1,2,3,4', '--rounds', '60'] },
   { name: 'shared memory', file: 'memory-shared', args: ['0,1,2,3,4'] },
 ];

@@ -121,6 +121,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
         cli
           .option('cores', { type: 'string', requiresArg: true })
           .option('force', { type: 'boolean', alias: 'f' })
+          .option('shape', { type: 'string', choices: ['round', 'flat'] })
           .command('ring', 'r', {}, () => {
             throw new UsageError('no ring');
           })
@@ -139,6 +140,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
       ['--force='],
       ['-f=yes'],
       ['-h=1'],
+      ['--shape', 'square'],
     ])
       expect([argv, await run(...argv)]).toEqual([argv, 2]);
   } finally {
@@ -154,6 +156,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
     'demo: --force takes no value; give it or leave it out\n',
     'demo: -f takes no value; give it or leave it out\n',
     'demo: -h takes no value; give it or leave it out\n',
+    'demo: shape is one of round, flat, not square; see --help\n',
   ]);
 });
 

@@ -44,7 +44,11 @@ export const CAPABILITY_ERRORS = {
     definite: true,
     doc: 'The capability is held, but without a right that the operation needs.',
   },
-  RIGHTS_NOT_SUBSET: { code: 110, definite: true, doc: 'Mint can only take rights away.' },
+  RIGHTS_NOT_SUBSET: {
+    code: 110,
+    definite: true,
+    doc: 'More rights were asked for than the capability carries: a copy or a mapping can only have fewer.',
+  },
   ADDRESS_OUT_OF_RANGE: { code: 111, definite: true, doc: 'The capability address points outside its CNode.' },
   NOT_A_CNODE: {
     code: 112,

@@ -18,12 +18,12 @@ import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
 import {
   checkSystemCall,
-  whyNoSystemCall,
   SYSTEM_CALLS,
   type SystemCallDone,
   type SystemCallResult,
   type SystemCallSpec,
 } from './cpu-driver/system-calls.ts';
+import { whyNoSystemCall } from './cpu-driver/why-no-system-call.ts';
 import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effects.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
 import { Monitor } from './monitor/monitor.ts';

@@ -121,7 +121,7 @@ function report(mk: Mk, test: LitmusTest, { outcomes, allowed, first }: Counted,
   const isForbidden = (outcome: string): boolean => !outcome.startsWith('lost: ') && !allowed.has(outcome);
   const forbidden = rows.filter(([outcome]) => isForbidden(outcome));
   const total = rows.reduce((sum, [, count]) => sum + count, 0);
-  const head = `${test.name} (${kind}): ${total} runs, ${rows.length} outcomes, ${allowed.size} allowed, ${forbidden.length} forbidden`;
+  const head = `${test.name} (${kind}): ${total} ${total === 1 ? 'run' : 'runs'}, ${rows.length} ${rows.length === 1 ? 'outcome' : 'outcomes'}, ${allowed.size} allowed, ${forbidden.length} forbidden`;
   const lines = rows.map(
     ([outcome, count]) => `  ${String(count).padStart(8)}  ${outcome}${isForbidden(outcome) ? '  FORBIDDEN' : ''}`,
   );

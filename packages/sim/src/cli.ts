@@ -149,8 +149,8 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .positional('scenario', {
       type: 'string',
       describe:
-        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call; share: shared memory against messages; disruption: what an unmap costs whom it interrupts',
-      choices: keysOf(SCENARIOS),
+        'nemesis: faults from the seed or a plan; run: a program; shootdown: the paper’s table; unmap: a page’s, the whole call; share: shared memory against messages; disruption: what an unmap costs whom it interrupts; litmus: litmus tests on shared frames, all or the one named',
+      choices: [...keysOf(SCENARIOS), 'litmus'], // which is `run litmus`: program-arguments.ts
       default: 'nemesis',
     })
     .positional('program', {
@@ -213,6 +213,10 @@ function declareExamples(cli: OptionBuilder): OptionBuilder {
       'your own program, the same file as on processes',
     )
     .example('$0 sim run bank --seeds 100 --nemesis', 'a program that ships, a hundred seeds with faults')
+    .example(
+      '$0 sim litmus IRIW --cores 4 --runs 1000 --plan p.yaml',
+      'outcomes counted; its own options: --runs, --pages one|two|homes, --kind coherent|private',
+    )
     .example('$0 sim --seed 24 --shrink --trace runs/24', 'the smallest failing case, and pictures of it')
     .example('$0 sim shootdown --machine amd-8x4', 'the paper’s figure 6, as a table; --out FILE.svg draws it')
     .example('$0 sim unmap --cores 16 --out unmap.svg', 'figure 7: an unmap by four plans, and where its time goes')

@@ -132,7 +132,7 @@ describe('shared memory against messages', () => {
     expect(text).toMatch(/^cores +SHM1 +MSG1 +SHM8 +MSG8$/m);
     expect(text).toMatch(/^ +4 +400 +304 +3200 +304$/m);
     expect(text).toContain('Messages are the cheaper for an update of 1 line from 4 cores.');
-    expect(text).toContain('Messages are the cheaper for an update of 8 lines from 1 cores.');
+    expect(text).toContain('Messages are the cheaper for an update of 8 lines from 1 core.');
     expect(sharePlot(rows, '')).toMatch(/^<svg [^]*SHM8[^]*<\/svg>\n$/);
     const dear = rows.map((row) => ({ ...row, messages_ns: 10_000 }));
     expect(shareText(dear, { name: 'ns', ns: 1 })).toContain(

@@ -57,11 +57,10 @@ export const PAGES: CtlCommand = {
   async run(context) {
     const address = number('the frame', required(context.args, 'frame'));
     const bytes = number('--bytes', required(context.args, 'bytes'));
+    if (bytes === 0) throw new UsageError('--bytes is at least 1: how far to look');
     const cores = await context.cluster.cores();
     const rows = (
-      await Promise.all(
-        cores.map(({ core }) => context.cluster.core(core, 'pages', { address, bytes: Math.max(1, bytes) })),
-      )
+      await Promise.all(cores.map(({ core }) => context.cluster.core(core, 'pages', { address, bytes })))
     ).flat();
     if (context.json) return printJson(context, rows);
     const names = Object.keys(rows[0]?.statistics ?? {});

@@ -7,7 +7,9 @@ import { benchLine, type BenchLines } from '@mk/sim/commands/bench-lines';
 import { askedBy, disruptionText } from '@mk/sim/commands/disruption-figure';
 import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
+import { PAGE_BYTES } from '../client/pages.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { statusOf } from '../programs/program-run.ts';
 import { type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
@@ -52,15 +54,21 @@ export const BENCH_UNMAP: CtlCommand = {
     const plan = required(context.args, 'plan');
     if (plan !== 'all' && plan !== 'auto' && !isOneOf(PLAN_KINDS, plan))
       throw new UsageError(`--plan must be auto, ${PLAN_KINDS.join(', ')} or all, not ${plan}`);
-    const step = required(context.args, 'step');
+    const step = wholeNumber('--step', required(context.args, 'step'), 0, 1024);
+    const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000);
     const home = known((await coresUp(context.cluster))[0], 'a core');
     const curves: UnmapCurve[] = [];
-    const count = optional(context.args, 'count') ?? '20';
     let status = 0;
     try {
       for (const kind of plan === 'all' ? PLAN_KINDS : [plan]) {
         const before = await context.cluster.core(home, 'unmap_plan', { plan: kind });
-        const came = await rowsOf(context, 'unmap-bench', ['--rows', '--rounds', count, '--step', step]);
+        const came = await rowsOf(context, 'unmap-bench', [
+          '--rows',
+          '--rounds',
+          String(count),
+          '--step',
+          String(step),
+        ]);
         const after = await context.cluster.core(home, 'unmap_plan', {});
         // Earlier rounds do not count; of very many rounds the core remembers only the latest.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
@@ -105,9 +113,12 @@ export const BENCH_SHARE: CtlCommand = {
       .option('count', { type: 'string', requiresArg: true, default: '50', describe: 'updates by each core' })
       .option('out', { type: 'string', requiresArg: true, describe: 'draw the means into this SVG file' }),
   async run(context) {
+    const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000);
+    const widths = required(context.args, 'lines').split(',');
+    const lineCounts = widths.map((lines) => wholeNumber('--lines', lines, 1, PAGE_BYTES / 64));
     const rows: ShareRow[] = [];
-    for (const lines of required(context.args, 'lines').split(',')) {
-      const words = ['--rounds', required(context.args, 'count'), '--lines', lines, '--json'];
+    for (const lines of lineCounts) {
+      const words = ['--rounds', String(count), '--lines', String(lines), '--json'];
       const came = await rowsOf(context, 'share-bench', words);
       if (came.status !== 0) return came.status;
       rows.push(...came.rows.flat());
@@ -137,8 +148,10 @@ export const BENCH_DISRUPTION: CtlCommand = {
       })
       .option('pairs', { type: 'string', requiresArg: true, default: '5', describe: 'quiet and loud times' }),
   async run(context) {
+    const count = wholeNumber('--count', required(context.args, 'count'), 1, 1000);
+    const pairs = wholeNumber('--pairs', required(context.args, 'pairs'), 1, 100);
     const home = known((await coresUp(context.cluster))[0], 'a core');
-    const words = ['--rounds', required(context.args, 'count'), '--pairs', required(context.args, 'pairs'), '--json'];
+    const words = ['--rounds', String(count), '--pairs', String(pairs), '--json'];
     const before = await context.cluster.core(home, 'unmap_plan', {});
     const { status, rows } = await rowsOf(context, 'disruption-bench', words);
     if (status !== 0) return status;

@@ -85,7 +85,7 @@ interface Group {
 /** Commands of two words. */
 const GROUPS: Readonly<Record<string, Group>> = {
   bench: {
-    describe: 'measurements: round, flood, ping, revoke, queues',
+    describe: 'measurements: round, flood, ping, revoke, unmap, share, queues, disruption',
     commands: BENCH,
     demand: 'which one? bench round, bench flood, bench ping or bench revoke',
   },

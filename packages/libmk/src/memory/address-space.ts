@@ -6,56 +6,16 @@
  * pages) and which copies stay coherent; the kernel checks every single mapping.
  */
 import { known } from '@mk/monitor-proto/assert';
-import { type AllocateOptions, type Capabilities, RIGHTS } from '../capabilities/capabilities.ts';
+import { type AllocateOptions, type Capabilities } from '../capabilities/capabilities.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
+import { ACCESS, type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { Memory, type MemoryPort } from './memory.ts';
-import { LARGE_PAGE_BYTES, type MappedRun, type PageBytes, PageTables } from './page-tables.ts';
+import { checkKind, checkOptions, checkRights, type MapOptions, type MemoryKind, READ_WRITE } from './map-options.ts';
+import { PageTables } from './page-tables.ts';
+import { checkPart, checkPlace, type FaultHandler, holds, type Mapped, type Region, Regions } from './regions.ts';
 import type { Translation } from './tlb.ts';
-
-/** `coherent`: every core reads the last write. `private`: this dispatcher's own copy, as of its first touch. */
-export type MemoryKind = 'coherent' | 'private';
-
-export interface MapOptions {
-  /** The address; a free place by default. */
-  readonly at?: number;
-  /** Bytes from the frame's start. */
-  readonly offset?: number;
-  /** How many bytes; the rest of the frame by default. */
-  readonly bytes?: number;
-  /** Bit sum of RIGHTS.read, write, execute; read and write by default. */
-  readonly rights?: number;
-  readonly pageBytes?: PageBytes;
-  readonly kind?: MemoryKind;
-  /** Handles accesses without the right for them; by default they fail with PAGE_FAULT. */
-  readonly onFault?: FaultHandler;
-}
-
-/**
- * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed
- * now, and is retried. Runs on the core where the domain began, for accesses on every core; one at a time per page.
- */
-export type FaultHandler = (fault: {
-  readonly address: number;
-  readonly access: AccessKind;
-}) => Promise<boolean> | boolean;
-
-/** A range of this address space. */
-export interface Region {
-  readonly address: number;
-  readonly bytes: number;
-}
-
-interface Mapped extends Region {
-  readonly runs: MappedRun[];
-  /** Frames that the library made for demand paging. */
-  readonly frames: number[];
-  /** Null: a fault here ends the access, as on a guard page. */
-  readonly onFault: FaultHandler | null;
-  readonly name: string;
-}
 
 /** Where an address leads. */
 export interface Lookup {
@@ -64,18 +24,13 @@ export interface Lookup {
   readonly pageBytes: number;
 }
 
-const RESERVED = 'a reserved range';
 /** How often a handler may wrongly say that an access is allowed now. */
 const MOST_HANDLED = 16;
-/** Addresses are assigned from here on: what a wrong pointer hits first is not mapped. */
-const FIRST_ADDRESS = 2 ** 32;
-
 export class AddressSpace extends Memory {
   private readonly tables: PageTables;
-  private readonly regions = new Map<number, Mapped>();
+  private readonly regions = new Regions();
   private readonly privates: Region[] = [];
   private readonly handling = new Map<number, Promise<boolean>>();
-  private nextAddress = FIRST_ADDRESS;
 
   constructor(
     private readonly runtime: Runtime,
@@ -109,21 +64,25 @@ export class AddressSpace extends Memory {
    * const { address } = await mk.memory.map(frame, { rights: RIGHTS.read });
    */
   async map(frame: number, options: MapOptions = {}): Promise<Region> {
-    if (this.atHome !== null)
-      throw new MkError('NOT_AT_HOME', 'frames are mapped by the dispatcher with which the domain began');
-    const { offset = 0, rights = RIGHTS.read | RIGHTS.write, pageBytes = PAGE_BYTES, kind = 'coherent' } = options;
-    const bytes = options.bytes ?? (await this.capabilities.identify(frame)).bytes - offset;
-    const address = options.at ?? this.place(bytes, pageBytes);
+    this.checkAtHome();
+    const { offset = 0, rights = READ_WRITE, pageBytes = PAGE_BYTES, kind = 'coherent' } = options;
+    checkOptions({ offset, rights, pageBytes, kind });
+    const bytes = options.bytes ?? (await this.bytesFrom(frame, offset));
+    const address = options.at ?? this.regions.place(bytes, pageBytes);
     checkPlace({ address, bytes }, pageBytes);
-    const within = options.at === undefined ? null : this.reservedAround(address, bytes);
-    if (options.at !== undefined && within === null) this.checkFree(address, bytes);
-    const runs = await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes });
+    const within = options.at === undefined ? null : this.regions.reservedAround({ address, bytes });
     if (within !== null) {
-      within.runs.push(...runs);
+      within.runs.push(...(await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes })));
       return { address, bytes };
     }
-    const region = { address, bytes, runs, frames: [], onFault: options.onFault ?? null, name: 'a mapping' };
-    this.regions.set(address, region);
+    this.regions.checkFree({ address, bytes });
+    const region = this.regions.add({ address, bytes, pageBytes, onFault: options.onFault ?? null, name: 'a mapping' });
+    try {
+      region.runs.push(...(await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes })));
+    } catch (error) {
+      this.regions.delete(region);
+      throw error;
+    }
     this.setKind(region, kind);
     return { address, bytes };
   }
@@ -136,23 +95,31 @@ export class AddressSpace extends Memory {
     bytes: number,
     options: { readonly at?: number; readonly guard?: boolean; readonly onFault?: FaultHandler } = {},
   ): Region {
+    this.checkAtHome();
     const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
-    const address = options.at ?? this.place(size, PAGE_BYTES);
+    const address = options.at ?? this.regions.place(size, PAGE_BYTES);
     checkPlace({ address, bytes: size }, PAGE_BYTES);
-    if (options.at !== undefined) this.checkFree(address, size);
+    this.regions.checkFree({ address, bytes: size });
     const guard = options.guard === true;
-    const onFault = guard ? null : (options.onFault ?? ((fault) => this.mapFreshPage(fault.address)));
-    const name = guard ? 'a guard page' : RESERVED;
-    this.regions.set(address, { address, bytes: size, runs: [], frames: [], onFault, name });
+    const onFault = guard ? null : (options.onFault ?? ((fault) => this.freshPage(region, fault)));
+    const name = guard ? 'a guard page' : 'a reserved range';
+    const region = this.regions.add({ address, bytes: size, pageBytes: PAGE_BYTES, onFault, name });
     return { address, bytes: size };
   }
 
-  /** Changes the rights of a region or a part of it; when it resolves no core uses the old ones. */
+  /**
+   * Changes the rights of a region or of whole pages of it; when it resolves no core uses the old ones. In a range with
+   * demand paging, pages that come later have them, too.
+   */
   async protect(region: Region, rights: number, part: Partial<Region> = {}): Promise<void> {
     const { address = region.address, bytes = region.bytes } = part;
     if (this.atHome !== null)
       return void (await this.atHome({ what: 'protect', at: region.address, address, bytes, rights }));
-    for (const run of this.of(region).runs) {
+    checkRights(rights);
+    const whole = this.regions.of(region);
+    checkPart({ address, bytes }, whole);
+    if (whole.name === 'a reserved range') whole.rights.push({ address, bytes, rights });
+    for (const run of whole.runs) {
       const from = Math.max(address, run.address);
       const to = Math.min(address + bytes, run.address + run.bytes);
       if (from >= to) continue;
@@ -166,22 +133,30 @@ export class AddressSpace extends Memory {
   async unmap(region: Region): Promise<void> {
     if (this.atHome !== null)
       return void (await this.atHome({ what: 'unmap', at: region.address, bytes: region.bytes }));
-    if (!this.regions.has(region.address)) return this.unmapWithin(region);
-    const { address, bytes, runs, frames } = this.of(region);
-    this.regions.delete(address);
-    for (const { mapping } of runs) await this.capabilities.unmap(mapping);
-    for (const frame of frames) await this.capabilities.delete(frame);
+    if (!this.regions.has(region)) return this.unmapWithin(region);
+    const { address, bytes, runs, frames, coming } = this.regions.of(region);
+    this.regions.delete(region);
+    await Promise.allSettled(coming);
+    for (const { mapping } of runs) await unlessGone(this.capabilities.unmap(mapping));
+    for (const frame of frames) await unlessGone(this.capabilities.delete(frame));
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }
 
   /** Where an address leads; null where nothing is mapped. */
   async lookup(address: number): Promise<Lookup | null> {
-    const found = await this.runtime.calls.ask('vspace_lookup', [address]);
-    return found && { address: found.address, rights: found.rights, pageBytes: found.page_bytes };
+    if (!Number.isSafeInteger(address) || address < 0) return null;
+    try {
+      const found = await this.runtime.calls.ask('vspace_lookup', [address]);
+      return found && { address: found.address, rights: found.rights, pageBytes: found.page_bytes };
+    } catch (error) {
+      if (isMkError(error, 'NO_ADDRESS_SPACE')) return null; // nothing was ever mapped
+      throw error;
+    }
   }
 
   /** How this dispatcher sees a range from now on; other dispatchers decide for themselves. */
   setKind({ address, bytes }: Region, kind: MemoryKind): void {
+    checkKind(kind);
     const at = this.privates.findIndex((one) => one.address === address);
     if (at >= 0) this.privates.splice(at, 1);
     if (kind === 'private') this.privates.push({ address, bytes });
@@ -227,36 +202,51 @@ export class AddressSpace extends Memory {
       readonly what: string;
       readonly access: AccessKind;
     };
-    if (what === 'fault') return this.handled(known(address), access);
+    if (what === 'fault') {
+      const isAllowed = await this.handled(known(address), access);
+      if (isAllowed || this.regions.at(known(address))?.name !== 'a guard page') return isAllowed;
+      throw new MkError(
+        'PAGE_FAULT',
+        `${access} at 0x${known(address).toString(16)}: nothing is mapped there (a guard page)`,
+      );
+    }
     const start = known(at);
     if (what === 'unmap') {
       await this.unmap({ address: start, bytes: bytes ?? PAGE_BYTES });
       return null;
     }
-    const region = this.regions.get(start);
-    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${start.toString(16)}`);
+    const region = this.regions.of({ address: start, bytes: 0 });
     await this.protect(region, known(rights), { address: known(address), bytes: known(bytes) });
     return null;
   }
 
   private async atomic(address: number, operation: string, operand: bigint, expected = 0n): Promise<bigint> {
     const request = { operation, operand: wordText(operand), expected: wordText(expected) };
-    return BigInt(await this.runtime.calls.ask('memory_atomic', [address, request]));
+    const ask = (): Promise<string> => this.runtime.calls.ask('memory_atomic', [address, request]);
+    return BigInt(await this.allowed(address, 'write', ask));
   }
 
   /** A page on which this access is possible, whatever that takes. */
-  private async resolve(address: number, kind: AccessKind): Promise<Translation> {
+  private resolve(address: number, kind: AccessKind): Promise<Translation> {
     const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
-    for (let handled = 0; ;) {
-      try {
+    return this.allowed(address, kind, async () => {
+      for (;;) {
         const { frame, rights } = await this.runtime.calls.ask('page_fault', [address, how]);
         const view = this.runtime.border.takeFrame(frame);
-        if (view === null) continue; // so many came at once that this one was dropped
-        return { frame: view, page: 0, rights };
+        if (view !== null) return { frame: view, page: 0, rights }; // null: so many came at once that this one was dropped
+      }
+    });
+  }
+
+  /** Makes an access; where the tables do not allow it, its handler is asked, and it is made again. */
+  private async allowed<T>(address: number, kind: AccessKind, access: () => Promise<T>): Promise<T> {
+    for (let handled = 0; ;) {
+      try {
+        return await access();
       } catch (error) {
         // Before the first mapping there is no address space: a fault like any other.
         const isFault = isMkError(error, 'PAGE_FAULT') || isMkError(error, 'NO_ADDRESS_SPACE');
-        if (!isFault || !(await this.askHandler(address, kind))) throw this.named(error, address);
+        if (!isFault || !(await this.askHandler(address, kind))) throw this.named(error, address, kind);
         if ((handled += 1) >= MOST_HANDLED)
           throw new MkError('PAGE_FAULT', `${error.text} (its handler said ${MOST_HANDLED} times that it is)`);
       }
@@ -273,77 +263,77 @@ export class AddressSpace extends Memory {
     const page = Math.floor(address / PAGE_BYTES);
     const underWay = this.handling.get(page);
     if (underWay !== undefined) return underWay.then(() => true);
-    const region = [...this.regions.values()].find((one) => holds(one, address));
+    const region = this.regions.at(address);
     if (!region?.onFault) return Promise.resolve(false);
-    const handling = Promise.resolve(region.onFault({ address, access })).finally(() => this.handling.delete(page));
+    const handling = this.handle(address, access, region.onFault).finally(() => this.handling.delete(page));
     this.handling.set(page, handling);
     return handling;
   }
 
-  private async mapFreshPage(address: number): Promise<boolean> {
-    const region = known(
-      [...this.regions.values()].find((one) => holds(one, address)),
-      'the region of a fault',
-    );
-    if (region.runs.some((run) => holds(run, address))) return false; // a right is missing
-    const page = address - (address % PAGE_BYTES);
+  /** The fault of another core may have been under way when the handler answered one like it: then it is over. */
+  private async handle(address: number, access: AccessKind, onFault: FaultHandler): Promise<boolean> {
+    const found = await this.lookup(address);
+    if (found !== null && (found.rights & ACCESS[access]) !== 0) return true;
+    return onFault({ address, access });
+  }
+
+  private freshPage(region: Mapped, { address, access }: { address: number; access: AccessKind }): Promise<boolean> {
+    if (region.runs.some((run) => holds(run, address))) return Promise.resolve(false); // a right is missing
+    const coming = this.mapFreshPage(region, address - (address % PAGE_BYTES), access);
+    region.coming.add(coming);
+    const over = (): boolean => region.coming.delete(coming);
+    coming.then(over, over);
+    return coming;
+  }
+
+  private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
+    const rightsNow = (): number => region.rights.findLast((part) => holds(part, address))?.rights ?? READ_WRITE;
+    const rights = rightsNow();
+    if ((rights & ACCESS[access]) === 0) return false;
     const frame = await this.allocFrame(PAGE_BYTES);
-    const rights = RIGHTS.read | RIGHTS.write;
-    const runs = await this.tables.enter(frame, {
-      address: page,
-      offset: 0,
-      bytes: PAGE_BYTES,
-      rights,
-      pageBytes: PAGE_BYTES,
-    });
-    region.runs.push(...runs);
     region.frames.push(frame);
+    const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
+    const runs = await this.tables.enter(frame, place);
+    region.runs.push(...runs);
+    const since = rightsNow(); // somebody protected the range meanwhile
+    if (since !== rights)
+      for (const { mapping } of runs)
+        await this.capabilities.protect(mapping, { entry: 0, count: 1, rights: since & rights });
     return true;
   }
 
-  private named(error: unknown, address: number): unknown {
+  private named(error: unknown, address: number, kind: AccessKind): unknown {
+    if (isMkError(error, 'NO_ADDRESS_SPACE'))
+      return new MkError('PAGE_FAULT', `${kind} at 0x${address.toString(16)}: nothing is mapped there`);
     if (!isMkError(error, 'PAGE_FAULT')) return error;
-    const region = [...this.regions.values()].find((one) => holds(one, address));
-    return region?.name === 'a guard page' ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
-  }
-
-  /** The range reserved for a handler that contains these addresses, if any. */
-  private reservedAround(address: number, bytes: number): Mapped | null {
-    const region = [...this.regions.values()].find((one) => holds(one, address) && holds(one, address + bytes - 1));
-    return region?.onFault && region.name === RESERVED ? region : null;
+    const isGuard = this.regions.at(address)?.name === 'a guard page';
+    return isGuard ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
   }
 
   /** Removes what a handler mapped within a reserved range: the next access faults again. */
   private async unmapWithin({ address, bytes }: Region): Promise<void> {
-    const around = this.reservedAround(address, bytes);
+    const around = this.regions.reservedAround({ address, bytes });
     const within =
       around?.runs.filter((run) => run.address >= address && run.address + run.bytes <= address + bytes) ?? [];
     if (around === null || within.length === 0)
       throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
     for (const run of within) {
       around.runs.splice(around.runs.indexOf(run), 1);
-      await this.capabilities.unmap(run.mapping);
+      await unlessGone(this.capabilities.unmap(run.mapping));
     }
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }
 
-  private of({ address }: Region): Mapped {
-    const region = this.regions.get(address);
-    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
-    return region;
+  private checkAtHome(): void {
+    if (this.atHome !== null)
+      throw new MkError('NOT_AT_HOME', 'addresses are given out by the dispatcher with which the domain began');
   }
 
-  private place(bytes: number, alignment: number): number {
-    const address = Math.ceil(this.nextAddress / alignment) * alignment;
-    // A page between regions: overrunning one hits none.
-    this.nextAddress = address + Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES;
-    return address;
-  }
-
-  private checkFree(address: number, bytes: number): void {
-    for (const one of this.regions.values())
-      if (one.address < address + bytes && address < one.address + one.bytes)
-        throw new MkError('ENTRY_IN_USE', `0x${one.address.toString(16)} is taken by ${one.name}; unmap it first`);
+  /** The bytes of a frame behind an offset. */
+  private async bytesFrom(frame: number, offset: number): Promise<number> {
+    const { bytes } = await this.capabilities.identify(frame);
+    if (offset < bytes) return bytes - offset;
+    throw new MkError('MAP_RANGE', `the frame has ${bytes} bytes, none from ${offset} on`);
   }
 }
 
@@ -352,18 +342,16 @@ class FaultPort implements MemoryPort {
   constructor(readonly fault: MemoryPort['fault']) {}
 }
 
-function checkPlace({ address, bytes }: Region, pageBytes: number): void {
-  const fits = (value: number): boolean => Number.isSafeInteger(value) && value >= 0 && value % pageBytes === 0;
-  if (!fits(address) || !fits(bytes) || bytes === 0 || address + bytes > 2 ** 48)
-    throw new MkError('MISALIGNED', `a mapping begins and ends at multiples of ${pageBytes}, below 2^48`);
-}
-
-function holds({ address: first, bytes }: Region, address: number): boolean {
-  return address >= first && address < first + bytes;
+/** Waits for the end of what a revoke may have ended before. */
+async function unlessGone(removal: Promise<void>): Promise<void> {
+  try {
+    await removal;
+  } catch (error) {
+    if (!isMkError(error, 'CAPABILITY_NOT_FOUND')) throw error;
+  }
 }
 
 function wordText(word: bigint): string {
   return String(BigInt.asUintN(64, word));
 }
 
-export { LARGE_PAGE_BYTES };

@@ -158,10 +158,14 @@ export class Memory {
     }
   }
 
-  /** Copies bytes within memory, page by page; the two ranges do not overlap. */
+  /** Copies bytes within memory, page by page; the two ranges may overlap. */
   async copy(to: number, from: number, length: number): Promise<void> {
     checkRange(from, length);
-    for (const { at, count } of pieces(from, length)) await this.write(to + at, await this.read(from + at, count));
+    checkRange(to, length);
+    const forwards = [...pieces(from, length)];
+    // A piece must be read before another one is written over it.
+    const order = from < to && to < from + length ? forwards.reverse() : forwards;
+    for (const { at, count } of order) await this.write(to + at, await this.read(from + at, count));
   }
 
   /**

@@ -30,7 +30,9 @@ export {
   u32,
   u8,
 } from '../interface/kinds.ts';
-export { LARGE_PAGE_BYTES, type MemoryKind, type Region } from '../memory/address-space.ts';
+export { LARGE_PAGE_BYTES } from '../memory/page-tables.ts';
+export type { MemoryKind } from '../memory/map-options.ts';
+export type { FaultHandler, Region } from '../memory/regions.ts';
 export type { HeldLock } from '../octopus/lock.ts';
 export { OctopusError, type OctopusRecord } from '../octopus/octopus.ts';
 export type { Process, SpawnOptions } from '../processes/processes.ts';

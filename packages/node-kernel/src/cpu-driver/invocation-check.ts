@@ -60,6 +60,39 @@ function isInvocation(value: unknown): value is Invocation {
   return Object.entries(fields).every(([name, kind]) => CHECKS[kind](value[name]));
 }
 
+/** Why a program's argument is no invocation, for whoever wrote the program. */
+export function whyNoInvocation(value: unknown): string {
+  if (!isRecord(value)) return `an invocation is a record, not ${shown(value)}`;
+  const { operation } = value;
+  if (typeof operation !== 'string' || !isKeyOf(FIELDS, operation)) return `there is no operation ${shown(operation)}`;
+  const fields = FIELDS[operation];
+  const strange = Object.keys(value).find((name) => name !== 'operation' && !Object.hasOwn(fields, name));
+  if (strange !== undefined) return `${operation} takes no ${shown(strange)}`;
+  const misfit = Object.entries(fields).find(([name, kind]) => !CHECKS[kind](value[name]));
+  if (misfit === undefined) return `${operation} is well-formed`;
+  const [name, kind] = misfit;
+  return `the ${name} of ${operation} is no ${WORDS[kind]}: ${shown(value[name])}`;
+}
+
+const WORDS: { readonly [K in Kind]: string } = {
+  slot: 'address of a capability',
+  whole: 'whole number from 0 on',
+  type: 'type of capability',
+  'wholes?': 'list of at most 8 whole numbers',
+};
+
+/** A program's value for a message to people: its beginning, on one line. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  if (Array.isArray(value)) return 'a list';
+  return isRecord(value) ? shownRecord(value) : String(value).slice(0, 40);
+}
+
+/** A capability is told by its address. */
+function shownRecord({ address }: Readonly<Record<string, unknown>>): string {
+  return typeof address === 'number' || typeof address === 'string' ? shown(address) : 'a record';
+}
+
 export function isSlotRef(value: unknown): value is SlotRef {
   if (!isRecord(value)) return false;
   const { address, level, root } = value;

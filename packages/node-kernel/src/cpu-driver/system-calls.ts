@@ -41,9 +41,9 @@ interface ArgumentTypes {
   value: unknown;
   invocation: Invocation;
 }
-type Kind = keyof ArgumentTypes;
+export type Kind = keyof ArgumentTypes;
 /** An argument that is an object with these fields and no others. */
-type ObjectForm = Readonly<Record<string, Kind>>;
+export type ObjectForm = Readonly<Record<string, Kind>>;
 
 export interface SystemCallSpec {
   /** The arguments in their order, by the name under which the handler gets them. */
@@ -314,22 +314,10 @@ export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null 
   return { name: form.name, args: checked };
 }
 
-/** Why `checkSystemCall` refused it, for whoever wrote the call. A dispatcher’s host passes on what could not cross as `malformed`, with the reason. */
-export function whyNoSystemCall({ name, args }: SystemCall): string {
-  const [reason] = args;
-  if (name === MALFORMED && typeof reason === 'string') return reason;
-  const form = FORMS.get(name);
-  if (form === undefined) return `there is no system call ${JSON.stringify(name.slice(0, NAME_SHOWN))}`;
-  return `${name} takes (${form.checks.map(([argument]) => argument).join(', ')}) of other kinds`;
-}
-
-/** The name under which what could not cross the border comes, with the reason; no system call is called so. */
-const MALFORMED = 'malformed';
-const NAME_SHOWN = 40;
-
 type Check = (value: unknown) => boolean;
 
-const CHECKS: { readonly [K in Kind]: Check } = {
+/** Whether a value has the form of an argument. */
+export const CHECKS: { readonly [K in Kind]: Check } = {
   slot: isSlotRef,
   whole: (value) => isWhole(value),
   text: (value) => typeof value === 'string',

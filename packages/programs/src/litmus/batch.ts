@@ -2,7 +2,8 @@
 import type { share } from './share.ts';
 import { known, roundRobin } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import type { MemoryKind, Region } from '@mk/libmk/memory/address-space';
+import type { MemoryKind } from '@mk/libmk/memory/map-options';
+import type { Region } from '@mk/libmk/memory/regions';
 import type { Mk } from '@mk/libmk/program/mk';
 import type { RemoteThread } from '@mk/libmk/threads/remote-threads';
 import { type LitmusTest, outcomeOf } from '../common/litmus-tests.ts';

@@ -1,7 +1,7 @@
 /** One thread of a litmus test, on its core: its accesses, and what it remembers of them for a picture. */
 import { known } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import type { MemoryKind } from '@mk/libmk/memory/address-space';
+import type { MemoryKind } from '@mk/libmk/memory/map-options';
 import type { Mk } from '@mk/libmk/program/mk';
 import { type Access, litmusTest } from '../common/litmus-tests.ts';
 

@@ -4,7 +4,7 @@
  */
 import { known } from '../common/known.ts';
 import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
-import { LARGE_PAGE_BYTES } from '@mk/libmk/memory/address-space';
+import { LARGE_PAGE_BYTES } from '@mk/libmk/memory/page-tables';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { program } from '@mk/libmk/program/program';
 import type { Mk } from '@mk/libmk/program/mk';

@@ -6,7 +6,7 @@
 import { known } from '../common/known.ts';
 import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import type { Region } from '@mk/libmk/memory/address-space';
+import type { Region } from '@mk/libmk/memory/regions';
 import { program } from '@mk/libmk/program/program';
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
@@ -50,6 +50,8 @@ export const main = program(
         return await mk.memory.load32(own);
       },
       read: async (mk, address: number) => await mk.memory.load32(address),
+      add: async (mk, address: number) => String(await mk.memory.fetchAdd(address, 1n)),
+      reserve: (mk, bytes: number) => mk.memory.reserve(bytes).address,
       spin,
       /** Writes a word of its own on a page that all write, as fast as it can. */
       contend: async (mk, { address, rounds }: Turn) => {
@@ -83,7 +85,17 @@ export const main = program(
     const others = coresOf(mk).filter((core) => core !== mk.self.core);
     await Promise.all(others.map((core) => mk.span(core)));
     const part = mk.args[1] ?? 'all';
-    const parts = { shared, contended, spinning, protecting, revoking, fromAfar, demandFromAfar, privately };
+    const parts = {
+      shared,
+      contended,
+      spinning,
+      protecting,
+      revoking,
+      fromAfar,
+      demandFromAfar,
+      demandAtOnce,
+      privately,
+    };
     for (const [name, run] of Object.entries(parts)) if (part === 'all' || part === name) await run(mk, others);
   },
 );
@@ -187,6 +199,31 @@ async function fromAfar(mk: Mk, others: readonly number[]): Promise<void> {
   await mk.spawnOn(first, 'unmap', { address: region.address, bytes: region.bytes }).join();
   for (const core of [mk.self.core, ...others])
     same(mk, await errorOf(mk, mk.spawnOn(core, 'read', region.address).join()), 'PAGE_FAULT', 'unmapped from afar');
+}
+
+/** One page that does not exist yet, touched by all cores at the same time: by stores, and by atomics. */
+async function demandAtOnce(mk: Mk, others: readonly number[]): Promise<void> {
+  const heap = mk.memory.reserve(2 * PAGE_BYTES);
+  const { address } = heap;
+  const sum = address + PAGE_BYTES;
+  const touch = (core: number) => [
+    mk.spawnOn(core, 'write', { address: address + 4 * core, rounds: 1 + core }).join(),
+    mk.spawnOn(core, 'add', sum).join(),
+  ];
+  await Promise.all(others.flatMap(touch));
+  for (const core of others) same(mk, await mk.memory.load32(address + 4 * core), 1 + core, 'what each core wrote');
+  same(mk, String(await mk.memory.load64(sum)), String(others.length), 'atomics on a page that came on demand');
+  const guard = mk.memory.reserve(PAGE_BYTES, { guard: true });
+  for (const core of others) {
+    const refused = await mk
+      .spawnOn(core, 'read', guard.address)
+      .join()
+      .catch((error: unknown) => String(error));
+    mk.assert(/^PAGE_FAULT: .*\(a guard page\)$/.test(String(refused)), `core ${core}: ${String(refused)}`);
+    const elsewhere = await errorOf(mk, mk.spawnOn(core, 'reserve', PAGE_BYTES).join());
+    if (core !== mk.self.core) same(mk, elsewhere, 'NOT_AT_HOME', 'addresses given out on another core');
+  }
+  for (const region of [heap, guard]) await mk.memory.unmap(region);
 }
 
 async function demandFromAfar(mk: Mk, others: readonly number[]): Promise<void> {

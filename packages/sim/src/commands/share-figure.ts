@@ -52,9 +52,13 @@ function verdicts(rows: readonly ShareRow[]): readonly string[] {
     const from = mine[last + 1];
     const what = `an update of ${lines} ${lines === 1 ? 'line' : 'lines'}`;
     return from === undefined
-      ? `Shared memory is the cheaper for ${what} by ${known(mine.at(-1)).cores} cores.`
-      : `Messages are the cheaper for ${what} from ${from.cores} cores.`;
+      ? `Shared memory is the cheaper for ${what} by ${coresText(known(mine.at(-1)).cores)}.`
+      : `Messages are the cheaper for ${what} from ${coresText(from.cores)}.`;
   });
+}
+
+function coresText(cores: number): string {
+  return cores === 1 ? '1 core' : `${cores} cores`;
 }
 
 export function sharePlot(rows: readonly ShareRow[], where: string): string {

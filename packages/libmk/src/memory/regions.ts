@@ -1,0 +1,137 @@
+/** Which addresses of an address space are taken, and by what. */
+import { MkError } from '../runtime/mk-error.ts';
+import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
+import type { MappedRun } from './page-tables.ts';
+
+/** A range of this address space. */
+export interface Region {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/**
+ * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed
+ * now, and is retried. Runs on the core where the domain began, for accesses on every core; one at a time per page.
+ */
+export type FaultHandler = (fault: {
+  readonly address: number;
+  readonly access: AccessKind;
+}) => Promise<boolean> | boolean;
+
+/** A region and what became of it. */
+export interface Mapped extends Region {
+  readonly runs: MappedRun[];
+  /** Frames that the library made for demand paging. */
+  readonly frames: number[];
+  /** Rights of parts, the newest last, for pages that come later. */
+  readonly rights: (Region & { readonly rights: number })[];
+  /** Pages that are being mapped on demand. */
+  readonly coming: Set<Promise<boolean>>;
+  readonly pageBytes: number;
+  /** Null: a fault here ends the access, as on a guard page. */
+  readonly onFault: FaultHandler | null;
+  readonly name: 'a mapping' | 'a reserved range' | 'a guard page';
+}
+
+/** Addresses are assigned from here on: what a wrong pointer hits first is not mapped. */
+const FIRST_ADDRESS = 2 ** 32;
+/** The page tables cover the addresses below. */
+const SPACE_BYTES = 2 ** 48;
+
+export class Regions {
+  private readonly regions = new Map<number, Mapped>();
+  private nextAddress = FIRST_ADDRESS;
+
+  add(given: Pick<Mapped, 'address' | 'bytes' | 'pageBytes' | 'onFault' | 'name'>): Mapped {
+    const region = { ...given, runs: [], frames: [], rights: [], coming: new Set<Promise<boolean>>() };
+    this.regions.set(region.address, region);
+    return region;
+  }
+
+  delete({ address }: Region): void {
+    this.regions.delete(address);
+  }
+
+  has({ address }: Region): boolean {
+    return this.regions.has(address);
+  }
+
+  /** The region that begins where a program says; throws PAGE_FAULT. */
+  of({ address }: Region): Mapped {
+    const region = this.regions.get(address);
+    if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at ${hex(address)}`);
+    return region;
+  }
+
+  /** The region around an address. */
+  at(address: number): Mapped | undefined {
+    for (const region of this.regions.values()) if (holds(region, address)) return region;
+    return undefined;
+  }
+
+  /** The range reserved for a handler that contains these addresses, if any. */
+  reservedAround({ address, bytes }: Region): Mapped | null {
+    const region = this.at(address);
+    const isReserved = region?.name === 'a reserved range' && holds(region, address + bytes - 1);
+    return isReserved ? region : null;
+  }
+
+  /** A free place; throws why there is none. A page stays free on both sides: overrunning a region hits none. */
+  place(bytes: number, pageBytes: number): number {
+    const up = (address: number): number => Math.ceil(address / pageBytes) * pageBytes;
+    const inTheWay = (place: Region): Mapped | undefined => {
+      const wide = { address: place.address - PAGE_BYTES, bytes: place.bytes + 2 * PAGE_BYTES };
+      return [...this.regions.values()].find((one) => overlap(one, wide));
+    };
+    let address = up(this.nextAddress);
+    checkPlace({ address, bytes }, pageBytes);
+    for (let one = inTheWay({ address, bytes }); one !== undefined; one = inTheWay({ address, bytes }))
+      address = up(one.address + one.bytes + PAGE_BYTES);
+    checkPlace({ address, bytes }, pageBytes);
+    this.nextAddress = address + bytes + PAGE_BYTES;
+    return address;
+  }
+
+  /** Throws ENTRY_IN_USE when something else is there. */
+  checkFree(place: Region): void {
+    for (const one of this.regions.values())
+      if (overlap(one, place))
+        throw new MkError('ENTRY_IN_USE', `${hex(one.address)} is taken by ${one.name}; unmap it first`);
+  }
+}
+
+/** Whether a range lies on whole pages of the address space: throws why not. */
+export function checkPlace({ address, bytes }: Region, pageBytes: number): void {
+  if (!(bytes > 0)) throw new MkError('SIZE_ALIGNMENT', `a range needs at least one byte, not ${bytes}`);
+  checkPages({ address, bytes }, pageBytes);
+  if (address + bytes > SPACE_BYTES)
+    throw new MkError('MISALIGNED', `an address space ends at 2^48, ${hex(address)} and ${bytes} bytes are beyond`);
+}
+
+/** Whether a part of a region consists of whole pages of it: throws why not. */
+export function checkPart({ address, bytes }: Region, region: Mapped): void {
+  checkPages({ address, bytes }, region.pageBytes);
+  if (address < region.address || address + bytes > region.address + region.bytes)
+    throw new MkError(
+      'MAP_RANGE',
+      `${bytes} bytes at ${hex(address)} are not within the ${region.bytes} at ${hex(region.address)}`,
+    );
+}
+
+export function holds({ address: first, bytes }: Region, address: number): boolean {
+  return address >= first && address < first + bytes;
+}
+
+function overlap(one: Region, other: Region): boolean {
+  return one.address < other.address + other.bytes && other.address < one.address + one.bytes;
+}
+
+function checkPages({ address, bytes }: Region, pageBytes: number): void {
+  for (const value of [address, bytes])
+    if (!Number.isSafeInteger(value) || value < 0 || value % pageBytes !== 0)
+      throw new MkError('MISALIGNED', `address and bytes are multiples of ${pageBytes}, not ${hex(value)}`);
+}
+
+function hex(value: number): string {
+  return Number.isSafeInteger(value) && value >= 0 ? `0x${value.toString(16)}` : String(value);
+}
