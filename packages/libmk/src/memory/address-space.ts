@@ -354,4 +354,3 @@ async function unlessGone(removal: Promise<void>): Promise<void> {
 function wordText(word: bigint): string {
   return String(BigInt.asUintN(64, word));
 }
-
