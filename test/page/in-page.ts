@@ -24,11 +24,14 @@ export function suspicion(file: string): object {
   return { ...views, t: t + 1000, rows };
 }
 
+/** A name and a line that would act in a page that took them for HTML. */
+export const HOSTILE = { name: '<img src=x onerror=alert(1)>', line: '<script>alert(2)</script><img src=x>' } as const;
+
 /** Maps a frame, writes to it, and keeps it. */
 export const SHARER = `export async function main(mk) {
   const region = await mk.memory.map(await mk.memory.allocFrame(8192));
   await mk.memory.store64(region.address, 7n);
-  mk.console.log('mapped');
+  mk.console.log('mapped ${HOSTILE.line}');
   await mk.sleep(1e15);
 }
 `;

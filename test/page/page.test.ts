@@ -6,11 +6,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { ClusterPlace, until } from '../integration/running-cluster.ts';
+import { ClusterPlace, type ReadyMessage, until } from '../integration/running-cluster.ts';
 import { startBrowser, whyNoChromium } from './browser.ts';
 import {
   type Deed,
   hasAllViews,
+  HOSTILE,
   namelessControls,
   type PageGlobals,
   readability,
@@ -29,11 +30,14 @@ describeHere('the page', () => {
   let browser: Browser;
   let page: Page;
   let url = '';
+  let ready: ReadyMessage;
   const requests: string[] = [];
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    const { launcher } = await place.boot('--cores', '8', '--ui');
+    const booted = await place.boot('--cores', '8', '--ui');
+    ({ ready } = booted);
+    const { launcher } = booted;
     ({ url } = await launcher.message<{ url: string }>('page'));
     browser = await startBrowser();
     page = await newPage();
@@ -243,7 +247,7 @@ describeHere('the page', () => {
   });
 
   test('address spaces and pages of a program that shares memory', async () => {
-    const file = join(place.state, 'sharer.mjs');
+    const file = join(place.state, `${HOSTILE.name}.mjs`);
     writeFileSync(file, SHARER);
     const sharer = place.start('mkctl.cjs', ['run', file]);
     await until('the program has mapped', () => sharer.stdout.includes('mapped'));
@@ -256,6 +260,11 @@ describeHere('the page', () => {
     const [directory] = await place.ask<{ state: string; owner: number | null }[]>('pages', String(frame));
     const row = page.getByRole('region', { name: 'pages' }).getByRole('row', { name: hex(frame), exact: false });
     await row.getByText(directory!.state).waitFor();
+    // Its name and what it prints are text, in every view.
+    await page.getByText(HOSTILE.name).first().waitFor();
+    await open('Log');
+    await page.getByText(HOSTILE.line).first().waitFor();
+    expect(await page.locator('img, main script').count()).toBe(0);
     sharer.child.kill('SIGINT');
     await sharer.ended;
   });
@@ -289,6 +298,8 @@ describeHere('the page', () => {
       return texts.length > 0 && texts.every((text) => text.includes('core 6') && text.includes('core_ready'));
     });
     await expectText("mkctl logs --follow --core 6 --event 'core_*'");
+    await page.getByRole('textbox', { name: 'Event', exact: true }).fill(`(${'*'.repeat(200)}z`);
+    await page.getByText(/^0 lines shown/).waitFor();
     await page.getByRole('textbox', { name: 'Core', exact: true }).fill('');
     await page.getByRole('textbox', { name: 'Event', exact: true }).fill('cap_operation');
     await page.getByRole('combobox', { name: /^Level/ }).selectOption('info');
@@ -340,6 +351,27 @@ describeHere('the page', () => {
     await guest.keyboard.press('Enter');
     await guest.getByText('acts', { exact: true }).waitFor();
     expect(await guest.getByRole('button', { name: 'Crash', exact: true }).isEnabled()).toBe(true);
+    await guest.close();
+  });
+
+  test('a server that says nothing is told from one that lives, and found again without a click', async () => {
+    const guest = await newPage();
+    await guest.clock.install();
+    await guest.goto(url);
+    await guest.getByText('8 of 8 cores run').waitFor();
+    const status = guest.getByRole('banner').getByRole('status');
+    for (const [silence, said] of [
+      ['00:08', /^not live: the cluster’s page server has said nothing since/],
+      ['01:00', /^not live: no connection/],
+    ] as const) {
+      process.kill(ready.supervisor.pid, 'SIGSTOP');
+      await guest.clock.fastForward(silence);
+      await status.getByText(said).waitFor();
+      process.kill(ready.supervisor.pid, 'SIGCONT');
+      await guest.waitForFunction(() => document.querySelector('.trouble')?.textContent === '');
+      await guest.getByText('8 of 8 cores run').waitFor();
+      await guest.getByText('acts', { exact: true }).waitFor();
+    }
     await guest.close();
   });
 

@@ -7,6 +7,7 @@ import { Operations } from '@mk/ui/model/operations';
 import type { FaultView, LogLineView, PageEvent } from '@mk/ui/model/page-events';
 import { KEPT, PageModel } from '@mk/ui/model/page-model';
 import { percentile } from '@mk/ui/model/percentiles';
+import { Pulse } from '@mk/ui/model/pulse';
 import { parseRecording, Player, recordingOf } from '@mk/ui/model/recording';
 import { spaceTimeOf } from '@mk/ui/model/space-time';
 
@@ -81,9 +82,12 @@ describe('the layout', () => {
   test.each([1, 2, 8, 32, 33, 64, 256, 512])('%d cores: each has a place of its own within the drawing', (count) => {
     const { cores, coreSize } = layoutOf(machine(count, 4));
     expect(cores.map(({ core }) => core).sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, i) => i));
-    for (const { x, y } of cores) expect([x > 0, x < 1, y > 0, y < 1]).toEqual([true, true, true, true]);
-    for (const [i, a] of cores.entries())
-      for (const b of cores.slice(i + 1)) expect(Math.hypot(a.x - b.x, a.y - b.y)).toBeGreaterThan(coreSize * 0.99);
+    expect(cores.filter(({ x, y }) => !(x > 0 && x < 1 && y > 0 && y < 1))).toEqual([]);
+    // Compared by hand: 130,000 expectations take 19 s.
+    const close = cores.flatMap((a, i) =>
+      cores.slice(i + 1).flatMap((b) => (Math.hypot(a.x - b.x, a.y - b.y) > coreSize * 0.99 ? [] : [[a, b]])),
+    );
+    expect(close).toEqual([]);
   });
 });
 
@@ -229,4 +233,20 @@ test('log filters are those of mkctl logs', () => {
   expect(pass({ level: 'info' })).toEqual([1]);
   expect(pass({ op: '3.1.4', core: '7' })).toEqual([3]);
   expect(pass({ text: 'link_' })).toEqual([2]);
+});
+
+test('a server that says nothing is not live, after a while gone; its clock is the least late that was heard', () => {
+  const pulse = new Pulse(1000);
+  expect([1000, 7999, 8000, 20_999, 21_000].map((now) => pulse.state(now))).toEqual([
+    'live',
+    'live',
+    'silent',
+    'silent',
+    'gone',
+  ]);
+  pulse.heard(30_000);
+  expect([pulse.state(36_999), pulse.state(37_000), pulse.aheadMs]).toEqual(['live', 'silent', -Infinity]);
+  pulse.heard(31_000, 91_000);
+  pulse.heard(32_000, 90_000);
+  expect(pulse.aheadMs).toBe(60_000);
 });

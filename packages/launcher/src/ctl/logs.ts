@@ -2,6 +2,7 @@ import { existsSync, openSync, readdirSync, readSync, closeSync } from 'node:fs'
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
+import { matchesPattern } from '@mk/machine/name-pattern';
 import { nearest } from '@mk/machine/nearest';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 
@@ -141,17 +142,11 @@ function levelFilter(level: string): Filter {
 
 function eventFilter(pattern: string): Filter {
   const names = Object.keys(LOG_EVENTS);
-  const expression = new RegExp(
-    `^${pattern
-      .split('*')
-      .map((part) => part.replace(/[^\w]/g, '\\$&'))
-      .join('.*')}$`,
-  );
-  if (!names.some((name) => expression.test(name))) {
+  if (!names.some((name) => matchesPattern(pattern, name))) {
     const guess = nearest(pattern.replaceAll('*', ''), names);
     throw new UsageError(`--event: nothing is called ${pattern}${guess === null ? '' : `; did you mean ${guess}?`}`);
   }
-  return (line) => expression.test(line.event);
+  return (line) => matchesPattern(pattern, line.event);
 }
 
 interface Printer {

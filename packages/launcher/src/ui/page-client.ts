@@ -56,7 +56,13 @@ export class PageClient {
     this.lostLines = 0;
   }
 
+  /** Tells the page that we are alive, which it cannot see from the WebSocket's own pings. */
   beat(): void {
+    this.say({ type: 'beat', t: Date.now() });
+  }
+
+  /** Ends a connection that has not answered since the last time. */
+  ping(): void {
     if (!this.answersPings) return this.socket.terminate();
     this.answersPings = false;
     this.socket.ping();

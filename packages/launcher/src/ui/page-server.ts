@@ -5,7 +5,7 @@ import { portOf } from '@mk/monitor-proto/io/port';
 import { isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { PageEvent } from '@mk/ui/model/page-events';
+import { BEAT_MS, type PageEvent } from '@mk/ui/model/page-events';
 import type { PagePlace } from '../boot/page-place.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { PageClient } from './page-client.ts';
@@ -16,7 +16,7 @@ import type { PageSource } from './page-source.ts';
 /** Pages open on one cluster at a time, and bytes of one request. */
 const MOST = { pages: 32, requestBytes: 16_384 } as const;
 /** A connection that is silent for so long is gone. */
-const HEARTBEAT_MS = 15_000;
+const PING_MS = 15_000;
 
 /**
  * Serves the page and its one WebSocket on its own port; without the cluster's token nothing that it serves changes
@@ -31,7 +31,7 @@ export class PageServer {
     autoPong: false,
   });
   private readonly clients = new Set<PageClient>();
-  private heartbeat: NodeJS.Timeout | null = null;
+  private timers: readonly NodeJS.Timeout[] = [];
 
   constructor(
     private readonly place: PagePlace,
@@ -55,7 +55,7 @@ export class PageServer {
   }
 
   close(): void {
-    if (this.heartbeat !== null) clearInterval(this.heartbeat);
+    this.stopTimers();
     this.source.rest();
     for (const client of this.clients) client.close();
     this.server.close();
@@ -107,16 +107,23 @@ export class PageServer {
     this.attentionChanged();
     if (this.clients.size > 0) return;
     this.source.rest();
-    if (this.heartbeat !== null) clearInterval(this.heartbeat);
-    this.heartbeat = null;
+    this.stopTimers();
   }
 
   private wake(): void {
     this.source.start((event: PageEvent) => {
       for (const client of this.clients) client.tell(event);
     });
-    this.heartbeat = setInterval(() => this.clients.forEach((client) => client.beat()), HEARTBEAT_MS);
-    this.heartbeat.unref();
+    this.timers = [
+      setInterval(() => this.clients.forEach((client) => client.beat()), BEAT_MS),
+      setInterval(() => this.clients.forEach((client) => client.ping()), PING_MS),
+    ];
+    for (const timer of this.timers) timer.unref();
+  }
+
+  private stopTimers(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    this.timers = [];
   }
 
   /** All pages get what any of them looks at: they are few. The root is the one chosen last. */

@@ -1,3 +1,4 @@
+import { matchesPattern } from '@mk/machine/name-pattern';
 import { LOG_LEVELS, type LogLevel } from '@mk/monitor-proto/log-events';
 import type { LogLineView } from './page-events.ts';
 
@@ -19,18 +20,13 @@ export const NO_FILTER: LogFilter = { core: '', level: 'debug', event: '', op: '
 export function logFilter({ core, level, event, op, text }: LogFilter): (line: LogLineView) => boolean {
   const cores = wantedCores(core);
   const least = LOG_LEVELS.indexOf(level);
-  const names = event.trim() === '' ? null : patternOf(event.trim());
+  const pattern = event.trim();
   return (line) =>
     LOG_LEVELS.indexOf(line.level) >= least &&
     (cores === null || cores(line.core)) &&
-    (names === null || names.test(line.event)) &&
+    (pattern === '' || matchesPattern(pattern, line.event)) &&
     (op.trim() === '' || line.op === op.trim()) &&
     (text === '' || JSON.stringify(line).includes(text));
-}
-
-function patternOf(event: string): RegExp {
-  const parts = event.split('*').map((part) => part.replace(/[^\w]/g, '\\$&'));
-  return new RegExp(`^${parts.join('.*')}$`);
 }
 
 function wantedCores(text: string): ((core: LogLineView['core']) => boolean) | null {

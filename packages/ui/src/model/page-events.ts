@@ -8,6 +8,9 @@ import type { LogLevel } from '@mk/monitor-proto/log-events';
 /** The version of the events; a page refuses other recordings. */
 export const PAGE_VERSION = 1;
 
+/** How often an open page hears that its server is alive, whatever else there is to tell. */
+export const BEAT_MS = 2000;
+
 /** Milliseconds: since the epoch for a cluster, of virtual time for a simulated run. */
 export type Millis = number;
 
@@ -222,6 +225,8 @@ export type PageEvent = { readonly [T in PageEventType]: PageEventOf<T> }[PageEv
 /** An answer to this connection only; never recorded. */
 export type PageReply =
   | { readonly type: 'may'; readonly act: boolean; readonly text: string }
+  /** The server is alive, and its clock. */
+  | { readonly type: 'beat'; readonly t: Millis }
   | { readonly type: 'answer'; readonly id: number; readonly ok: boolean; readonly text: string };
 
 /** What costs the cluster something to report, and is requested only while somebody looks at it. */

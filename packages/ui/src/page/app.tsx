@@ -49,7 +49,7 @@ export function App({ session }: { readonly session: Session }) {
         Skip to the view
       </a>
       <Header session={session} view={view} />
-      <main id="main" tabIndex={-1} aria-label={title}>
+      <main id="main" tabIndex={-1} aria-label={title} class={session.trouble === null ? '' : 'old'}>
         <Current session={session} choice={choice} choose={choose} open={open} />
       </main>
       {session.player !== null && <ReplayBar session={session} player={session.player} />}
@@ -60,8 +60,7 @@ export function App({ session }: { readonly session: Session }) {
 function Header({ session, view }: { readonly session: Session; readonly view: string }) {
   const { hello, cores, trouble } = session.model;
   const up = cores.filter(({ state }) => state === 'running').length;
-  const lost = session.connection !== 'open' && session.player === null;
-  const text = lost ? 'no connection; trying again' : trouble;
+  const text = session.trouble ?? trouble;
   return (
     <header>
       <div class="banner">

@@ -49,7 +49,7 @@ export function CommandText({ text }: { readonly text: string }) {
 }
 
 /** The name that mkctl needs; none when it finds the cluster by itself. */
-function clusterOption({ model }: Session): string {
+export function clusterOption({ model }: Session): string {
   const name = model.hello?.cluster ?? 'mk';
   return name === 'mk' || !(model.hello?.supervised ?? false) ? '' : name;
 }

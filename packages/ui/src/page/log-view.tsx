@@ -1,9 +1,10 @@
 import { useState } from 'preact/hooks';
+import { shellWord } from '@mk/machine/shell-line';
 import { type LogFilter, logFilter, NO_FILTER } from '../model/log-filter.ts';
 import type { LogLineView } from '../model/page-events.ts';
 import { ColumnHeads } from './column-heads.tsx';
 import type { ViewProps } from './view-props.ts';
-import { CommandText } from './command-row.tsx';
+import { clusterOption, CommandText } from './command-row.tsx';
 import { clockText } from './format.ts';
 
 const MOST_ROWS = 300;
@@ -33,7 +34,7 @@ export function LogView({ session, choose, open }: ViewProps) {
         </span>
       </p>
       <p class="same">
-        <CommandText text={commandOf(filter)} />
+        <CommandText text={commandOf(filter, clusterOption(session))} />
       </p>
       <Lines lines={lines} openOperation={openOperation} />
     </section>
@@ -48,7 +49,7 @@ function Lines({ lines, openOperation }: { readonly lines: readonly LogLineView[
         <tbody>
           {[...lines].reverse().map((line) => (
             <tr
-              key={`${line.core}.${String(line['incarnation'])}.${line.seq ?? line.time}`}
+              key={`${line.core}.${String(line['incarnation'])}.${line.seq ?? ''}.${line.time}`}
               class={line.level}
               title={line.msg ?? ''}
             >
@@ -106,14 +107,17 @@ function Filters({ filter, set }: { readonly filter: LogFilter; set(change: Part
   );
 }
 
-function commandOf({ core, level, event, op }: LogFilter): string {
+/** What prints these lines on a terminal. */
+function commandOf({ core, level, event, op, text }: LogFilter, cluster: string): string {
   const options = [
-    ['--core', core],
-    ['--level', level === 'debug' ? '' : level],
-    ['--event', event === '' ? '' : `'${event}'`],
-    ['--op', op],
-  ].filter(([, value]) => value !== '');
-  return ['mkctl logs --follow', ...options.map((pair) => pair.join(' '))].join(' ');
+    ['core', core.trim()],
+    ['level', level === 'debug' ? '' : level],
+    ['event', event.trim()],
+    ['op', op.trim()],
+    ['cluster', cluster],
+  ].flatMap(([name, value]) => (value === undefined || value === '' ? [] : [`--${name}`, shellWord(value)]));
+  const command = ['mkctl logs --follow', ...options].join(' ');
+  return text === '' ? command : `${command} --json | grep -F -- ${shellWord(text)}`;
 }
 
 function fieldsOf(line: LogLineView): string {

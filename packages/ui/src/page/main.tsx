@@ -14,4 +14,5 @@ window.mkSession = session;
 const token = takeTokenFromAddress();
 if (token !== null) session.useToken(token);
 session.connect();
+session.watchPulse();
 render(<App session={session} />, document.getElementById('page')!);

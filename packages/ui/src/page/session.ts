@@ -1,13 +1,17 @@
 import { type Action, commandLine } from '../model/actions.ts';
 import {
+  BEAT_MS,
   isPageEventType,
+  PAGE_VERSION,
   type PageEvent,
   type PageReply,
   type PageRequest,
   type Watched,
 } from '../model/page-events.ts';
 import { PageModel } from '../model/page-model.ts';
+import { Pulse } from '../model/pulse.ts';
 import { Player, recordingOf } from '../model/recording.ts';
+import { clockText } from './format.ts';
 
 /** An action taken from this page, and its outcome. */
 export interface Deed {
@@ -26,8 +30,8 @@ const TOKEN_KEY = 'mk-token';
 
 /** The page's one connection: what it was told, and who listens. */
 export class Session {
-  /** `closed`: was open, and is being retried. */
-  connection: 'opening' | 'open' | 'closed' = 'opening';
+  /** `silent`: open, but the server says nothing; `closed`: was open, and is being retried. */
+  connection: 'opening' | 'open' | 'silent' | 'closed' = 'opening';
   mayAct = false;
   mayText = '';
   deeds: readonly Deed[] = [];
@@ -41,6 +45,7 @@ export class Session {
   private liveModel = new PageModel();
   private replayed: PageEvent[] = [];
   private socket: WebSocket | null = null;
+  private pulse = new Pulse(Date.now());
   private retryMs: number = RETRY_MS.first;
   private nextDeed = 1;
   private watched = '';
@@ -53,7 +58,19 @@ export class Session {
 
   /** The time that the page shows. */
   get now(): number {
-    return this.player === null ? Date.now() : this.player.model.now;
+    if (this.player !== null) return this.player.model.now;
+    return Date.now() + (Number.isFinite(this.pulse.aheadMs) ? this.pulse.aheadMs : 0);
+  }
+
+  /** What is wrong with the connection; null: what the page shows is live. */
+  get trouble(): string | null {
+    if (this.player !== null) return null;
+    if (this.connection === 'silent')
+      return `not live: the cluster’s page server has said nothing since ${clockText(this.pulse.heardAt)}`;
+    if (this.connection === 'opening') return 'connecting';
+    if (this.connection !== 'open') return 'not live: no connection; trying again';
+    const version = this.liveModel.hello?.version ?? PAGE_VERSION;
+    return version === PAGE_VERSION ? null : 'the cluster’s page server has another version: reload this page';
   }
 
   /** Calls `draw` with every frame in which something is new; the returned function ends that. */
@@ -80,9 +97,21 @@ export class Session {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     this.socket = socket;
-    socket.addEventListener('open', () => this.opened());
-    socket.addEventListener('message', ({ data }) => this.heard(JSON.parse(String(data)) as PageEvent | PageReply));
-    socket.addEventListener('close', () => this.lost());
+    this.pulse = new Pulse(Date.now());
+    // What a connection says that was given up is not for the next one.
+    const whileOurs = (act: () => void): void => {
+      if (this.socket === socket) act();
+    };
+    socket.addEventListener('open', () => whileOurs(() => this.opened()));
+    socket.addEventListener('message', ({ data }) =>
+      whileOurs(() => this.heard(JSON.parse(String(data)) as PageEvent | PageReply)),
+    );
+    socket.addEventListener('close', () => whileOurs(() => this.lost()));
+  }
+
+  /** Looks at once a beat whether the server is alive; for as long as the page is open. */
+  watchPulse(): void {
+    setInterval(() => this.feelPulse(), BEAT_MS / 2);
   }
 
   /** Identifies us; the token stays in this tab and goes only into this connection. */
@@ -104,9 +133,23 @@ export class Session {
     this.nextDeed += 1;
     const deed: Deed = { id, line: commandLine(action), ok: null, text: '' };
     this.deeds = [deed, ...this.deeds].slice(0, MOST_DEEDS);
-    if (this.connection === 'open') this.send({ type: 'act', id, verb: action.verb, args: action.args });
+    if (this.socket?.readyState === WebSocket.OPEN) this.send({ type: 'act', id, verb: action.verb, args: action.args });
     else Object.assign(deed, { ok: false, text: 'the page has no connection' });
     this.changed();
+  }
+
+  private feelPulse(): void {
+    if (this.socket === null || this.player !== null) return;
+    const state = this.pulse.state(Date.now());
+    if (state === 'gone') {
+      // A connection without an answer may take minutes to close: the next one does not wait for it.
+      const { socket } = this;
+      this.lost();
+      socket.close();
+    } else if (state === 'silent' && this.connection === 'open') {
+      this.connection = 'silent';
+      this.changed();
+    }
   }
 
   private drawn(ms: number): void {
@@ -125,6 +168,9 @@ export class Session {
   }
 
   private heard(said: PageEvent | PageReply): void {
+    this.pulse.heard(Date.now(), said.type === 'beat' ? said.t : undefined);
+    if (this.connection === 'silent') this.connection = 'open';
+    else if (said.type === 'beat') return;
     if (said.type === 'may') {
       this.mayAct = said.act;
       this.mayText = said.text;
