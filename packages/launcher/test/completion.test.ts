@@ -4,12 +4,20 @@ import { builtProgram } from '../../../test/integration/built-programs.ts';
 
 /** Completion scripts and manual pages printed by the built programs, in the shells themselves. */
 const printed = (program: string, ...args: string[]): string => {
+  const command = [program, ...args].join(' ');
+  const text = texts.get(command) ?? run(program, args);
+  texts.set(command, text);
+  return text;
+};
+const texts = new Map<string, string>();
+
+function run(program: string, args: readonly string[]): string {
   const { stdout, status } = spawnSync(process.execPath, [builtProgram(`${program}.cjs`), ...args], {
     encoding: 'utf8',
   });
   expect(status).toBe(0);
   return stdout;
-};
+}
 const here = (tool: string): boolean => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
 
 /** What bash offers when Tab is pressed after these words. */
@@ -37,6 +45,11 @@ test.each<[string[], string[]]>([
     ['bash', 'zsh', 'fish'],
   ],
   [['mkctl', 'top', '--o'], ['--once']],
+  [['mkctl', 'top', '--sort', 's'], ['state', 'suspects', 'silence']],
+  [
+    ['mkctl', 'logs', '--level', ''],
+    ['debug', 'info', 'warn', 'error'],
+  ],
   [['mk-launch', 'tou'], ['tour']],
   [['mk-launch', 'sim', '--shr'], ['--shrink']],
   [['mk-launch', 'sim', 'shoot'], ['shootdown']],
@@ -52,12 +65,39 @@ test('options of the whole program are offered behind a command; behind an optio
   expect(offered(['mkctl', 'logs', '--op', '--'])).toEqual(['']);
 });
 
+/** What fish offers when Tab is pressed behind this line. */
+function offeredByFish(program: string, line: string): readonly string[] {
+  const script = `${printed(program, 'completion', 'fish')}\ncomplete -C "${line}"\n`;
+  const { stdout } = spawnSync('fish', ['--no-config', '-c', script], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((row) => row.split('\t')[0]!);
+}
+
+(here('fish') ? test : test.skip)('fish: commands, options, their values, and no files where none may be', () => {
+  expect(offeredByFish('mkctl', 'mkctl bench r').toSorted()).toEqual(['revoke', 'round']);
+  expect(offeredByFish('mkctl', 'mkctl top --so')).toEqual(['--sort']);
+  expect(offeredByFish('mkctl', 'mkctl top --sort q')).toEqual(['queue']);
+  expect(offeredByFish('mkctl', 'mkctl completion ').toSorted()).toEqual(['bash', 'fish', 'zsh']);
+});
+
+test('a value that is none of the few is refused in one sentence, by the words that were typed', () => {
+  for (const [args, refusal] of [
+    [['completion', 'tcsh'], 'mkctl: shell must be one of bash, zsh, fish, not "tcsh"\n'],
+    [['logs', '--level=loud'], 'mkctl: --level must be one of debug, info, warn, error, not "loud"\n'],
+  ] as const) {
+    const { status, stderr } = spawnSync(process.execPath, [builtProgram('mkctl.cjs'), ...args], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([2, refusal]);
+  }
+});
+
 test.each(['mkctl', 'mk-launch'])('%s for zsh and fish: scripts that those shells read', (program) => {
   const [zsh, fish] = [printed(program, 'completion', 'zsh'), printed(program, 'completion', 'fish')];
   expect(zsh).toMatch(new RegExp(`^#compdef ${program}\n`));
   expect(fish).toContain(`complete -c ${program} `);
   if (here('zsh')) expect(spawnSync('zsh', ['-n'], { input: zsh, encoding: 'utf8' }).stderr).toBe('');
-  if (here('fish')) expect(spawnSync('fish', ['--no-execute'], { input: fish, encoding: 'utf8' }).stderr).toBe('');
+  if (here('fish')) expect(spawnSync('fish', ['--no-execute', '-c', fish], { encoding: 'utf8' }).stderr).toBe('');
 });
 
 test.each(['mkctl', 'mk-launch'])(

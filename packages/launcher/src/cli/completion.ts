@@ -108,13 +108,21 @@ function zsh(program: CommandModel, places: readonly Place[]): string {
     const options = optionsOf(place, program).flatMap((option) =>
       flags(option).map((flag) => described(flag, option.describe)),
     );
-    return `    ${quoted(place.path)}) words_here=(${[...words, ...choices].join(' ')}); options_here=(${options.join(' ')}) ;;`;
+    const values = optionsOf(place, program)
+      .filter((option) => option.choices.length > 0)
+      .map((option) => `${flags(option).join('|')}) values_here=(${option.choices.join(' ')}) ;;`);
+    const here = [
+      `words_here=(${[...words, ...choices].join(' ')})`,
+      `options_here=(${options.join(' ')})`,
+      ...(values.length === 0 ? [] : [`case "\${words[CURRENT-1]}" in ${values.join(' ')} esac`]),
+    ];
+    return `    ${quoted(place.path)}) ${here.join('; ')} ;;`;
   };
   return `#compdef ${program.name}
 # zsh completion of ${program.name}: put it into a folder of $fpath as _${program.name}
 _${name}() {
   local path_here='' word next i
-  local -a words_here options_here known
+  local -a words_here options_here values_here known
   known=(${places.map(({ path }) => quoted(path)).join(' ')})
   for ((i = 2; i < CURRENT; i++)); do
     word=\${words[i]}
@@ -124,7 +132,9 @@ _${name}() {
   case "$path_here" in
 ${places.map(branch).join('\n')}
   esac
-  if [[ \${words[CURRENT]} == -* ]]; then
+  if (( $#values_here )); then
+    compadd -- $values_here
+  elif [[ \${words[CURRENT]} == -* ]]; then
     _describe option options_here
   else
     (( $#words_here )) && _describe command words_here || _files
@@ -147,6 +157,9 @@ function fish(program: CommandModel, places: readonly Place[]): string {
       ({ name, describe }) =>
         `complete -c ${program.name} -f -n ${quoted(atWord)} -a ${name} -d ${quoted(oneLine(describe))}`,
     );
+    const choices = place.command.positionals[0]?.choices ?? [];
+    if (choices.length > 0)
+      commands.push(`complete -c ${program.name} -f -n ${quoted(seen.join('; and '))} -a ${quoted(choices.join(' '))}`);
     const condition = seen.length === 0 ? '' : ` -n ${quoted(seen.join('; and '))}`;
     const options = place.path === '' ? [...place.command.options, HELP, VERSION] : place.command.options;
     return [...commands, ...options.map((option) => `complete -c ${program.name}${condition} ${fishOption(option)}`)];

@@ -36,7 +36,8 @@ export const LOGS: CtlCommand = {
       .option('level', {
         type: 'string',
         requiresArg: true,
-        describe: 'this level and above: debug, info, warn, error',
+        choices: LEVELS,
+        describe: 'this level and above',
       })
       .option('op', { type: 'string', requiresArg: true, describe: 'an operation, like 3.1.42' })
       .option('follow', {
@@ -136,7 +137,6 @@ const LEVELS = ['debug', 'info', 'warn', 'error'];
 
 function levelFilter(level: string): Filter {
   const least = LEVELS.indexOf(level);
-  if (least < 0) throw new UsageError(`--level must be one of ${LEVELS.join(', ')}, not ${level}`);
   return (line) => LEVELS.indexOf(line.level) >= least;
 }
 

@@ -1,7 +1,6 @@
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { durationMs } from '../cli/values.ts';
-import { UsageError } from '../cli/usage-error.ts';
-import { COLUMNS, columnOf } from '../top/columns.ts';
+import { COLUMNS } from '../top/columns.ts';
 import { FullScreen } from '../top/full-screen.ts';
 import { plainText, screenOf, type TopSummary } from '../top/screen.ts';
 import { Sampler } from '../top/sampler.ts';
@@ -24,15 +23,14 @@ export const TOP: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: 'core',
-        describe: COLUMNS.map(({ name }) => name).join(', '),
+        choices: COLUMNS.map(({ name }) => name),
+        describe: 'the column to sort by',
       })
       .option('tree', { type: 'boolean', default: false, describe: 'dispatchers below their core' })
       .option('once', { type: 'boolean', default: false, describe: 'print one table and end' }),
   async run(context) {
     const intervalMs = durationMs('--interval', required(context.args, 'interval'));
     const sort = required(context.args, 'sort');
-    if (columnOf(sort) === undefined)
-      throw new UsageError(`--sort must be one of ${COLUMNS.map(({ name }) => name).join(', ')}, not ${sort}`);
     const view: TopView = { ...FIRST_VIEW, sort, tree: context.args['tree'] === true };
     const { terminal, json } = context;
     if (json || context.args['once'] === true || !terminal.interactive) return once(context, intervalMs, view);

@@ -91,8 +91,8 @@ export const TREE: CtlCommand = {
   options: (cli) =>
     cli
       .positional('root', { type: 'string', describe: 'the core that begins' })
-      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: KINDS.join(', ') })
-      .option('form', { type: 'string', requiresArg: true, default: 'text', describe: FORMS.join(', ') }),
+      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', choices: KINDS, describe: 'its plan' })
+      .option('form', { type: 'string', requiresArg: true, default: 'text', choices: FORMS, describe: 'how it is shown' }),
   async run(context) {
     const root = coreNumber('root', required(context.args, 'root'));
     const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);
