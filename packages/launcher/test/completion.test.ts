@@ -45,7 +45,10 @@ test.each<[string[], string[]]>([
     ['bash', 'zsh', 'fish'],
   ],
   [['mkctl', 'top', '--o'], ['--once']],
-  [['mkctl', 'top', '--sort', 's'], ['state', 'suspects', 'silence']],
+  [
+    ['mkctl', 'top', '--sort', 's'],
+    ['state', 'suspects', 'silence'],
+  ],
   [
     ['mkctl', 'logs', '--level', ''],
     ['debug', 'info', 'warn', 'error'],

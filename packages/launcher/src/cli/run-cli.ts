@@ -186,7 +186,8 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
   const text = (message ?? 'that is not understood').split('\n').filter(Boolean).join('; ');
   const unknown = /^Unknown (?:arguments?|commands?): (.*)$/.exec(text)?.[1]?.split(', ') ?? [];
   if (unknown.length > 0) return `${explainUnknown(unknown, argv, words)}; see --help`;
-  const [, argument, given, choices] = /^Invalid values:; *Argument: (.*), Given: (.*), Choices: (.*)$/.exec(text) ?? [];
+  const [, argument, given, choices] =
+    /^Invalid values:; *Argument: (.*), Given: (.*), Choices: (.*)$/.exec(text) ?? [];
   if (argument !== undefined) {
     const name = argv.some((part) => part.split('=')[0] === `--${argument}`) ? `--${argument}` : argument;
     return `${name} must be one of ${known(choices).replaceAll('"', '')}, not ${given}`;

@@ -11,7 +11,12 @@ export const LOG_LEVEL: CtlCommand = {
     ['$0 log-level debug', 'every message: mkctl ui then shows them as they run'],
     ['$0 log-level info', 'as after a boot'],
   ],
-  options: (cli) => cli.positional('level', { type: 'string', choices: LOG_THRESHOLDS, describe: 'what is logged: this level and above' }),
+  options: (cli) =>
+    cli.positional('level', {
+      type: 'string',
+      choices: LOG_THRESHOLDS,
+      describe: 'what is logged: this level and above',
+    }),
   async run(context) {
     const level = oneOf('the level', required(context.args, 'level'), LOG_THRESHOLDS);
     const { cluster, terminal } = context;

@@ -92,7 +92,13 @@ export const TREE: CtlCommand = {
     cli
       .positional('root', { type: 'string', describe: 'the core that begins' })
       .option('plan', { type: 'string', requiresArg: true, default: 'multicast', choices: KINDS, describe: 'its plan' })
-      .option('form', { type: 'string', requiresArg: true, default: 'text', choices: FORMS, describe: 'how it is shown' }),
+      .option('form', {
+        type: 'string',
+        requiresArg: true,
+        default: 'text',
+        choices: FORMS,
+        describe: 'how it is shown',
+      }),
   async run(context) {
     const root = coreNumber('root', required(context.args, 'root'));
     const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);

@@ -202,7 +202,13 @@ function runOptions(cli: Cli): Cli {
       defaultDescription: 'unix',
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
     })
-    .option('log-level', { type: 'string', requiresArg: true, default: 'info', choices: LOG_THRESHOLDS, describe: 'what is logged: this level and above' })
+    .option('log-level', {
+      type: 'string',
+      requiresArg: true,
+      default: 'info',
+      choices: LOG_THRESHOLDS,
+      describe: 'what is logged: this level and above',
+    })
     .option('port', { type: 'string', requiresArg: true, default: '0', describe: 'the SKB’s port; 0 picks a free one' })
     .option('boot-timeout', {
       type: 'string',

@@ -133,7 +133,8 @@ export class Session {
     this.nextDeed += 1;
     const deed: Deed = { id, line: commandLine(action), ok: null, text: '' };
     this.deeds = [deed, ...this.deeds].slice(0, MOST_DEEDS);
-    if (this.socket?.readyState === WebSocket.OPEN) this.send({ type: 'act', id, verb: action.verb, args: action.args });
+    if (this.socket?.readyState === WebSocket.OPEN)
+      this.send({ type: 'act', id, verb: action.verb, args: action.args });
     else Object.assign(deed, { ok: false, text: 'the page has no connection' });
     this.changed();
   }
