@@ -3,20 +3,20 @@ import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { capabilityChecker } from '@mk/sim/checkers/capabilities';
 import type { Violation } from '@mk/sim/checkers/checker';
 import { honestPeersChecker } from '@mk/sim/checkers/honest-peers';
-import { isQuiet, leakChecker, leftovers } from '@mk/sim/checkers/leaks';
+import { leakChecker } from '@mk/sim/checkers/leaks';
 import { memoryChecker } from '@mk/sim/checkers/memory';
 import { programChecker } from '@mk/sim/checkers/programs';
 import { Checks } from '@mk/sim/checkers/registry';
-import { applyFault, healAll } from '@mk/sim/engine/apply-fault';
+import { applyFault } from '@mk/sim/engine/apply-fault';
 import { livingCores, type Simulation } from '@mk/sim/engine/simulation';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { GIVEN_UP } from './chaos-end.ts';
 import { context, ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
+import { loadEverywhere, settleChaos } from '../../packages/sim/test/programs/chaos-settle.ts';
 
 const FAULTS_FOR = 3 * SECOND;
-const SETTLE = 120 * SECOND;
 const PROGRAMS = 6;
 
 export interface MemoryChaos {
@@ -51,11 +51,7 @@ export function runMemoryChaos(seed: number, text: string, options: ChaosOptions
   const checkers = [programChecker, honestPeersChecker, leakChecker, memoryChecker];
   // A crash loses what was under way, and with it what the models of capabilities count on.
   const checks = new Checks(simulation, crashes ? checkers : [...checkers, capabilityChecker]);
-  const encoded = Buffer.from(text).toString('base64');
-  const load = (core: number): void =>
-    simulation.control(core, 'program_load', { name: 'memory-chaos', text: encoded }, () => undefined);
-  for (const core of livingCores(simulation)) load(core);
-  simulation.observe({ line: ({ event }, node) => void (event === 'core_ready' && load(node.id)) });
+  loadEverywhere(simulation, 'memory-chaos', text);
   const prng = createPrng(seed).split('memory chaos');
   const begin = simulation.now;
   const faults = kills ? [] : scenario.faults;
@@ -69,17 +65,8 @@ export function runMemoryChaos(seed: number, text: string, options: ChaosOptions
   }
   for (let n = 0; kills && n < KILLS; n += 1)
     simulation.call(begin + prng.nextInt(during), () => killOne(simulation, prng));
-  const failed = (): boolean => checks.failed;
-  simulation.run(begin + FAULTS_FOR, failed);
-  healAll(simulation);
-  for (const until = simulation.now + SETTLE; simulation.now < until && !failed() && !isQuiet(simulation);) {
-    killAll(simulation);
-    simulation.run(simulation.now + SECOND, failed);
-  }
-  if (!failed()) checks.atEnd();
-  if (!failed())
-    for (const node of simulation.nodes.values())
-      for (const row of leftovers(node)) checks.report('leaks', 'L1', `node ${node.id} is left with ${row}`);
+  simulation.run(begin + FAULTS_FOR, () => checks.failed);
+  settleChaos(simulation, checks);
   return { violations: checks.violations, ...told(s) };
 }
 
@@ -108,12 +95,4 @@ function killOne(simulation: Simulation, prng: Prng): void {
   const by = cores[prng.nextInt(cores.length)];
   if (one !== undefined && by !== undefined)
     simulation.control(by, 'domain_kill', { domain: one.spec.domain }, () => undefined);
-}
-
-function killAll(simulation: Simulation): void {
-  for (const node of simulation.nodes.values()) {
-    if (node.machine === null && node.ended !== null) simulation.startNode(node.id);
-    for (const { spec, finished } of node.kernel?.services.programs.homes.all() ?? [])
-      if (!finished) simulation.control(node.id, 'domain_kill', { domain: spec.domain }, () => undefined);
-  }
 }

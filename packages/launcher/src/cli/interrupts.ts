@@ -1,3 +1,4 @@
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 import { afterOutput } from './standard-output.ts';
 
 /** What to do on the first Ctrl-C, on the second, and when this process ends in whatever way. */
@@ -6,9 +7,6 @@ export interface InterruptHandlers {
   second(): void;
   last(): void;
 }
-
-/** By these a process is asked to end; a terminal that is closed sends the last. */
-export const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Counts signals that ask for an end; the returned function stops it. */
 export function onInterrupts({ first, second, last }: InterruptHandlers): () => void {

@@ -1,5 +1,5 @@
 /** How a command that waits, or holds something, ends by a signal: it gives back first what others wait for. */
-import { ENDING } from '../cli/interrupts.ts';
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 
 /** A signal ended a wait: nothing was got. */

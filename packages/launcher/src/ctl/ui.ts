@@ -7,7 +7,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import { durationMs } from '../cli/values.ts';
 import type { LiveSource } from '../ui/live-source.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
-import { ENDING } from '../cli/interrupts.ts';
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 
 export const UI: CtlCommand = {
   command: 'ui',

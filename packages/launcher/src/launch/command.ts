@@ -8,7 +8,7 @@ import { runForeground } from './foreground.ts';
 import { contextText, inSources, programNamed } from '../programs/bundle.ts';
 import { machinesDirectory } from '../boot/machine.ts';
 import { launchOptions, parseLaunchRequest } from './options.ts';
-import { ENDING } from '../cli/interrupts.ts';
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 
 /** Makes a command; `done` gets its exit status. */
 export type CommandMaker = (done: (status: number) => void) => CommandModule;

@@ -15,7 +15,7 @@ import { startError } from '../supervisor/start-error.ts';
 import { DAEMON_VARIABLE, type DaemonMessage, type DaemonOrder } from './daemon.ts';
 import type { LaunchRequest } from './options.ts';
 import { ProgressDisplay } from './progress.ts';
-import { ENDING } from '../cli/interrupts.ts';
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 
 /** Starts a supervisor that outlives this process, waits until the cluster is ready, and leaves it running. */
 export async function runDetached(request: LaunchRequest, terminal: Terminal): Promise<number> {

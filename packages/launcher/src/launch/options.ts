@@ -18,6 +18,7 @@ import { duration, durationMs, oneOf, valueOf, wholeNumber } from '../cli/values
 import { checkClusterName } from '../state/state-directory.ts';
 import { resolveMachine, type ResolvedMachine } from '../boot/machine.ts';
 import type { TlsPlan } from '../tls/certificate-desk.ts';
+import { isPatience, type Patience, patienceRange } from '@mk/monitor-proto/patience';
 import { asksForTls } from '@mk/libmk/io/credential-files';
 import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
@@ -281,9 +282,11 @@ export function parseClusterConfig(
     logLevel: oneOf('--log-level', known(text(args, 'log-level')), LOG_THRESHOLDS),
     logDir: folderOf('--log-dir', text(args, 'log-dir')),
     ...(dataDir === null ? {} : { dataDir }),
-    ...(sessionTimeout === null ? {} : { sessionTimeoutMs: patienceMs('--session-timeout', sessionTimeout, 1000) }),
-    ...(lease === null ? {} : { leaseMs: patienceMs('--lease', lease, 100) }),
-    ...(skbSilence === null ? {} : { skbSilenceMs: patienceMs('--skb-silence', skbSilence, 4000) }),
+    ...(sessionTimeout === null
+      ? {}
+      : { sessionTimeoutMs: patienceMs('sessionTimeout', '--session-timeout', sessionTimeout) }),
+    ...(lease === null ? {} : { leaseMs: patienceMs('lease', '--lease', lease) }),
+    ...(skbSilence === null ? {} : { skbSilenceMs: patienceMs('skbSilence', '--skb-silence', skbSilence) }),
     listenHost: '127.0.0.1',
     port: wholeNumber('--port', known(text(args, 'port')), 0, 65_535),
     bootTimeoutMs: bootTimeout === null ? 60_000 + 1000 * cores : durationMs('--boot-timeout', bootTimeout),
@@ -296,12 +299,11 @@ export function parseClusterConfig(
   return { config, machine };
 }
 
-/** How long to wait for somebody, in milliseconds: from `leastMs` to a day. */
-function patienceMs(option: string, given: string, leastMs: number): number {
+/** How long to wait for somebody, in milliseconds. */
+function patienceMs(setting: Patience, option: string, given: string): number {
   const ms = Math.ceil(durationMs(option, given));
-  if (ms >= leastMs && ms <= 86_400_000) return ms;
-  const least = leastMs % 1000 === 0 ? `${leastMs / 1000}s` : `${leastMs}ms`;
-  throw new UsageError(`${option} must be from ${least} to 1d, not ${given}`);
+  if (isPatience(setting, ms)) return ms;
+  throw new UsageError(`${option} must be ${patienceRange(setting)}, not ${given}`);
 }
 
 /** Where the certificates come from, by the options; null: no TLS. */

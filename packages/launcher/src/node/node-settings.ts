@@ -11,6 +11,7 @@ import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/uni
 import { isHostName, LONGEST_HOST_NAME } from '@mk/monitor-proto/io/host-name';
 import { limit } from '@mk/monitor-proto/limits';
 import { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
+import { isPatience, patienceRange } from '@mk/monitor-proto/patience';
 import type { CoreSettings } from '@mk/node-kernel/io/settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
 import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
@@ -253,11 +254,12 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   const dataDir = read.text('MK_DATA_DIR');
   const kept = dataDir === '' ? {} : { dataDir };
   const sessionTimeoutMs = Math.ceil(read.durationNs('MK_SESSION_TIMEOUT') / 1e6);
-  if (sessionTimeoutMs < 1000 || sessionTimeoutMs > 86_400_000) read.refuse('MK_SESSION_TIMEOUT must be from 1s to 1d');
+  if (!isPatience('sessionTimeout', sessionTimeoutMs))
+    read.refuse(`MK_SESSION_TIMEOUT must be ${patienceRange('sessionTimeout')}`);
   const lease = read.text('MK_LEASE') === '' ? null : Math.ceil(read.durationNs('MK_LEASE') / 1e6);
-  if (lease !== null && (lease < 100 || lease > 86_400_000)) read.refuse('MK_LEASE must be from 100ms to 1d');
+  if (lease !== null && !isPatience('lease', lease)) read.refuse(`MK_LEASE must be ${patienceRange('lease')}`);
   const skbSilenceMs = Math.ceil(read.durationNs('MK_SKB_SILENCE') / 1e6);
-  if (skbSilenceMs < 4000 || skbSilenceMs > 86_400_000) read.refuse('MK_SKB_SILENCE must be from 4s to 1d');
+  if (!isPatience('skbSilence', skbSilenceMs)) read.refuse(`MK_SKB_SILENCE must be ${patienceRange('skbSilence')}`);
   const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
   if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
   const described = { machine, machineFollows: machine !== null };

@@ -1,11 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { known } from '@mk/monitor-proto/assert';
+import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 import { OptionError } from '../commands/options.ts';
 import type { JobAnswer, Jobs } from '../commands/seed-totals.ts';
 import type { Scenario } from '../engine/scenario.ts';
-
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** The command's options as they were parsed: plain data. */
 type Args = Readonly<Record<string, unknown>>;
@@ -50,7 +49,7 @@ class Pool {
   ) {}
 
   start(count: number): void {
-    for (const signal of SIGNALS) process.on(signal, this.interrupt);
+    for (const signal of ENDING) process.on(signal, this.interrupt);
     for (let job = 1; job <= count; job += 1) this.startJob(job);
   }
 
@@ -96,7 +95,7 @@ class Pool {
 
   private stop(atEnd: () => void): void {
     this.atEnd = atEnd;
-    for (const signal of SIGNALS) process.off(signal, this.interrupt);
+    for (const signal of ENDING) process.off(signal, this.interrupt);
     // A child in the middle of a run hears no message.
     for (const child of this.children) child.kill('SIGKILL');
     if (this.children.size === 0) atEnd();

@@ -3,18 +3,17 @@ import { createPrng } from '@mk/monitor-proto/prng';
 import { capabilityChecker } from '@mk/sim/checkers/capabilities';
 import type { Violation } from '@mk/sim/checkers/checker';
 import { honestPeersChecker } from '@mk/sim/checkers/honest-peers';
-import { isQuiet, leakChecker, leftovers } from '@mk/sim/checkers/leaks';
+import { leakChecker } from '@mk/sim/checkers/leaks';
 import { programChecker } from '@mk/sim/checkers/programs';
 import { Checks } from '@mk/sim/checkers/registry';
-import { applyFault, healAll } from '@mk/sim/engine/apply-fault';
-import { livingCores, type Simulation } from '@mk/sim/engine/simulation';
+import { applyFault } from '@mk/sim/engine/apply-fault';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 import { scenarioOf } from '@mk/sim/nemesis/nemesis';
 import { VmPrograms } from '@mk/sim/programs/io/vm-programs';
 import { context, ProgramSimulation } from './program-simulation.ts';
+import { loadEverywhere, settleChaos } from './chaos-settle.ts';
 
 const FAULTS_FOR = 5 * SECOND;
-const SETTLE = 120 * SECOND;
 
 export interface Chaos {
   readonly violations: readonly Violation[];
@@ -42,11 +41,7 @@ export function runChaos(
   const checkers = [programChecker, honestPeersChecker, leakChecker];
   // A crash loses what was in flight, on which the models of capabilities rely.
   const checks = new Checks(simulation, options.crashes ? checkers : [...checkers, capabilityChecker]);
-  const encoded = Buffer.from(text).toString('base64');
-  const load = (core: number): void =>
-    simulation.control(core, 'program_load', { name: 'chaos', text: encoded }, () => undefined);
-  for (const core of livingCores(simulation)) load(core);
-  simulation.observe({ line: ({ event }, node) => void (event === 'core_ready' && load(node.id)) });
+  loadEverywhere(simulation, 'chaos', text);
   const prng = createPrng(seed).split('chaos');
   const begin = simulation.now;
   for (const { atNs, action } of scenario.faults) simulation.call(begin + atNs, () => applyFault(simulation, action));
@@ -55,27 +50,10 @@ export function runChaos(
     const args = { program: 'chaos', args: ['4', '0'], core: prng.nextInt(4), environment: { N: String(n) } };
     simulation.call(at, () => simulation.control(core, 'domain_spawn', args, () => undefined));
   }
-  const failed = (): boolean => checks.failed;
-  simulation.run(begin + FAULTS_FOR, failed);
-  healAll(simulation);
-  for (const until = simulation.now + SETTLE; simulation.now < until && !failed() && !isQuiet(simulation);) {
-    killAll(simulation);
-    simulation.run(simulation.now + SECOND, failed);
-  }
-  if (!failed()) checks.atEnd();
-  if (!failed())
-    for (const node of simulation.nodes.values())
-      for (const row of leftovers(node)) checks.report('leaks', 'L1', `node ${node.id} is left with ${row}`);
+  simulation.run(begin + FAULTS_FOR, () => checks.failed);
+  settleChaos(simulation, checks);
   const ends: Record<string, number> = {};
   for (const { event, cause } of s.lines as unknown as { event: string; cause: string }[])
     if (event === 'domain_finished') ends[cause] = (ends[cause] ?? 0) + 1;
   return { violations: checks.violations, hash: simulation.hash!.digest(), ends };
-}
-
-function killAll(simulation: Simulation): void {
-  for (const node of simulation.nodes.values()) {
-    if (node.machine === null && node.ended !== null) simulation.startNode(node.id);
-    for (const { spec, finished } of node.kernel?.services.programs.homes.all() ?? [])
-      if (!finished) simulation.control(node.id, 'domain_kill', { domain: spec.domain }, () => undefined);
-  }
 }

@@ -1,8 +1,11 @@
 import { isWhole } from '@mk/monitor-proto/guards';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
+import { isPatience, patienceRangeMs } from '@mk/monitor-proto/patience';
 import { asError } from '@mk/monitor-proto/thrown';
 import type { MachineDescription } from '@mk/machine/description';
 import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
+
+const PATIENCE = ['sessionTimeout', 'lease', 'skbSilence'] as const;
 
 /** What the SKB's process is started with: JSON in the environment variable MK_SKB. */
 export interface SkbSettings {
@@ -102,14 +105,13 @@ export function parseSkbSettings(text: string | undefined): SkbSettings | string
     return 'MK_SKB.occupancy must be true or false';
   if (!isWhole(value.expectedCores, 0, 4096)) return 'MK_SKB.expectedCores must be a whole number to 4096';
   if (!isWhole(value.maxCores, 1, 4096)) return 'MK_SKB.maxCores must be a whole number from 1 to 4096';
-  if (value.sessionTimeoutMs !== undefined && !isWhole(value.sessionTimeoutMs, 1000, 86_400_000))
-    return 'MK_SKB.sessionTimeoutMs must be from 1000 to 86400000';
-  if (value.leaseMs !== undefined && !isWhole(value.leaseMs, 100, 86_400_000))
-    return 'MK_SKB.leaseMs must be from 100 to 86400000';
+  for (const setting of PATIENCE) {
+    const ms = value[`${setting}Ms`];
+    if (ms !== undefined && !(isWhole(ms) && isPatience(setting, ms)))
+      return `MK_SKB.${setting}Ms must be ${patienceRangeMs(setting)}`;
+  }
   if (value.quarantine !== undefined && !isWhole(value.quarantine, 0, 1_000_000))
     return 'MK_SKB.quarantine must be from 0 to 1000000';
-  if (value.skbSilenceMs !== undefined && !isWhole(value.skbSilenceMs, 4000, 86_400_000))
-    return 'MK_SKB.skbSilenceMs must be from 4000 to 86400000';
   const flags = { detached: value.detached === true, machineFollows: value.machineFollows === true, machine: null };
   return { ...DEFAULTS, ...value, ...flags } as SkbSettings;
 }
