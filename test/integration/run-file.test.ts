@@ -75,6 +75,13 @@ test('mk-launch run boots, runs, prints with core and domain, ends with the prog
   const done = await launched('--cores', '2', 'run', file('hello.ts', HELLO), 'good', '--on', '9');
   expect(done).toMatchObject({ status: 3, stderr: '' });
   expect(done.stdout).toBe('0/0.1.1  good from core 0\n0/0.1.1  --on from core 0\n0/0.1.1  9 from core 0\n');
+  const lines = 'console.log(`at load`);\nexport const main = () => console.log(`two\\nlines`);';
+  const loaded = await launched('--cores', '1', 'run', file('lines.js', lines));
+  expect(loaded).toMatchObject({ status: 0, stdout: '0/0.1.1  at load\n0/0.1.1  two\n0/0.1.1  lines\n', stderr: '' });
+  const fails = 'console.log(`at load`);\nconst x = 1;\nthrow new Error(`x is ${x}`);\nexport const main = () => 0;';
+  const failed = await launched('--cores', '1', 'run', file('fails.ts', fails));
+  expect(failed).toMatchObject({ status: 1, stdout: '0/0.1.1  at load\n' });
+  expect(failed.stderr).toMatch(/^fails \(0\.1\.1\) ended with UNCAUGHT: Error: x is 1\n {4}at .*fails\.ts:3:7\n$/);
   const broken = await launched('run', file('syntax.ts', 'export const main = ('), '--cores', '2');
   expect(broken).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('syntax.ts:1') });
   expect(readdirSync(place.state).filter((name) => name.startsWith('run-'))).toEqual([]);

@@ -101,6 +101,34 @@ export const EDGES: readonly Edge[] = [
     'no-main exports no main: export a function of mk, or the result of program(…)',
     'NO_PROGRAM',
   ),
+  fails(
+    'prints-on-load',
+    `console.log('it is loaded'); console.error(new Error('seen')); throw new Error('then it fails');\n${MAIN('return 0;')}`,
+    'Error: then it fails',
+  ),
+  checks(
+    'no-interface',
+    `const wrong = {
+      'BAD_REQUEST: {} is no interface: defineInterface makes one': () => mk.export('a', {}, {}),
+      'BAD_REQUEST: 7 is no interface: defineInterface makes one': () => mk.bind('a', 7),
+    };
+    for (const [text, call] of Object.entries(wrong)) {
+      const said = await call().then(() => 'nothing', (e) => e.message);
+      mk.assert(said === text, said);
+    }`,
+  ),
+  exits(
+    'serves-nothing',
+    `import { program } from '@mk/libmk/program/program';
+    import { defineInterface, event, message, rpc } from '@mk/libmk/interface/interface';
+    const Shop = defineInterface('shop', { buy: rpc({}), look: message({}), sale: event({}) });
+    export const main = program({ name: 'shop' }, async (mk) => {
+      const said = await mk.export('shop', Shop, { buy: () => ({}) }).catch((e) => e.message);
+      mk.assert(said === 'BAD_REQUEST: shop is exported without a function for look; mk.listen needs none', said);
+      await mk.export('shop', Shop, { buy: () => ({}), look: () => undefined });
+    });`,
+    0,
+  ),
   fails('empty', '', 'empty exports no main: export a function of mk, or the result of program(…)', 'NO_PROGRAM'),
   fails(
     'exits-with-text',

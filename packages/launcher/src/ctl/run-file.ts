@@ -1,3 +1,4 @@
+import { outputLines } from '@mk/libmk/dispatcher/output-lines';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { UsageError } from '../cli/usage-error.ts';
 import { coreList } from '../cli/values.ts';
@@ -51,7 +52,7 @@ export function printLine(
   { core, domain, text, isError }: ProgramLine,
   several: boolean,
 ): void {
-  const told = several ? `${core}/${domain}  ${text}` : text;
+  const told = several ? outputLines(core, domain, text) : text;
   if (isError) terminal.error(told);
   else terminal.out(told);
 }

@@ -1,3 +1,4 @@
+import { outputLines } from '@mk/libmk/dispatcher/output-lines';
 import { asError } from '@mk/monitor-proto/thrown';
 import { known } from '@mk/monitor-proto/assert';
 import type { FaultPlan, Workload } from '@mk/machine/fault-plan';
@@ -59,7 +60,7 @@ export class ProgramWorkload implements PlanWorkload {
     private readonly say: (text: string) => void,
   ) {
     this.cores = sessionCores(session);
-    this.lines = new OpenDomains(({ core, domain, text }) => say(`${core}/${domain}  ${text}`));
+    this.lines = new OpenDomains(({ core, domain, text }) => say(outputLines(core, domain, text)));
   }
 
   start(): void {

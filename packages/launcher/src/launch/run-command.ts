@@ -1,3 +1,4 @@
+import { outputLines } from '@mk/libmk/dispatcher/output-lines';
 import type { CommandModule } from 'yargs';
 import type { Cores } from '../client/cores.ts';
 import { declaring } from '../cli/run-cli.ts';
@@ -101,7 +102,7 @@ class Output {
     readonly isError: boolean;
   }): void {
     if (this.json) return this.terminal.out(jsonLine({ type: 'output', ...line }));
-    const text = `${line.core}/${line.domain}  ${line.text}`;
+    const text = outputLines(line.core, line.domain, line.text);
     if (line.isError) this.terminal.error(text);
     else this.terminal.out(text);
   }

@@ -208,3 +208,12 @@ const AsyncFunction = (async () => undefined).constructor;
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isRecord(value) && typeof value['then'] === 'function';
 }
+
+/** Throws BAD_REQUEST where a request or message of the interface would find no function. */
+export function checkHandlers(spoken: Interface, handlers: unknown): void {
+  const given: Readonly<Record<string, unknown>> = isRecord(handlers) ? handlers : {};
+  const missing = spoken.rows.filter(({ is, name }) => is !== 'event' && typeof given[name] !== 'function');
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name).join(', ');
+  throw new MkError('BAD_REQUEST', `${spoken.name} is exported without a function for ${names}; mk.listen needs none`);
+}

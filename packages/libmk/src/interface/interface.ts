@@ -1,4 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
+import { isRecord } from '@mk/monitor-proto/guards';
+import { formatLine } from '../runtime/format.ts';
+import { MkError } from '../runtime/mk-error.ts';
 import { type Fields, type Kind, record, type RecordOf } from './kinds.ts';
 
 /** A request with an answer. */
@@ -138,3 +141,9 @@ export type InputOf<S> =
 
 /** The values of a method's answer. */
 export type OutputOf<S> = S extends RpcSpec<Fields, infer O, string> ? RecordOf<O> : never;
+
+/** Throws BAD_REQUEST for what `defineInterface` has not made: types do not bind a program in JavaScript. */
+export function checkInterface(given: unknown): void {
+  if (isRecord(given) && Array.isArray(given['rows']) && typeof given['fingerprint'] === 'string') return;
+  throw new MkError('BAD_REQUEST', `${formatLine([[given]]).slice(1, -1)} is no interface: defineInterface makes one`);
+}

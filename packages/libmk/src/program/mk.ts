@@ -4,10 +4,10 @@ import { Channels, type BindOptions, type ExportOptions } from '../channels/chan
 import { type Client, makeClient } from '../channels/client.ts';
 import type { Connection } from '../channels/connection.ts';
 import { LocalEndpoints } from '../channels/local-endpoints.ts';
-import { type Handlers, type ServeOptions, type Service, ServiceEnd } from '../channels/service.ts';
+import { checkHandlers, type Handlers, type ServeOptions, type Service, ServiceEnd } from '../channels/service.ts';
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
-import type { Interface, Methods } from '../interface/interface.ts';
+import { checkInterface, type Interface, type Methods } from '../interface/interface.ts';
 import { KnowledgeBase, SharedRecords } from '../knowledge/knowledge.ts';
 import { AddressSpace } from '../memory/address-space.ts';
 import { NameService } from '../names/names.ts';
@@ -29,7 +29,7 @@ import {
   type ThreadHandle,
 } from '../threads/remote-threads.ts';
 import type { Threads } from '../threads/threads.ts';
-import { formatLine } from '../runtime/format.ts';
+import { consoleOf, type MkConsole } from '../runtime/console.ts';
 
 /** The named thread through which other dispatchers of the domain use the address space at home. */
 export const MEMORY_ENTRY = 'mk:memory';
@@ -43,15 +43,6 @@ export interface Self {
   readonly program: string;
   /** `main`: the domain's first dispatcher; `span`: one on another core. */
   readonly part: 'main' | 'span';
-}
-
-/** Lines of output, logged with the domain and the core. */
-export interface MkConsole {
-  log(...values: readonly unknown[]): void;
-  info(...values: readonly unknown[]): void;
-  warn(...values: readonly unknown[]): void;
-  error(...values: readonly unknown[]): void;
-  debug(...values: readonly unknown[]): void;
 }
 
 /** Everything that a program sees of its machine. The first argument of its main function, and of its named threads. */
@@ -190,13 +181,16 @@ export class Mk {
    * const store = new Map<string, number>();
    * await mk.export('kv', Kv, { get: ({ key }) => ({ value: store.get(key) ?? null }), put: … });
    */
-  export<M extends Methods>(
+  async export<M extends Methods>(
     name: string,
     spoken: Interface<M>,
     handlers: Handlers<M> | ((connection: Connection<M>) => Handlers<M>),
     options: ExportOptions & ServeOptions<M> = {},
   ): Promise<Service<M>> {
-    return this.offer(name, spoken, typeof handlers === 'function' ? handlers : () => handlers, options);
+    if (typeof handlers === 'function') return this.offer(name, spoken, handlers, options);
+    checkInterface(spoken);
+    checkHandlers(spoken as Interface, handlers);
+    return this.offer(name, spoken, () => handlers, options);
   }
 
   /**
@@ -226,6 +220,7 @@ export class Mk {
    * const { value } = await kv.get({ key: 'a' }, { timeoutNs: 1e9 });
    */
   async bind<M extends Methods>(name: string, spoken: Interface<M>, options: BindOptions = {}): Promise<Client<M>> {
+    checkInterface(spoken);
     return makeClient(this.runtime, await this.channels.bind(name, spoken, options), spoken);
   }
 
@@ -269,6 +264,7 @@ export class Mk {
     handlers: ((connection: Connection<M>) => Handlers<M>) | null,
     options: ExportOptions & ServeOptions<M>,
   ): Promise<Service<M>> {
+    checkInterface(spoken);
     const offered = await this.channels.offer(name, spoken as Interface, options);
     const report = (text: string): void => this.console.error(text);
     return new ServiceEnd(this.runtime, { name, spoken, offered, handlers, options, report });
@@ -284,10 +280,4 @@ export class Mk {
     runtime.on('closed', ({ channel, error }) => channels.closed(channel, error));
     runtime.on('writable', ({ channel }) => endpoints.writable(channel));
   }
-}
-
-function consoleOf(print: (text: string, stream: 'out' | 'err') => void): MkConsole {
-  const out = (...values: readonly unknown[]): void => print(formatLine(values), 'out');
-  const err = (...values: readonly unknown[]): void => print(formatLine(values), 'err');
-  return { log: out, info: out, debug: out, warn: err, error: err };
 }

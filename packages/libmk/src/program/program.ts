@@ -77,7 +77,6 @@ function attach(made: Program, to: Border): void {
 export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'run'>): void {
   runtime.seed(`${run.domain}/${run.core}/${chance()}`);
   const mk: Mk = new Mk(runtime, run, (entry, state) => runEntry(mk, spec, entry, state));
-  provide('console', mk.console);
   provide('AbortController', SmallAbortController);
   if (mk.self.part === 'span') {
     if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan?.(mk)).detach();

@@ -1,3 +1,4 @@
+import { outputLines } from '@mk/libmk/dispatcher/output-lines';
 import { shellWord } from '@mk/machine/shell-line';
 import { known } from '@mk/monitor-proto/assert';
 import type { RunOptions, RunResult } from '../engine/run-scenario.ts';
@@ -60,7 +61,7 @@ export function tellOutput(
   say: (text: string) => void,
   place: (text: string) => string = (text) => text,
 ): void {
-  for (const { core, domain, text } of output) say(`${core}/${domain}  ${place(text)}`);
+  for (const { core, domain, text } of output) say(outputLines(core, domain, place(text)));
 }
 
 /** The words of a command line that concern the program. */

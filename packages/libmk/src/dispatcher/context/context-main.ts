@@ -18,7 +18,8 @@ import {
 } from '../protocol.ts';
 import { CountedMemory, countMemory } from './counted-memory.ts';
 import type { FrameView } from '../frame-view.ts';
-import { installWorld } from './world.ts';
+import { consoleOf, type MkConsole } from '../../runtime/console.ts';
+import { define, installWorld } from './world.ts';
 
 /** How the two ends meet in a context; the context's `mkContext` until `begin` is called. */
 export interface ContextHandle {
@@ -83,6 +84,8 @@ let startedAt: Nanos = 0;
 let until: Nanos = 0;
 let workNs: Nanos = 0;
 let more = false;
+/** The program's text has been evaluated: what is printed goes with its turn. */
+let isLoaded = false;
 let failure: readonly [error: string, text: string] | null = null;
 let serve: (request: Uint8Array) => Uint8Array | null = () => null;
 let asked: () => boolean = () => false;
@@ -138,12 +141,24 @@ function callNow(name: string, args: readonly PlainValue[]): CallResult {
   return bad(`${name} was not answered`);
 }
 
+/**
+ * The program's global `console`. What its file prints while it is evaluated is told at once: should it throw, there is no turn to go
+ * with.
+ */
+function globalConsole(): MkConsole {
+  return consoleOf((text, stream) => {
+    if (isLoaded && entry !== null) entry.outgoing.push([0, 'print', [text, stream]]);
+    else callNow('print', [text, stream]);
+  });
+}
+
 function bad(text: string): CallResult {
   return { ok: false, error: 'BAD_SYSTEM_CALL', text };
 }
 
 /** One turn: hands over the upcalls; the microtasks drain when the calling script ends. */
 function turn(): void {
+  isLoaded = true;
   if (rejection !== null) return rejected(rejection.reason);
   const resumption = decodeResumption(known(inbox, 'what the dispatcher is resumed with'));
   inbox = null;
@@ -219,6 +234,7 @@ const handle: ContextHandle = {
     const memory = new CountedMemory(memoryBytes, measureBytes && measure(measureBytes));
     installWorld({ epochMs, seed, now: () => border.now() });
     countMemory(memory);
+    define(globalThis, 'console', globalConsole());
     Object.defineProperty(globalThis, 'mkBorder', { value: Object.freeze(border) });
     Reflect.deleteProperty(globalThis, 'mkContext');
   },

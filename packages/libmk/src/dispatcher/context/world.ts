@@ -135,6 +135,7 @@ function forbidden(name: string): unknown {
   };
 }
 
-function define(target: object, name: string, value: unknown): void {
+/** Sets a property as the language's own are: it is not listed. */
+export function define(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
 }

@@ -34,7 +34,7 @@ export function runTurn(
   const how = { ...limit, ...QUIETLY };
   let lost: Rejection | null = null;
   try {
-    text?.runInContext(context, limit);
+    text?.runInContext(context, how);
     TURN.runInContext(context, how);
   } finally {
     lost = unhandledRejection();
