@@ -130,6 +130,10 @@ class Runner {
   /** The address of the running call, and what lay there when it was last tried. */
   private address = 0;
   private current: Capability | null = null;
+  /** Whether another core owned that: it is asked to act, and may be in a later view than this one. */
+  private foreign = false;
+  /** Which incarnation of its target the view had when a send was last tried; null: none that was known. */
+  private asked: Incarnation | null = null;
   /** The incarnation in which a core last had the target domain: its next one has no such domain. */
   private readonly reached = new Map<CoreId, Incarnation>();
 
@@ -247,12 +251,23 @@ class Runner {
   private *send(source: { readonly address: number }, giveAway: boolean): Operation<SystemCallResult> {
     const { peers } = this.options;
     const [core, domain] = known(peers[this.prng.nextInt(peers.length)]);
-    const result = yield* this.call('send', [{ source, core, domain, giveAway }]);
-    const incarnation = this.bench.context.monitors.get(core)?.incarnation ?? 0;
-    if (result.ok) this.reached.set(core, incarnation);
-    else if (result.error === 'NO_SUCH_DOMAIN' && this.reached.get(core) === incarnation)
+    // An answer may come when the core that gave it is gone: it is about whoever was there when it was asked for.
+    const result = yield* this.call('send', [{ source, core, domain, giveAway }], () => {
+      this.asked = this.incarnationOf(core);
+    });
+    const { asked } = this;
+    if (asked === null) return result;
+    if (result.ok) this.reached.set(core, asked);
+    else if (result.error === 'NO_SUCH_DOMAIN' && !this.foreign && this.reached.get(core) === asked)
       this.object(`a domain of core ${core} that has taken capabilities is not there any more`);
     return result;
+  }
+
+  private incarnationOf(core: CoreId): Incarnation | null {
+    const { context } = this.bench;
+    if (core === context.core) return context.incarnation;
+    const incarnation = context.monitors.get(core)?.incarnation;
+    return incarnation !== undefined && context.isInView({ core, incarnation }) ? incarnation : null;
   }
 
   private *retype(held: Held, destination: { readonly address: number }): Operation<SystemCallResult> {
@@ -339,12 +354,18 @@ class Runner {
     return this.call('invoke', [invocation]);
   }
 
-  private call(name: string, args: readonly unknown[]): Operation<SystemCallResult> {
+  private call(
+    name: string,
+    args: readonly unknown[],
+    beforeAttempt: () => void = () => undefined,
+  ): Operation<SystemCallResult> {
     const { context, systemCall } = this.bench;
     return callWithRetry(systemCall, context.timers, this.options.domain, { name, args }, this.prng, () => {
-      const { cpuDriver } = this.bench;
-      const slot = resolveSlot(cpuDriver.state, known(this.domain).root, { address: this.address });
+      const { state } = this.bench.cpuDriver;
+      const slot = resolveSlot(state, known(this.domain).root, { address: this.address });
       this.current = slot.ok ? slot.value.capability : null;
+      this.foreign = slot.ok && slot.value.group !== null && state.isForeign(slot.value.group);
+      beforeAttempt();
     });
   }
 
