@@ -42,4 +42,9 @@ export const VIEW_LOG_EVENTS = {
     fields: { silent_ms: 'number' },
     doc: 'The SKB that was silent answers again; silent_ms: since it was last heard.',
   },
+  founding_waits: {
+    level: 'warn',
+    fields: { cores: 'number', expected: 'number', last: 'number', text: 'string' },
+    doc: 'The SKB found nobody in a view, and too few cores have come to begin one; last: how many the last view had, as far as its earlier lives knew.',
+  },
 } as const;

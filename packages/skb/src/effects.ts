@@ -1,4 +1,5 @@
 import type { Effect, HostEvent } from '@mk/monitor-proto/step';
+import type { AgreedView } from './registry/founding.ts';
 import type { KnowledgeEffect, KnowledgeEvent } from './knowledge/effects.ts';
 
 /** What the SKB's host tells it. */
@@ -8,5 +9,7 @@ export type SkbEvent = HostEvent | KnowledgeEvent;
 export type SkbEffect =
   | Effect
   | KnowledgeEffect
+  /** A view is in force: a later life is to know of it. */
+  | { readonly type: 'view_agreed'; readonly view: AgreedView }
   /** All expected cores are bound to one another; `elapsedMs` since the SKB began. */
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number };

@@ -70,7 +70,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
       this,
       this.outbox,
     );
-    this.registry = new Registry(config, this.endpoint, this.outbox, (now) => this.meshComplete(now));
+    this.registry = new Registry(
+      config,
+      this.endpoint,
+      this.outbox,
+      (now) => this.meshComplete(now),
+      (view) => this.outbox.push({ type: 'view_agreed', view }),
+    );
     const latencyNs = (from: CoreId, to: CoreId): Nanos => config.machine.latencyNs(from, to);
     const measured = (): void => this.measured();
     this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, measured, latencyNs);

@@ -50,6 +50,7 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
       JSON.stringify({ leaseMs: options.leaseMs ?? LEASE_MS, ...JSON.parse(options.settings ?? '{}') }),
     measure: options.measure ?? false,
     life: disk.lives,
+    lastView: disk.view,
     knowledge: { engine: false, journal: true },
   });
   return node.skb;

@@ -72,6 +72,9 @@ export class Effects {
       case 'journal':
         this.write(node, effect, at);
         return at;
+      case 'view_agreed':
+        this.host.disk.view = effect.view;
+        return at;
       default:
         return at; // for a process's own host alone: programs, the knowledge base's engine
     }

@@ -1,5 +1,6 @@
 import type { JournalChange, JournalContents } from '@mk/skb/journal/changes';
 import type { OctopusChange } from '@mk/skb/octopus/change';
+import type { AgreedView } from '@mk/skb/registry/founding';
 
 /**
  * The simulated SKB's disk: outlives its process. Keeps changes in the order of writing and reads them back like the
@@ -8,6 +9,8 @@ import type { OctopusChange } from '@mk/skb/octopus/change';
 export class SimDisk {
   /** How often the SKB was started from this disk. */
   lives = 0;
+  /** The view that the SKB knew last. */
+  view: AgreedView | null = null;
   private readonly changes: JournalChange[] = [];
 
   append(changes: readonly JournalChange[]): void {

@@ -21,6 +21,8 @@ export interface KnowledgeHostOptions {
   readonly machine: MachineDescription;
   /** How many of its cores are described from the start; others are when they join. */
   readonly cores: number;
+  /** The data directory can be written to, perhaps again. */
+  prepared?(): void;
   /** Remembers what this process is busy with, where that is kept. */
   witness?(): Witness | null;
   post(event: KnowledgeEvent): void;
@@ -79,7 +81,10 @@ export class KnowledgeHost {
         path: journalPath,
         lock,
         log,
-        prepare: keepLife,
+        prepare: () => {
+          keepLife();
+          this.options.prepared?.();
+        },
         opened: (contents) => this.opened(contents),
         failed: (text) => post({ type: 'journal_failed', text }),
         recovered: () => post({ type: 'journal_recovered' }),

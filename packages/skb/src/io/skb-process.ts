@@ -24,6 +24,7 @@ import type { DataPlace } from './data-place.ts';
 import { machineModel, machineSummary, settingsForCore } from './machine-settings.ts';
 import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
+import { ViewFile } from './view-file.ts';
 import { lastRequests, Witness } from './witness.ts';
 
 /** Pause between two progress reports to the launcher. */
@@ -45,6 +46,7 @@ export class SkbProcess {
   private readonly skb: Skb;
   private readonly host: Host<SkbEvent, SkbEffect>;
   private readonly knowledge: KnowledgeHost;
+  private readonly view: ViewFile;
   private readonly token: string;
   private readonly faults: FaultHost;
   private witness: Witness | null = null;
@@ -60,6 +62,7 @@ export class SkbProcess {
     const { cluster, logLevel, expectedCores, maxCores, measure, machine } = settings;
     const secret = Buffer.from(settings.secret, 'hex');
     this.token = controlToken(secret);
+    this.view = new ViewFile(settings.dataDir);
     this.kept = settings.keepLines === true ? new KeptLines() : null;
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, this.kept);
     const model = machineModel(settings);
@@ -84,6 +87,8 @@ export class SkbProcess {
       machineText: machineSummary(machine),
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: place.life,
+      lastView: this.view.last,
+      ...(settings.skbSilenceMs === undefined ? {} : { silenceNs: settings.skbSilenceMs * 1e6 }),
       guarded: true,
       busyWith: (request) => this.witness?.busyWith(request),
       poisoned: new Poisoned(this.poisonedTexts()),
@@ -92,6 +97,7 @@ export class SkbProcess {
     });
     this.knowledge = new KnowledgeHost({
       place,
+      prepared: () => this.view.again(),
       witness: () => this.witness,
       machine: machine ?? flatMachine(maxCores),
       cores: Math.max(1, expectedCores),
@@ -210,6 +216,7 @@ export class SkbProcess {
   }
 
   private perform(effect: Exclude<SkbEffect, Effect>): void {
+    if (effect.type === 'view_agreed') return this.view.keep(effect.view);
     if (effect.type !== 'mesh_complete') return this.knowledge.perform(effect);
     this.progress();
     tellParent(effect);

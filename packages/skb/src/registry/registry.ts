@@ -15,9 +15,10 @@ import { type ErrorName, ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, type Incarnation, type InstanceId, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
+import { limit } from '@mk/monitor-proto/limits';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
-import type { Timer } from '@mk/monitor-proto/timer-queue';
+import { type AgreedView, Founding } from './founding.ts';
 import { Introductions } from './introductions.ts';
 import { Hosts } from './hosts.ts';
 import type { Member } from './member.ts';
@@ -27,8 +28,6 @@ import { ViewBook } from './view-book.ts';
 const INCARNATIONS_PER_LIFE = 100_000;
 /** A core whose link stays away this long is declared gone, unless it is in the view: the cores decide that. */
 const GRACE: Nanos = 10 * SECOND;
-/** Cores that nobody in a view has joined for this long begin without the missing ones. */
-const FOUND_PATIENCE: Nanos = 2 * SECOND;
 
 /** What the registry assigns, and to how many. */
 export interface RegistryConfig {
@@ -42,6 +41,10 @@ export interface RegistryConfig {
   settingsFor(core: CoreId): string;
   /** Which life of the SKB this is on its disk, from 1: each assigns its own incarnations (R2). Absent: the first. */
   readonly life?: number;
+  /** The view that its earlier lives knew last. Absent: none. */
+  readonly lastView?: AgreedView | null;
+  /** How long the SKB may be silent before a core dials it anew; absent: the limit `skbSilenceNs`. */
+  readonly silenceNs?: Nanos;
 }
 
 export class Registry {
@@ -55,15 +58,19 @@ export class Registry {
   readonly introductions: Introductions;
   readonly hosts = new Hosts();
   readonly views: ViewBook;
+  private readonly founding: Founding;
 
   constructor(
     private readonly config: RegistryConfig,
     private readonly endpoint: Endpoint,
     private readonly sink: EffectSink,
     private readonly changed: (now: Nanos) => void,
+    private readonly agreed: (view: AgreedView) => void = () => undefined,
   ) {
     const { members } = this;
-    this.views = new ViewBook(config.life ?? 1);
+    const { expectedCores, life = 1, lastView = null, silenceNs = limit('skbSilenceNs') } = config;
+    this.views = new ViewBook(life);
+    this.founding = new Founding({ expectedCores, life, lastView, silenceNs }, this, endpoint.timers, sink);
     this.introductions = new Introductions(
       { members, expected: config.expectedCores, tell: (member, message) => this.tell(member, message) },
       endpoint.timers,
@@ -94,7 +101,7 @@ export class Registry {
   }
 
   register(peer: Peer, request: MessageOf<'register_request'>, now: Nanos): void {
-    const core = this.chooseId(peer, request.core);
+    const core = this.chooseId(peer, request.core, request.address);
     if (typeof core === 'string') return this.refuse(peer, request.core, core);
     const before = this.members.get(core);
     const incarnation =
@@ -123,7 +130,7 @@ export class Registry {
     this.members.set(core, member);
     this.hosts.learn(member.host);
     this.epoch += 1;
-    this.foundLater(now);
+    this.founding.changed(now);
     this.sink.log('core_registered', { peer: core, member: core, address: request.address, host: request.host });
     this.tell(member, {
       type: 'register_reply',
@@ -167,6 +174,7 @@ export class Registry {
     const from = this.memberOf(peer);
     if (from === undefined) return;
     const isNews = this.views.report(from, flat);
+    if (isNews) this.agreed(this.views.agreed);
     for (const member of [...this.members.values()])
       if (this.views.hasDropped(member)) this.remove(member, `view ${this.views.number} goes on without it`, now);
     if (!isNews || this.foundAt >= 0) return;
@@ -185,20 +193,33 @@ export class Registry {
 
   /**
    * Founds the first view of a machine, or of its next life when no core is in a view: once in a state of the registry
-   * in which all its cores are bound to one another, and every earlier instance is known to be gone.
+   * in which all its cores are bound to one another, and every earlier instance is known to be gone. False: it is not.
    */
-  found(now: Nanos): void {
+  found(now: Nanos): boolean {
     const cores = [...this.members.values()].sort((a, b) => a.core - b.core);
     const isBound = cores.length > 0 && this.linkSum === cores.length * (cores.length - 1);
-    if (!isBound || cores.some((member) => !member.initialised || this.views.isInSome(member))) return;
+    if (!isBound || this.someInView || cores.some((member) => !member.initialised)) return false;
     const rows = cores.flatMap(({ core, incarnation }) => [core, incarnation]);
     const view = [this.views.firstNumber, known(cores[0]).core, cores.length, ...rows];
-    for (const member of cores) this.tell(member, { type: 'view_found', view });
-    for (const member of cores) this.views.report(member, view);
     this.foundAt = now;
-    this.endpoint.timers.cancel(this.patience);
+    for (const member of cores) this.tell(member, { type: 'view_found', view });
+    for (const member of cores) this.viewReport(member.peer, view, now);
+    return true;
   }
-  foundAt: Nanos = -1;
+  private foundAt: Nanos = -1;
+
+  get cores(): number {
+    return this.members.size;
+  }
+
+  get hasSeenView(): boolean {
+    return this.views.number > 0;
+  }
+
+  get someInView(): boolean {
+    for (const member of this.members.values()) if (this.views.isInSome(member)) return true;
+    return false;
+  }
 
   peerUp(peer: Peer): void {
     const member = this.memberOf(peer);
@@ -252,11 +273,19 @@ export class Registry {
     this.changed(now);
   }
 
-  private chooseId(peer: Peer, wanted: number): CoreId | ErrorName {
+  /**
+   * A core without a number of its own gets that of a process which was at its address: a container that was killed and
+   * started again. Otherwise whoever was killed with all others would stay a member, and nobody could found a machine.
+   */
+  private chooseId(peer: Peer, wanted: number, address: string): CoreId | ErrorName {
     if (wanted !== NO_CORE) {
       if (wanted >= this.config.maxCores) return 'BAD_REQUEST';
       if (!maySpeakAs(peer.certified, wanted)) return 'WRONG_CERTIFICATE';
       return this.isTaken(wanted, peer.instance) ? 'CORE_ID_TAKEN' : wanted;
+    }
+    for (const { core, instance, ...before } of this.members.values()) {
+      const isOver = before.address === address && before.peer.link === 0 && instance !== peer.instance;
+      if (isOver && maySpeakAs(peer.certified, core)) return core;
     }
     let certified = peer.certified === null;
     for (let core = 0; core < this.config.maxCores; core++) {
@@ -307,17 +336,6 @@ export class Registry {
     return ((this.config.life ?? 1) - 1) * INCARNATIONS_PER_LIFE + 1;
   }
 
-  /** Expected cores do not come: those present begin without them. */
-  private foundLater(now: Nanos): void {
-    const { epoch } = this;
-    if (this.foundAt >= 0 || (this.config.life ?? 1) > 1) return;
-    this.endpoint.timers.cancel(this.patience);
-    this.patience = this.endpoint.timers.set(now + FOUND_PATIENCE, (at) => {
-      if (this.epoch === epoch && this.foundAt < 0) this.found(at);
-    });
-  }
-  private patience: Timer | null = null;
-
   private refuse(peer: Peer, wanted: number, error: ErrorName): void {
     this.sink.log('core_refused', { member: wanted, error, text: ERRORS[error].doc });
     this.endpoint.sendTo(peer, {
@@ -339,6 +357,7 @@ export class Registry {
     this.epoch += 1;
     this.endpoint.forget(member.peer, cause, now);
     this.sink.log('member_gone', { member: core, cause });
+    this.founding.changed(now);
     for (const other of this.members.values()) {
       this.setLinks(other, Math.min(other.links, this.members.size - 1));
       this.tell(other, { type: 'monitor_gone', core, incarnation });

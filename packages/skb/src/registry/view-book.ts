@@ -1,5 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
+import type { AgreedView } from './founding.ts';
 
 /** A core's incarnation. */
 export interface Instance {
@@ -37,6 +38,11 @@ export class ViewBook {
 
   get number(): number {
     return this.current?.number ?? 0;
+  }
+
+  /** What a later life of the SKB is to know of the view in force. */
+  get agreed(): AgreedView {
+    return { number: this.number, cores: this.current?.members.size ?? 0 };
   }
 
   /** The number of a first view: of the machine, or of its next epoch when nobody of an earlier one is left. */
