@@ -15,6 +15,7 @@ import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import { isLogged } from '@mk/monitor-proto/log-line';
 import { createPrng } from '@mk/monitor-proto/prng';
 import type { ControlReply, ControlRequest, Effect } from '@mk/monitor-proto/step';
+import type { SkbConfig } from '../config.ts';
 import type { SkbEffect, SkbEvent } from '../effects.ts';
 import { flatMachine } from '../facts/flat-machine.ts';
 import { Skb } from '../skb.ts';
@@ -38,6 +39,13 @@ const SHOWN_CHARS = 200;
  */
 const FEW_CORES = 8;
 const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
+
+function patienceOf({ sessionTimeoutMs, skbSilenceMs }: SkbSettings): Pick<SkbConfig, 'sessionTimeoutNs' | 'silenceNs'> {
+  return {
+    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: sessionTimeoutMs * 1e6 }),
+    ...(skbSilenceMs === undefined ? {} : { silenceNs: skbSilenceMs * 1e6 }),
+  };
+}
 
 /** The SKB in a process of its own. */
 export class SkbProcess {
@@ -66,12 +74,7 @@ export class SkbProcess {
     this.kept = settings.keepLines === true ? new KeptLines() : null;
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, this.kept);
     const model = machineModel(settings);
-    this.faults = new FaultHost({
-      log: (event, fields) => this.faultLogged(event, fields),
-      touched: () => undefined, // the cores measure what moved
-      retimed: (to, retime) => this.host.retimeFrames(to, retime),
-    });
-    this.faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng: createPrng(`${settings.seed}/links/skb`) });
+    this.faults = this.faultHost();
     this.skb = new Skb({
       cluster,
       secret,
@@ -88,11 +91,10 @@ export class SkbProcess {
       settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
       life: place.life,
       lastView: this.view.last,
-      ...(settings.skbSilenceMs === undefined ? {} : { silenceNs: settings.skbSilenceMs * 1e6 }),
       guarded: true,
       busyWith: (request) => this.witness?.busyWith(request),
       poisoned: new Poisoned(this.poisonedTexts()),
-      ...(settings.sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: settings.sessionTimeoutMs * 1e6 }),
+      ...patienceOf(settings),
       knowledge: { engine: true, journal: settings.dataDir !== undefined },
     });
     this.knowledge = new KnowledgeHost({
@@ -118,6 +120,17 @@ export class SkbProcess {
       tap: (tap) => (this.skb.endpoint.trace.tap = tap),
       halted: (error) => this.halted(error),
     });
+  }
+
+  private faultHost(): FaultHost {
+    const { maxCores, seed } = this.settings;
+    const faults = new FaultHost({
+      log: (event, fields) => this.faultLogged(event, fields),
+      touched: () => undefined, // the cores measure what moved
+      retimed: (to, retime) => this.host.retimeFrames(to, retime),
+    });
+    faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng: createPrng(`${seed}/links/skb`) });
+    return faults;
   }
 
   async start(): Promise<void> {
