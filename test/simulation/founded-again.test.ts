@@ -103,4 +103,5 @@ test('a machine of which everybody ends while the SKB lives begins anew with few
   for (const core of [0, 1, 2, 3]) machine.simulation.crash(core);
   for (const core of [0, 1, 2, 3]) machine.simulation.startNode(core);
   machine.until(() => machine.isView([0, 1, 2, 3]), 5 * SECOND);
+  expect(machine.waits).toEqual([]);
 });

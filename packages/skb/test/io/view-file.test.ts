@@ -35,8 +35,10 @@ test('a view that could not be written is written when the folder is there again
   await new Promise((resolve) => setImmediate(resolve));
   folder = join(folder, 'gone');
   mkdirSync(folder);
+  expect(new ViewFile(folder).last).toBeNull();
   file.again();
   await kept(7);
+  expect(new ViewFile(folder).last).toEqual({ number: 7, cores: 3 });
 });
 
 test.each(['', '{', 'null', '[1]', '{"number":0,"cores":4}', '{"number":1,"cores":"4"}', '{"number":1,"cores":1e9}'])(
