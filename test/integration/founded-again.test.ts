@@ -1,3 +1,8 @@
+/*
+ * Processes as in containers, without a launcher and without numbers of their own: MK_CORES says four, and there are
+ * three. They, and then the SKB with them, are killed at once and begin anew (decision 0200).
+ */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,11 +10,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { accessOf, fetchText } from '@mk/libmk/io/control-call';
 import { ClusterPlace, freePort, type Running, until } from './running-cluster.ts';
-
-/*
- * Processes as in containers, without a launcher and without numbers of their own: MK_CORES says four, and there are
- * three. They, and then the SKB with them, are killed at once and begin anew (decision 0200).
- */
 
 const SECRET = '00112233445566778899aabbccddeeff';
 const CORES = 3;

@@ -183,12 +183,31 @@ describe('watches', () => {
     for (let request = 0; request < 40; request++) await octopus.exists('nothing');
   };
 
-  test('one of more records than can be read again after a restart is lost, and leaves no trigger behind', async () => {
+  /** A few more than two answers hold. */
+  const many = Array.from({ length: 2 * OCTOPUS_LIMITS.maxNames + 3 }, (_, i) => `x${i}`);
+
+  test('one of more records than one answer holds is told of each once after a restart, and of what comes then', async () => {
     const harness = new OctopusHarness(8);
     const [a, b] = clients(harness, 2) as [Octopus, Octopus];
-    for (let i = 0; i <= OCTOPUS_LIMITS.maxNames; i++)
-      harness.journal.push({ type: 'put', name: `x${i}`, text: `x${i}` });
+    for (const name of many) harness.journal.push({ type: 'put', name, text: name });
     harness.restart();
+    const told = await watching(a, "r'^x'");
+    harness.restart();
+    while (told.length <= many.length) await settled(b);
+    await b.set('xlater');
+    await settled(b);
+    expect(told).toEqual(['resumed', ...many.map((name) => `set ${name}`), 'set xlater']);
+  });
+
+  test('one whose records cannot be read again after a restart is lost, and leaves no trigger behind', async () => {
+    const harness = new OctopusHarness(8);
+    const inner = harness.transport('c0');
+    const refusal = { ok: false, error: 'QUERY_TOO_COSTLY', detail: '', installed: false } as const;
+    const a = new Octopus({
+      ...inner,
+      request: (request) => (request.type === 'get_names' ? Promise.resolve(refusal) : inner.request(request)),
+    });
+    const b = harness.client('c1');
     const told = await watching(a, '_');
     harness.restart();
     await settled(b);

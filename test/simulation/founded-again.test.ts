@@ -1,13 +1,13 @@
+/*
+ * The SKB and all cores end, and begin anew in a later life of the SKB: whether fewer than MK_CORES cores begin a machine
+ * is judged by the last view that earlier lives knew (decision 0200).
+ */
+
 import { describe, expect, test } from '@jest/globals';
 import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Simulation } from '@mk/sim/engine/simulation';
 import { quickSimulation } from '../support/quick-simulation.ts';
-
-/*
- * The SKB and all cores end, and begin anew in a later life of the SKB: whether fewer than MK_CORES cores begin a machine
- * is judged by the last view that earlier lives knew (decision 0200).
- */
 
 const MK_CORES = 8;
 /** Twice the SKB's silence of 20 s and a dial of 20 s. */

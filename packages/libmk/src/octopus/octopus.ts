@@ -273,10 +273,20 @@ export class Octopus {
     }
     listener({ kind: 'resumed', record: undefined });
     if (request.type !== 'get') return;
-    for (const name of await this.getNames(request.query)) {
+    for await (const name of this.everyName(request.query)) {
       const record = await this.get(quotedName(name));
       if (!this.standing.has(id)) return;
       if (record !== undefined) listener({ kind: 'set', record });
+    }
+  }
+
+  /** However many there are: page by page, each as it is when it is asked for. */
+  private async *everyName(query: string): AsyncGenerator<string, void> {
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const reply = await this.ask({ type: 'get_names', query, after }, 'NO_RECORD');
+      const names: readonly string[] = reply?.names ?? [];
+      yield* names;
+      after = reply?.more === true ? names.at(-1) : undefined;
     }
   }
 

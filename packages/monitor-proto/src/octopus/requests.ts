@@ -73,7 +73,8 @@ type Look = {
 export type OctopusRequest =
   /** The first matching record in natural order of names. */
   | ({ readonly type: 'get' } & Look)
-  | ({ readonly type: 'get_names' } & Look)
+  /** With `after` a page: names that come later in natural order than that one, as many as an answer holds. */
+  | ({ readonly type: 'get_names'; readonly after?: string } & Look)
   | ({ readonly type: 'exists' } & Look)
   /** Replaces all attributes; constraints in the record apply to the stored one: compare-and-set. */
   | {
@@ -119,6 +120,8 @@ export type OctopusReply =
       readonly ok: true;
       readonly record?: string;
       readonly names?: readonly string[];
+      /** More names come after the last of this page. */
+      readonly more?: boolean;
       /** Whether the trigger that came with the request was installed. */
       readonly installed: boolean;
     }

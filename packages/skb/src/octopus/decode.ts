@@ -12,11 +12,12 @@ const maybeTrigger: Check = (value) =>
   value === undefined || (isRecord(value) && isId(value['id']) && isId(value['mode']) && isCase(value['inCase']));
 
 const maybeRecipe: Check = (value) => value === undefined || isRecipe(value);
+const maybeText: Check = (value) => value === undefined || isText(value);
 const LOOK = { query: isText, sequence: maybeFlag, own: maybeFlag, trigger: maybeTrigger } as const;
 
 const FORMS: { readonly [T in OctopusRequest['type']]: { readonly [field: string]: Check } } = {
   get: LOOK,
-  get_names: LOOK,
+  get_names: { ...LOOK, after: maybeText },
   exists: LOOK,
   set: {
     record: isText,

@@ -27,6 +27,7 @@ export interface StoredRecord extends Placed {
 interface Scan {
   readonly query: ParsedRecord;
   readonly keyPrefix: string;
+  readonly first: Placed;
   /** Where to continue. */
   next: Placed;
   /** The end was reached. */
@@ -38,8 +39,8 @@ interface Scan {
   readonly again: Set<string>;
 }
 
-/** Matching records in natural order, or that they are too many or too costly to find. */
-export type Found = readonly StoredRecord[] | 'too_many' | 'too_costly';
+/** Matching records in natural order, the first and one more than an answer holds at most; or that they are too costly to find. */
+export type Found = readonly StoredRecord[] | 'too_costly';
 
 const FIRST = { name: '', key: '' } as const;
 
@@ -77,7 +78,8 @@ export class RecordTable {
     if (before === undefined) this.ordered.add(record);
     else this.ordered.replace(record);
     if (owner !== undefined) this.transient.set(owner, (this.transient.get(owner) ?? new Set()).add(record));
-    for (const scan of this.scans) if (order(record, scan.next) < 0) scan.again.add(name);
+    for (const scan of this.scans)
+      if (order(record, scan.next) < 0 && order(record, scan.first) >= 0) scan.again.add(name);
     return record;
   }
 
@@ -130,12 +132,26 @@ export class RecordTable {
     return undefined;
   }
 
-  /** Yields when the turn is over; returns what is there at that moment. */
-  *find(query: ParsedRecord, one: boolean, meter: Meter): Generator<void, Found> {
-    if (query.name.kind === 'is') return yield* this.findOne(query, query.name.name, meter);
+  /** Yields when the turn is over; returns what is there at that moment, `after` that name if there is one. */
+  *find(query: ParsedRecord, one: boolean, meter: Meter, after = ''): Generator<void, Found> {
+    const follower = { name: `${after}\0`, key: orderKey(after) };
+    if (query.name.kind === 'is') {
+      const found = yield* this.findOne(query, query.name.name, meter);
+      return after === '' ? found : found.filter((row) => order(row, follower) > 0);
+    }
     const keyPrefix = keyPrefixOf(query.name);
-    const next = keyPrefix === '' ? FIRST : { name: '', key: keyPrefix };
-    const scan: Scan = { query, keyPrefix, next, whole: false, steps: 0, found: new Map(), again: new Set() };
+    const begin = keyPrefix === '' ? FIRST : { name: '', key: keyPrefix };
+    const first = after !== '' && order(follower, begin) > 0 ? follower : begin;
+    const scan: Scan = {
+      query,
+      keyPrefix,
+      first,
+      next: first,
+      whole: false,
+      steps: 0,
+      found: new Map(),
+      again: new Set(),
+    };
     this.scans.add(scan);
     try {
       for (;;) {
@@ -143,7 +159,6 @@ export class RecordTable {
         const done = this.advance(scan, one, meter);
         scan.steps += meter.steps - before;
         if (typeof done === 'object') yield* this.examineSlowly(scan, done, meter);
-        if (scan.found.size > OCTOPUS_LIMITS.maxNames) return 'too_many';
         if (done === true) return [...scan.found.values()].sort(order);
         if (scan.steps > OCTOPUS_LIMITS.querySteps) return 'too_costly';
         if (done === false) yield;
@@ -167,7 +182,7 @@ export class RecordTable {
   }
 
   /** The record of that name, if it matches as it is at the end. */
-  private *findOne(query: ParsedRecord, name: string, meter: Meter): Generator<void, Found> {
+  private *findOne(query: ParsedRecord, name: string, meter: Meter): Generator<void, readonly StoredRecord[]> {
     for (;;) {
       const held = this.byName.get(name);
       if (held === undefined) return [];

@@ -1,16 +1,29 @@
 /** A request's result before its trigger is considered, and why one was refused. Pure. */
 import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
 import { recipeOf, type Recipe } from '@mk/monitor-proto/octopus/names';
-import { type Attributes, recordText, RecordSyntaxError } from '@mk/monitor-proto/octopus/record';
+import {
+  type Attributes,
+  costOf,
+  type ParsedRecord,
+  recordText,
+  RecordSyntaxError,
+} from '@mk/monitor-proto/octopus/record';
 import type { OctopusErrorName } from '@mk/monitor-proto/octopus/requests';
+import { OCTOPUS_LIMITS } from './limits.ts';
 
 export type Result =
-  | { readonly ok: true; readonly record?: string; readonly names?: readonly string[] }
+  | { readonly ok: true; readonly record?: string; readonly names?: readonly string[]; readonly more?: boolean }
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
 
 export const OK: Result = { ok: true };
 /** The common answer, without an error object, whose stack is expensive. */
 export const NO_RECORD: Result = { ok: false, error: 'NO_RECORD', detail: '' };
+
+/** As many names as an answer holds, and whether there are more. */
+export function pageOf(names: readonly string[]): Result {
+  const page = names.slice(0, OCTOPUS_LIMITS.maxNames);
+  return { ok: true, names: page, ...(page.length < names.length && { more: true }) };
+}
 
 /** A refusal thrown by a handler: nothing was changed. */
 export class Refusal extends Error {
@@ -48,6 +61,12 @@ export function checkRecipe(name: string, said: Recipe | undefined): void {
   const most = RECORD_LIMITS.maxNameChars - NUMBER_CHARS;
   if (recipe !== undefined && name.length > RECORD_LIMITS.maxNameChars - NUMBER_CHARS)
     throw tooLong('the name of a recipe', most - recipe.length - 1, name.length - recipe.length - 1);
+}
+
+/** A change is made in one go, and so are the matches it depends on. */
+export function checkCost(query: ParsedRecord, { attributes }: { readonly attributes: Attributes }): void {
+  if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
+    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns this large over a text this long');
 }
 
 /** An underscore, fifteen digits, and the difference between recipes' names. */

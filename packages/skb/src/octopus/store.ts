@@ -23,12 +23,12 @@ import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/req
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusChange } from './change.ts';
-import { costOf, matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
+import { matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
 import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import { byName, concreteName, isBare, isLook, type Look, soughtBy, triggerOf } from './requests.ts';
 import { RecordTable, type StoredRecord } from './record-table.ts';
-import { boundedText, checkRecipe, failed, NO_RECORD, OK, Refusal, type Result } from './results.ts';
+import { boundedText, checkCost, checkRecipe, failed, NO_RECORD, OK, pageOf, Refusal, type Result } from './results.ts';
 import { type AddressedNotification, type Change, Telling } from './telling.ts';
 import { WatcherTable } from './triggers.ts';
 
@@ -195,17 +195,19 @@ export class OctopusStore {
     const query = soughtBy(request);
     effects.watched = query;
     const all = request.type === 'get_names';
-    const { name } = query;
-    const first = !all && name.kind === 'sequence' && isBare(query) ? this.records.firstOf(name.base) : undefined;
-    const found = first === undefined ? yield* this.records.find(query, !all, meter) : [first];
+    const after = all ? request.after : undefined;
+    const base = !all && query.name.kind === 'sequence' && isBare(query) ? query.name.base : undefined;
+    const first = base === undefined ? undefined : this.records.firstOf(base);
+    const found = first === undefined ? yield* this.records.find(query, !all, meter, after) : [first];
     if (found === 'too_costly') {
       effects.watched = undefined;
       throw new Refusal('QUERY_TOO_COSTLY', 'its patterns take too many steps over all records');
     }
-    if (found === 'too_many') throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
+    if (found.length > OCTOPUS_LIMITS.maxNames && after === undefined)
+      throw new Refusal('LIMIT_REACHED', `more than ${OCTOPUS_LIMITS.maxNames} names match`);
     const record = found[0];
     if (record === undefined || (request.own === true && record.owner !== caller.owner)) return NO_RECORD;
-    if (all) return { ok: true, names: found.map((each) => each.name) };
+    if (all) return pageOf(found.map((each) => each.name));
     return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
 
@@ -387,12 +389,6 @@ export class OctopusStore {
 /** Whether a request waits until everybody was told of earlier changes. */
 export function changesSomething({ type }: OctopusRequest): boolean {
   return type === 'set' || type === 'del' || type === 'take' || type === 'publish';
-}
-
-/** A change is made in one go, and so are the matches it depends on. */
-function checkCost(query: ParsedRecord, { attributes }: StoredRecord): void {
-  if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
-    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns this large over a text this long');
 }
 
 function removed(client: string, id: number, mode: number): AddressedNotification {

@@ -12,6 +12,9 @@ function answer(store: OctopusStore, request: OctopusRequest): OctopusReply {
   return store.step(request, CALLER).reply;
 }
 
+const namesOf = (reply: OctopusReply): readonly string[] => (reply.ok ? (reply.names ?? []) : []);
+const numberOf = (name = ''): number => (name === '' ? -1 : Number(name.slice(1)));
+
 describe('a query over many records', () => {
   test('O1: answers what was there at its end, whatever changed while it paused', () => {
     const change = fc.record({
@@ -26,13 +29,17 @@ describe('a query over many records', () => {
       fc.property(
         fc.array(change, { maxLength: 30 }),
         fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 20 }),
-        fc.constantFrom('get', 'get_names', 'exists') as fc.Arbitrary<'get' | 'get_names' | 'exists'>,
-        fc.constantFrom("_ { v: r'1' }", "r'^r1'", '_', "r'2$' { v: > 0 }"),
-        (before, during, type, query) => {
+        fc.constantFrom<OctopusRequest>(
+          ...(['get', 'get_names', 'exists'] as const).map((type) => ({ type, query: '' })),
+          ...['', 'r1', 'r5', 'r11'].map((after) => ({ type: 'get_names', query: '', after }) as const),
+        ),
+        fc.constantFrom("_ { v: r'1' }", "r'^r1'", '_', "r'2$' { v: > 0 }", 'r5'),
+        (before, during, look, query) => {
           const store = new OctopusStore();
           for (const each of before) apply(store, each);
           const meter = new Meter(1); // full after one record
-          const work = store.perform({ type, query }, CALLER, meter);
+          const request = { ...look, query } as OctopusRequest;
+          const work = store.perform(request, CALLER, meter);
           let step = work.next();
           for (const changes of during) {
             if (step.done === true) break;
@@ -44,7 +51,13 @@ describe('a query over many records', () => {
             meter.steps = 0;
             step = work.next();
           }
-          expect(step.value.reply).toEqual(answer(store, { type, query }));
+          expect(step.value.reply).toEqual(answer(store, request));
+          if (look.type === 'get_names' && look.after !== undefined)
+            expect(namesOf(step.value.reply)).toEqual(
+              namesOf(answer(store, { type: 'get_names', query })).filter(
+                (name) => numberOf(name) > numberOf(look.after),
+              ),
+            );
         },
       ),
       { numRuns: 500 },
