@@ -40,7 +40,10 @@ const SHOWN_CHARS = 200;
 const FEW_CORES = 8;
 const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
 
-function patienceOf({ sessionTimeoutMs, skbSilenceMs }: SkbSettings): Pick<SkbConfig, 'sessionTimeoutNs' | 'silenceNs'> {
+function patienceOf({
+  sessionTimeoutMs,
+  skbSilenceMs,
+}: SkbSettings): Pick<SkbConfig, 'sessionTimeoutNs' | 'silenceNs'> {
   return {
     ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutNs: sessionTimeoutMs * 1e6 }),
     ...(skbSilenceMs === undefined ? {} : { silenceNs: skbSilenceMs * 1e6 }),
