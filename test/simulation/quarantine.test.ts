@@ -97,3 +97,29 @@ describe('a sound core that passes on what a rogue has made up is caught at noth
     expect(passesOn('3.1.1000000', [[1, [[1, []]]]])).toEqual([]);
   });
 });
+
+describe('who misbehaves towards one core alone', () => {
+  test('is examined by the others when that one accuses it, and put out', () => {
+    const simulation = quickSimulation({ seed: 1, cores: 5, logLevel: 'off', leaseMs: 600 });
+    const cores = [0, 1, 2, 3, 4];
+    const membersOf = (core: number): readonly number[] =>
+      simulation.node(core).kernel?.services.views.agreement?.view?.members.map((member) => member.core) ?? [];
+    simulation.start();
+    simulation.run(30 * SECOND, () => cores.every((core) => membersOf(core).length === cores.length));
+    simulation.control(4, 'rogue', { behaviour: 'lie', rate: 1, seed: 1 }, () => undefined);
+    // Nobody but core 2 asks it anything.
+    for (let n = 0; n < 60; n += 1) {
+      simulation.control(2, 'round', { plan: 'unicast' }, () => undefined);
+      simulation.run(simulation.now + 10 * 1_000_000);
+    }
+    simulation.run(simulation.now + 10 * SECOND, () => [0, 1, 2, 3].every((core) => membersOf(core).length < 5));
+    expect([0, 1, 2, 3].map(membersOf)).toEqual([0, 1, 2, 3].map(() => [0, 1, 2, 3]));
+    for (const core of [0, 1, 2, 3])
+      expect(
+        simulation
+          .node(core)
+          .kernel?.monitor.context.offences.rows()
+          .map(({ peer }) => peer),
+      ).toEqual([4]);
+  });
+});

@@ -62,7 +62,7 @@ export interface Core {
 }
 
 /** Registry and views need each other. */
-function createMembership(core: Core): { readonly membership: Membership; readonly views: Views } {
+function createMembership(core: Core, agreement: Agreement): { readonly membership: Membership; readonly views: Views } {
   const { config, context } = core;
   const { joinHost } = core;
   const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
@@ -72,6 +72,7 @@ function createMembership(core: Core): { readonly membership: Membership; readon
     dropped: (member, cause, now) => membership.giveUp(member, cause, now),
     fenced: (fenced, now) => core.fenced(fenced, now),
     cutOff: () => core.cutOff(),
+    examine: (accused) => agreement.examine(accused),
     excluded: (text) => joinHost.fail('PEER_GONE', text),
   });
   return { membership, views };
@@ -112,7 +113,7 @@ export function createServices(core: Core) {
   const capops = createCapops(core, agreement, (goOn) => addressSpaces.whenSettled(goOn));
   const knowledge = new Knowledge(context);
   const channels = new Channels(context, capops.shared, knowledge.requests, core.receivers);
-  const { membership, views } = createMembership(core);
+  const { membership, views } = createMembership(core, agreement);
   const { systemCall, systemCallNow, dispatcherGone } = core;
   const dispatcherService: DispatcherService = new DispatcherService({
     context,

@@ -142,4 +142,12 @@ export const VIEW_MESSAGES = {
     fields: { view: 'u32', accused: 'u32s' },
     doc: 'To the leader, or to everybody when it is accused: core and incarnation of each member that the sender has proof against.',
   },
+  view_examine: {
+    ordinal: 361,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { view: 'u32', core: 'u32' },
+    doc: 'From the leader: a member is accused, and the receiver is to look for proof itself.',
+  },
 } as const satisfies Record<string, MessageSpec>;

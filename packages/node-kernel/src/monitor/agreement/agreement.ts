@@ -1,6 +1,6 @@
 import type { RoundSummary } from '../../control/verb-answers.ts';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
-import { isCore, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
+import { type CoreId, isCore, type Nanos, type OperationId } from '@mk/monitor-proto/ids';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
@@ -22,6 +22,9 @@ import { type RoundHost, Rounds } from './rounds.ts';
 
 /** Reruns of a round that met another view: some seconds in all, with growing pauses. */
 const STALE_MOST = 12;
+
+/** A core that lies in one answer of four is caught often enough to be accused. */
+const EXAMINING_ROUNDS = 4 * limit('quarantineOffences');
 
 /** The answers of a member with another view, or other members. */
 const IN_ANOTHER_VIEW: ReadonlySet<ErrorName> = new Set<ErrorName>(['VIEW_STALE', 'MEMBERS_CHANGED']);
@@ -87,6 +90,18 @@ export class Agreement implements Service {
       this.times.observe(`round_${phases}`, at - now);
       done(outcome, at);
     });
+  }
+
+  /**
+   * Looks for proof against a member that others accuse: asks it to do nothing, time and again. What it answers wrongly is
+   * held against it as in any other round.
+   */
+  *examine(core: CoreId): Operation<void> {
+    const { operations } = this.context;
+    for (let n = 0; n < EXAMINING_ROUNDS && this.context.members.includes(core); n += 1) {
+      const deadline = this.context.now + limit('operationDeadlineNs');
+      yield* this.empty.askOne(operations.nextId(), 'noop', new Uint8Array(), core, deadline);
+    }
   }
 
   peerGone({ id, incarnation }: Pick<Peer, 'id' | 'incarnation'>, now: Nanos): void {

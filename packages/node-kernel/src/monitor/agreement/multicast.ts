@@ -152,6 +152,16 @@ export class Multicasts<P> {
     return 'OWNER_MISMATCH';
   }
 
+  /** One phase to one member alone, which answers for itself: how it does is what its asker wants to know. */
+  *askOne(op: OperationId, action: RoundActionName, given: P, core: CoreId, deadline: Nanos): Operation<void> {
+    this.mustTakePart();
+    const plan: Plan = { kind: 'unicast', serial: false, routes: [[core, []]] };
+    const round = this.openRounds.begin();
+    const payload = this.sealed(op, action, round, given, plan);
+    yield* this.phase(PHASES.commit, { op, action, payload, plan, deadline });
+    this.openRounds.end(round);
+  }
+
   /** One phase to every member; returns each answer, the unreachable ones' as refusals. */
   *ask(
     op: OperationId,

@@ -1,5 +1,7 @@
-import type { CoreId } from '@mk/monitor-proto/ids';
-import type { Member } from './view.ts';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { MonitorContext } from '../context.ts';
+import type { Member, View, ViewSettings } from './view.ts';
+import type { ViewAgreement } from './view-agreement.ts';
 
 /** Membership as one core sees it: the answer to the verb `view`. */
 export interface CoreView {
@@ -33,4 +35,42 @@ interface PastView {
   /** The others that the view goes on without. */
   readonly lost: readonly CoreId[];
   readonly age_ms: number;
+}
+
+/** A view as it was installed here. */
+export interface Installed {
+  readonly view: View;
+  readonly at: Nanos;
+  readonly joined: readonly number[];
+  readonly left: readonly number[];
+  readonly lost: readonly number[];
+}
+
+/** Membership as a core sees it. */
+export function describeView(
+  { core, fenced }: MonitorContext,
+  agreement: ViewAgreement | null,
+  settings: ViewSettings,
+  installed: readonly Installed[],
+  now: Nanos,
+): CoreView {
+  const view = agreement?.view ?? null;
+  const ms = (ns: Nanos): number => Math.round(ns / 1e6);
+  return {
+    core,
+    view: view?.number ?? 0,
+    leader: agreement?.leader ?? null,
+    members: view?.members ?? [],
+    fenced,
+    lease_ms: ms(settings.leaseNs),
+    lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
+    ...(agreement?.sightings(now) ?? { suspects: [], dead: [], accused: [], newcomers: [] }),
+    history: installed.map(({ view: { number, leader, members }, at, ...change }) => ({
+      view: number,
+      leader,
+      members: members.length,
+      ...change,
+      age_ms: ms(now - at),
+    })),
+  };
 }

@@ -1,4 +1,5 @@
-import type { Nanos } from '@mk/monitor-proto/ids';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { Operation } from '../operations.ts';
 import type { Member } from './view.ts';
 
 /** What views need of their core. */
@@ -11,6 +12,8 @@ export interface ViewsHost {
   fenced(fenced: boolean, now: Nanos): void;
   /** No lease for so long that nobody should wait for it. */
   cutOff(): void;
+  /** Looks for proof against an accused member. */
+  examine(core: CoreId): Operation<void>;
   /** A view without this incarnation is in force: its process ends. */
   excluded(text: string): void;
 }

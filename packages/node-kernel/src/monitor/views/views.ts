@@ -8,22 +8,14 @@ import { type Operation, OperationError } from '../operations.ts';
 import { sleep, timeNow } from '../waits.ts';
 import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
-import type { CoreView } from './core-view.ts';
+import { type CoreView, describeView, type Installed } from './core-view.ts';
+import { Examination } from './examination.ts';
 import { Founding } from './founding.ts';
 import { ViewAgreement } from './view-agreement.ts';
 import { offencesMostOf, viewSettingsOf } from './settings.ts';
 import type { ViewsHost } from './views-host.ts';
 import { DEFAULT_VIEW_SETTINGS, isMember, type Member, type View, type ViewSettings } from './view.ts';
 import { flattenView, fromWire, toWire, unflattenView, type WireViewMessage } from './wire.ts';
-
-/** A view as it was installed here. */
-interface Installed {
-  readonly view: View;
-  readonly at: Nanos;
-  readonly joined: readonly number[];
-  readonly left: readonly number[];
-  readonly lost: readonly number[];
-}
 
 const KEPT = 64;
 const NOBODY: readonly number[] = [];
@@ -49,6 +41,7 @@ export class Views implements Service {
   private fencedAt: Nanos = 0;
   private hadLease = false;
   private readonly founding = new Founding();
+  private readonly examination: Examination;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
   private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
   /** So many proven offences of a member are enough to accuse it; 0: nobody is accused. */
@@ -71,6 +64,7 @@ export class Views implements Service {
     view_join_reply: (from, message, now) => this.receive(from, message, now),
     view_found: (_from, { view }, now) => this.found(view, now),
     view_leave: (from, message, now) => this.receive(from, message, now),
+    view_examine: ({ id }, { core }, now) => id === this.agreement?.leader && this.examination.begin(core, now),
   } satisfies MessageHandlers;
 
   readonly verbs: Verbs = {
@@ -97,7 +91,9 @@ export class Views implements Service {
   constructor(
     private readonly context: MonitorContext,
     private readonly host: ViewsHost,
-  ) {}
+  ) {
+    this.examination = new Examination(context, (core) => host.examine(core));
+  }
 
   registered(now: Nanos): void {
     const { core, incarnation, settings, registeredView } = this.context;
@@ -291,6 +287,7 @@ export class Views implements Service {
   private tick(now: Nanos): void {
     this.agreement?.tick(now);
     this.accuse(now);
+    this.examination.ofAccused(this.agreement, now);
     if (this.isCutOff(now)) this.host.cutOff();
     this.arm(now);
   }
@@ -367,26 +364,7 @@ export class Views implements Service {
 
   /** Membership as this core sees it. */
   describe(now: Nanos): CoreView {
-    const { agreement, context } = this;
-    const view = agreement?.view ?? null;
-    const ms = (ns: Nanos): number => Math.round(ns / 1e6);
-    return {
-      core: context.core,
-      view: view?.number ?? 0,
-      leader: agreement?.leader ?? null,
-      members: view?.members ?? [],
-      fenced: context.fenced,
-      lease_ms: ms(this.settings.leaseNs),
-      lease_left_ms: agreement === null ? 0 : Math.max(0, ms(agreement.leaseUntil - now)),
-      ...(agreement?.sightings(now) ?? { suspects: [], dead: [], accused: [], newcomers: [] }),
-      history: this.installed.map(({ view: { number, leader, members }, at, ...change }) => ({
-        view: number,
-        leader,
-        members: members.length,
-        ...change,
-        age_ms: ms(now - at),
-      })),
-    };
+    return describeView(this.context, this.agreement, this.settings, this.installed, now);
   }
 }
 
