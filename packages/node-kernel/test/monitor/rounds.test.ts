@@ -56,6 +56,7 @@ describe('a member of a round', () => {
         self: SELF,
         view: 1,
         takesPart: true,
+        cores: 64,
         sink: new Outbox('off'),
         timers,
         mayAsk: () => true,

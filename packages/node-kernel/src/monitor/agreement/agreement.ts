@@ -164,6 +164,9 @@ function roundHostOf(context: MonitorContext): RoundHost {
     get takesPart() {
       return context.takesPart;
     },
+    get cores() {
+      return context.members.length + 1;
+    },
     sink: context.outbox,
     timers: context.timers,
     isSilent(core, now) {

@@ -38,6 +38,17 @@ export function isSilence([, code]: Answer): boolean {
   return code === ERRORS.OPERATION_TIMEOUT.code || code === ERRORS.PEER_GONE.code;
 }
 
+/** Whether these subtrees name so many cores at most. */
+export function areAtMost(routes: readonly Route[], most: number): boolean {
+  let left = most - routes.length;
+  const count = (below: readonly Route[]): void => {
+    left -= below.length;
+    if (left >= 0) for (const [, children] of below) if (children.length > 0) count(children);
+  };
+  if (left >= 0) for (const [, children] of routes) if (children.length > 0) count(children);
+  return left >= 0;
+}
+
 /** All cores of these subtrees, each with the same code. */
 export function coresOf(routes: readonly Route[], code: number): Answer[] {
   return routes.flatMap(([core, below]): Answer[] => [[core, code], ...coresOf(below, code)]);

@@ -20,7 +20,7 @@ import type { Offence } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Plan } from './plan.ts';
-import { answersFor, coresOf, isSilence, type PhaseResult } from './round-answers.ts';
+import { answersFor, areAtMost, coresOf, isSilence, type PhaseResult } from './round-answers.ts';
 import { type Act, type ActOf, type Phase, PHASES, ROUND_ACTIONS, type RoundActionName } from './round-actions.ts';
 
 /** A phase that its initiator still waits for. */
@@ -46,6 +46,8 @@ export interface RoundHost {
   readonly view: number;
   /** Whether this core is in that view. */
   readonly takesPart: boolean;
+  /** How many cores are in it. */
+  readonly cores: number;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
   /** Whether a core may be asked now: known to us and, with `inView`, in the view (J2). */
@@ -95,6 +97,8 @@ type NodeSpec = Pick<RoundNode, 'request' | 'parent' | 'later' | 'again' | 'begu
 const NOBODY: Map<CoreId, Route> = new Map();
 const NOTHING_LATER: Route[] = [];
 const NONE: readonly never[] = [];
+/** Core ids have 16 bits. */
+const CORES_MOST = 65_536;
 
 export class Rounds {
   /** Whose request is being performed; null: this core's own. */
@@ -148,6 +152,9 @@ export class Rounds {
   onRequest(from: CoreId, request: MessageOf<'round_request'>, now: Nanos): void {
     const act = this.actOf(request.kind);
     const error = this.refusalOf(request);
+    // Nobody honest names so many: not gone through, and no answer that would be as long.
+    if (!areAtMost(request.below, error === 'VIEW_STALE' ? CORES_MOST : this.host.cores))
+      return this.reply(from, request, 0, [[this.host.self, ERRORS.BAD_REQUEST.code]], NONE);
     if (act === undefined || error !== null) {
       const { code } = ERRORS[error ?? 'BAD_REQUEST'];
       const refusals: Answer[] = [...coresOf(request.below, code), [this.host.self, code]];

@@ -1,10 +1,14 @@
-/** Who leads when the leader is missed: a member stands, gets votes, and is promised a ballot. */
+/**
+ * Who leads when the leader is missed: a member stands, gets votes, and is promised a ballot. While a member hears its
+ * leader only that one's word counts (decision 0196): no other ballot is followed, and no other's news of views believed
+ * but what it has accepted itself.
+ */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Acceptor } from './acceptor.ts';
 import { Candidacy } from './candidacy.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
-import type { Ballot, Deaths, View, ViewSettings } from './view.ts';
+import { type Ballot, compareBallots, type Deaths, isSameView, type View, type ViewSettings } from './view.ts';
 
 /** What an election needs of its member. */
 export interface ElectionHost {
@@ -14,6 +18,8 @@ export interface ElectionHost {
   isLeaderDead(): boolean;
   /** This core's rank among the living members. */
   rank(): number;
+  /** Whom this core follows. */
+  leader(): CoreId | null;
   send(core: CoreId, message: ViewMessage): void;
   /** Whether this core leads, with a lease. */
   leads(now: Nanos): boolean;
@@ -30,6 +36,9 @@ export interface ElectionHost {
 const RETRY_FIRST: Nanos = 500_000_000;
 /** Doublings, at most. */
 const RETRY_DOUBLINGS = 6;
+
+/** A ballot so many rounds beyond the last is no candidate's: each stands in the next, and numbers must not run out. */
+const ROUNDS_AHEAD = 1000;
 
 export class Elections {
   candidacy: Candidacy | null = null;
@@ -60,6 +69,32 @@ export class Elections {
   install(): void {
     this.candidacy = null;
     this.attempts = 0;
+    this.highestRound = 0;
+  }
+
+  /** Whether a core may lead, or ask to, by a ballot. */
+  follows(from: CoreId, ballot: Ballot, now: Nanos): boolean {
+    if (ballot.core !== from || !this.isNear(ballot.round)) return false;
+    return compareBallots(ballot, this.host.acceptor().promised) === 0 || this.isOpen(now);
+  }
+
+  /** Whether a core's word is taken that these views are in force. */
+  believes(from: CoreId, views: readonly View[], now: Nanos): boolean {
+    const { number, leader } = this.host.view();
+    if (this.isOpen(now)) return true;
+    const next = views.find((view) => view.number === number + 1);
+    const accepted = this.host.acceptor().accepted?.view;
+    if (next !== undefined && accepted !== undefined && isSameView(next, accepted)) return true;
+    return !this.host.leads(now) && from === (this.host.leader() ?? leader);
+  }
+
+  private isNear(round: number): boolean {
+    return round <= this.highestRound + ROUNDS_AHEAD;
+  }
+
+  /** Nobody leads, as far as this core hears. */
+  private isOpen(now: Nanos): boolean {
+    return !this.host.leads(now) && this.host.missesLeader(now);
   }
 
   private pause(): Nanos {
@@ -70,8 +105,7 @@ export class Elections {
   }
 
   voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
-    const leads = this.host.leads(now);
-    const granted = !leads && this.host.missesLeader(now) && round > this.host.acceptor().promised.round;
+    const granted = this.isOpen(now) && this.isNear(round) && round > this.host.acceptor().promised.round;
     this.host.send(from, { type: 'view_vote_reply', view, round, granted });
   }
 
@@ -93,7 +127,7 @@ export class Elections {
   }
 
   prepare(from: CoreId, { view, ballot }: ViewMessageOf<'view_prepare'>, now: Nanos): void {
-    if (!this.host.acceptor().prepare(ballot)) return;
+    if (!this.follows(from, ballot, now) || !this.host.acceptor().prepare(ballot)) return;
     this.highestRound = Math.max(this.highestRound, ballot.round);
     this.candidacy = null;
     this.nextCandidacy = now + (this.host.isLeaderDead() ? this.pause() : this.settings.leaseNs);

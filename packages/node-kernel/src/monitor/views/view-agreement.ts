@@ -75,6 +75,7 @@ export class ViewAgreement {
       dead: this.dead,
       isLeaderDead: () => this.isLeaderDead,
       rank: () => this.rank,
+      leader: () => this.followed,
       send: (core, message) => this.port.send(core, message),
       leads: (now) => this.leadership !== null && now < this.leadership.leaseUntil,
       missesLeader: (now) => this.missesLeader(now),
@@ -186,8 +187,12 @@ export class ViewAgreement {
 
   receive(from: Member, message: ViewMessage, now: Nanos): void {
     if (this.excluded || this.quarantine.isOut(from.core)) return;
-    if (message.type === 'view_install') return this.learn(message.views, now, message.left);
     const view = this.installedView;
+    if (message.type === 'view_install') {
+      if (view === null || this.elections.believes(from.core, message.views, now))
+        this.learn(message.views, now, message.left);
+      return undefined;
+    }
     if (message.type === 'view_join') return this.wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
       const leader = message.leader === NO_CORE ? null : message.leader;
@@ -228,7 +233,7 @@ export class ViewAgreement {
       case 'view_promise':
         return this.elections.promise(from, message, now);
       case 'view_accept':
-        if (this.accepting().accept(message.proposal))
+        if (this.elections.follows(from, message.proposal.ballot, now) && this.accepting().accept(message.proposal))
           this.port.send(from, { type: 'view_accepted', view: message.view, ballot: message.proposal.ballot });
         return undefined;
       case 'view_accepted':
@@ -266,7 +271,7 @@ export class ViewAgreement {
     { view, ballot, sequence, acked, leads }: ViewMessageOf<'view_beacon'>,
     now: Nanos,
   ): void {
-    if (compareBallots(ballot, this.accepting().promised) < 0) return;
+    if (!this.elections.follows(from, ballot, now) || compareBallots(ballot, this.accepting().promised) < 0) return;
     this.accepting().promised = ballot;
     this.elections.highestRound = Math.max(this.elections.highestRound, ballot.round);
     this.followed = from;

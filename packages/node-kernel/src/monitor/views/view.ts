@@ -89,6 +89,12 @@ export function isMember(view: View, { core, incarnation }: Member): boolean {
   return memberIn(view, core)?.incarnation === incarnation;
 }
 
+/** Whether two are the same view: number, leader and members. */
+export function isSameView(a: View, b: View): boolean {
+  const isSame = a.number === b.number && a.leader === b.leader && a.members.length === b.members.length;
+  return isSame && a.members.every((member) => isMember(b, member));
+}
+
 /** Negative: `a` is the lower ballot. */
 export function compareBallots(a: Ballot, b: Ballot): number {
   return a.round - b.round || a.core - b.core;
