@@ -133,6 +133,9 @@ function promises({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nu
   ] as const) {
     const world = new Worlds(3, prngOf(1));
     world.run(1000);
+    // Who hears its leader would heed neither.
+    world.cut(0, 1);
+    world.run(4000);
     const [first, , third] = world.agreed.get(1)!.members;
     world.cores[1]!.agreement.receive(
       third!,

@@ -67,10 +67,10 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     seenBy: ['V3'],
   },
   {
-    name: 'a member votes although it hears its leader',
+    name: 'a member heeds others although it hears its leader',
     file: 'elections.ts',
-    good: 'const granted = !leads && this.host.missesLeader(now) && round',
-    bad: 'const granted = round',
+    good: 'return !this.host.leads(now) && this.host.missesLeader(now);',
+    bad: 'return now > 0;',
     seenBy: ['leaders', 'V1'],
   },
   {
@@ -86,13 +86,6 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     good: '    return isQuorum(this.view, this.promises, this.dead);',
     bad: '    return true;',
     seenBy: ['V1', 'V3', 'leaders'],
-  },
-  {
-    name: 'a candidate asks for promises without votes',
-    file: 'candidacy.ts',
-    good: 'if (this.ballot !== null || !isQuorum(this.view, this.votes, this.dead)) return false;',
-    bad: 'if (this.ballot !== null) return false;',
-    seenBy: ['leaders', 'V1'],
   },
   {
     name: 'a member believes in a lease of twice its length',
