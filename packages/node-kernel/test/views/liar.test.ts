@@ -1,13 +1,12 @@
+/*
+ * One member that does not lead lies about views, as fast as it likes. While a leader is heard only its word counts (decision
+ * 0196): nobody is deposed, left out, fenced or told another view than the others; and a leader that dies is followed as ever.
+ */
 import { expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
 import type { ViewMessage } from '@mk/node-kernel/monitor/views/messages';
 import type { View } from '@mk/node-kernel/monitor/views/view';
 import { ViewWorld } from './view-world.ts';
-
-/*
- * One member that does not lead lies about views, as fast as it likes. While a leader is heard only its word counts (decision
- * 0196): nobody is deposed, left out, fenced or told another view than the others; and a leader that dies is followed as ever.
- */
 
 const LIAR = 4;
 const HONEST = [0, 1, 2, 3];

@@ -188,11 +188,7 @@ export class ViewAgreement {
   receive(from: Member, message: ViewMessage, now: Nanos): void {
     if (this.excluded || this.quarantine.isOut(from.core)) return;
     const view = this.installedView;
-    if (message.type === 'view_install') {
-      if (view === null || this.elections.believes(from.core, message.views, now))
-        this.learn(message.views, now, message.left);
-      return undefined;
-    }
+    if (message.type === 'view_install') return this.learn(message.views, now, message.left, from.core);
     if (message.type === 'view_join') return this.wantsIn(from, message, now);
     if (message.type === 'view_join_reply') {
       const leader = message.leader === NO_CORE ? null : message.leader;
@@ -357,13 +353,10 @@ export class ViewAgreement {
     }
   }
 
-  private learn(views: readonly View[], now: Nanos, left: readonly Member[] = []): void {
+  private learn(views: readonly View[], now: Nanos, left: readonly Member[] = [], from = this.self.core): void {
+    if (from !== this.self.core && this.installedView !== null && !this.elections.believes(from, views, now)) return;
     this.past.noteLeft(left);
-    for (const view of views) {
-      if (this.excluded) return;
-      if (!this.isNext(view)) continue;
-      this.install(view, now);
-    }
+    for (const view of views) if (!this.excluded && this.isNext(view)) this.install(view, now);
   }
 
   private isNext(view: View): boolean {
