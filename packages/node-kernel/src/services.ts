@@ -62,7 +62,10 @@ export interface Core {
 }
 
 /** Registry and views need each other. */
-function createMembership(core: Core, agreement: Agreement): { readonly membership: Membership; readonly views: Views } {
+function createMembership(
+  core: Core,
+  agreement: Agreement,
+): { readonly membership: Membership; readonly views: Views } {
   const { config, context } = core;
   const { joinHost } = core;
   const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
