@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { must } from '@mk/sim/commands/options';
 import { loadMachine } from '@mk/machine/io/load';
+import { checkOccupancy } from '@mk/machine/occupancy';
 import { leaseMsOf } from '@mk/skb/io/machine-settings';
 
 const machines = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'launcher', 'machines');
@@ -24,4 +25,17 @@ test('a lease grows with what messages occupy their ends: cores and time scale, 
   // A hundred messages with each other core, by the dearest of the machine's: some 20 ms each at this scale.
   expect(slow!).toBeGreaterThan(30);
   expect(slow!).toBeLessThan(300);
+});
+
+test('a scale at which a core would be taken for dead is refused before the boot, with one that is not', () => {
+  expect(checkOccupancy(machine, 32, 20_000)).toBeNull();
+  expect(checkOccupancy(machine, 8, 60_000)).toBeNull();
+  const refused = checkOccupancy(machine, 32, 60_000);
+  expect(refused).toMatch(
+    /^a message to each of 31 others and one back would occupy a core for up to 0\.\d s at a time scale of 60000/,
+  );
+  const [, allowed] = /take at most (\d+)/.exec(refused ?? '') ?? [];
+  expect(Number(allowed)).toBeGreaterThan(20_000);
+  expect(checkOccupancy(machine, 32, Number(allowed))).toBeNull();
+  expect(checkOccupancy(machine, 32, Number(allowed) * 1.1)).not.toBeNull();
 });

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkMessageTimes } from '@mk/machine/description';
+import { checkOccupancy } from '@mk/machine/occupancy';
 import { type FaultPlan, parseFaultPlan } from '@mk/machine/fault-plan';
 import { readText } from '@mk/machine/io/load';
 import { runsFolder } from '@mk/machine/report/io/kept-reports';
@@ -117,7 +118,7 @@ function machineOptions(cli: Cli, defaults: ClusterDefaults): void {
       type: 'boolean',
       default: false,
       describe:
-        'each message occupies its sender and receiver for the machine’s send and receive time; slow, and with 32 cores at a time scale of 60000 too slow to stay whole',
+        'each message occupies its sender and receiver for the machine’s send and receive time; slow: where cores would take one another for dead it is refused',
     })
     .option('latency', {
       type: 'string',
@@ -296,6 +297,10 @@ export function parseClusterConfig(
     ...(metricsToken === '' ? {} : { metricsToken }),
     isolation: oneOf('--isolation', text(args, 'isolation') ?? 'thread', ISOLATIONS),
   };
+  // Who gives a lease knows how long his messages take.
+  const crowded =
+    config.occupancy === true && lease === null ? checkOccupancy(machine.description, cores, config.timeScale) : null;
+  if (crowded !== null) throw new UsageError(`--occupancy: ${crowded} (--lease)`);
   return { config, machine };
 }
 

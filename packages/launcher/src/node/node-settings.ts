@@ -4,6 +4,7 @@
  */
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
+import { checkOccupancy } from '@mk/machine/occupancy';
 import { parseDuration } from '@mk/machine/duration';
 import { editDistance, nearest } from '@mk/machine/nearest';
 import { type Address, bareHost, parseLinkAddress } from '@mk/monitor-proto/address';
@@ -262,6 +263,12 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
   if (!isPatience('skbSilence', skbSilenceMs)) read.refuse(`MK_SKB_SILENCE must be ${patienceRange('skbSilence')}`);
   const slow = machine === null ? null : checkMessageTimes(machine, timeScale);
   if (slow !== null) read.refuse(`MK_MACHINE: ${slow}`);
+  const occupancy = read.whole('MK_OCCUPANCY', 0, 1) === 1;
+  const crowded =
+    occupancy && machine !== null && lease === null
+      ? checkOccupancy(machine, Math.max(1, expectedCores), timeScale)
+      : null;
+  if (crowded !== null) read.refuse(`MK_OCCUPANCY: ${crowded} (MK_LEASE)`);
   const described = { machine, machineFollows: machine !== null };
   return {
     expectedCores,
@@ -270,7 +277,7 @@ function skbPart(read: Reader, facts: NodeFacts): SkbPart {
     seed: read.text('MK_SEED'),
     links,
     timeScale,
-    occupancy: read.whole('MK_OCCUPANCY', 0, 1) === 1,
+    occupancy,
     measure: true,
     sessionTimeoutMs,
     skbSilenceMs,

@@ -1,6 +1,7 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { coreCount, type MachineDescription } from '@mk/machine/description';
 import { Machine } from '@mk/machine/machine';
+import { dearestMessageNs } from '@mk/machine/occupancy';
 import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
 
@@ -73,19 +74,13 @@ function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, c
  */
 export function leaseMsOf(settings: SkbSettings): number {
   const { expectedCores } = settings;
-  const queuedMs = (LEASE_MESSAGES * expectedCores * dearestMessageNs(settings)) / 1e6;
+  const queuedMs = (LEASE_MESSAGES * expectedCores * dearestWallNs(settings)) / 1e6;
   return Math.round(LEASE_MS * Math.max(1, expectedCores / LEASE_CORES) + queuedMs);
 }
 
 /** The most that a message occupies both its ends together, wall time; 0 without occupancy. */
-function dearestMessageNs({ machine, expectedCores, timeScale, occupancy }: SkbSettings): number {
-  if (occupancy !== true || machine === null) return 0;
-  const described = new Machine(machine);
-  let dearest = 0;
-  for (let core = 1; core < expectedCores; core += 1)
-    for (let other = 0; other < core; other += 1)
-      dearest = Math.max(dearest, described.sendOccupancyNs(other, core) + described.receiveOccupancyNs(other, core));
-  return dearest * timeScale;
+function dearestWallNs({ machine, expectedCores, timeScale, occupancy }: SkbSettings): number {
+  return occupancy !== true || machine === null ? 0 : dearestMessageNs(machine, expectedCores) * timeScale;
 }
 
 /** Messages with each other core that may wait in a core's two serialisers at a time: a page read by all, unmapped, read again. */
