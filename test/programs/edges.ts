@@ -106,6 +106,34 @@ export const EDGES: readonly Edge[] = [
     `console.log('it is loaded'); console.error(new Error('seen')); throw new Error('then it fails');\n${MAIN('return 0;')}`,
     'Error: then it fails',
   ),
+  exits(
+    'far-error',
+    `import { program } from '@mk/libmk/program/program';
+    const threads = { far: function thrower() { throw new RangeError('too far'); } };
+    export const main = program({ name: 'far', threads }, async (mk) => {
+      await mk.span(1);
+      const error = await mk.spawnOn(1, 'far').join().catch((e) => e);
+      mk.assert(error.name === 'RangeError' && /^RangeError: too far\\n +at .*thrower .*far-error:/.test(error.stack), error.stack);
+    });`,
+    0,
+  ),
+  exits(
+    'leaves-nothing',
+    `import { program } from '@mk/libmk/program/program';
+    export const main = program({ name: 'tidy', strict: true }, async (mk) => {
+      await mk.threads.spawn('t', () => mk.sleep(1e6)).join(); await mk.threads.mutex().with(() => mk.yield());
+    });`,
+    0,
+  ),
+  fails(
+    'leaves-much',
+    `import { program } from '@mk/libmk/program/program';
+    export const main = program({ name: 'untidy', strict: true }, async (mk) => {
+      mk.threads.spawn('sleeper', () => mk.sleep(1e12)); await mk.threads.mutex('m').lock();
+    });`,
+    'LEFTOVERS: thread sleeper has not ended; mutex m is held',
+    'LEFTOVERS',
+  ),
   checks(
     'no-interface',
     `const wrong = {

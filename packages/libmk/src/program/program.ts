@@ -6,6 +6,7 @@ import type { Interface, Methods } from '../interface/interface.ts';
 import { SmallAbortController } from '../runtime/cancellation.ts';
 import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
+import type { Strand } from '../runtime/run-queue.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import type { Migration } from '../threads/remote-threads.ts';
 import { MEMORY_ENTRY, Mk } from './mk.ts';
@@ -82,17 +83,17 @@ export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'
     if (spec.onSpan !== undefined) runtime.threads.spawn('onSpan', () => spec.onSpan?.(mk)).detach();
     return;
   }
-  const thread = runtime.threads.spawn('main', async () => end(runtime, spec, await main(mk)));
+  const thread = runtime.threads.spawn('main', async (self) => end(runtime, spec, self, await main(mk)));
   thread.detach();
 }
 
 /** Main has returned: the domain ends, unless a thread failed that nobody joined. */
-function end(runtime: Runtime, spec: ProgramSpec, returned: number | void): void {
+function end(runtime: Runtime, spec: ProgramSpec, own: Strand, returned: number | void): void {
   const [failure] = runtime.threads.failures();
   if (failure !== undefined) return runtime.failed(failure.thread, failure.error);
   if (returned !== undefined && !Number.isSafeInteger(returned))
     throw new MkError('BAD_REQUEST', `main returned ${formatLine([returned])}: an exit status is a whole number`);
-  const left = spec.strict === true ? runtime.leftovers() : [];
+  const left = spec.strict === true ? runtime.leftovers(own) : [];
   if (left.length > 0) return runtime.failed(null, new MkError('LEFTOVERS', left.join('; ')));
   runtime.end(returned ?? 0);
 }

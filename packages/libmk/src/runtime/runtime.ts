@@ -10,7 +10,7 @@ import { formatLine } from './format.ts';
 import { Invariants } from './invariants.ts';
 import { isMkError, MkError } from './mk-error.ts';
 import { type Parked, RunQueue, type RunQueueOwner, type Strand } from './run-queue.ts';
-import { errorOf, ThrownValue } from './thrown-value.ts';
+import { errorOf, framesOf, ThrownValue } from './thrown-value.ts';
 import type { Clockwork } from './waiting.ts';
 
 /** How a part of the library handles an upcall. */
@@ -50,7 +50,6 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.on('reply', (reply) => this.calls.answered(reply));
     this.on('timer', () => this.timersDue());
     this.on('interrupt', () => undefined);
-    this.leavers.push(() => this.threads.leftovers());
   }
 
   /** System calls for the host to collect after the turn: what was gathered becomes as few calls as possible now. */
@@ -116,9 +115,9 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.newTurn();
   }
 
-  /** What the program would leave behind if it ended now: unjoined threads, channels, locks. */
-  leftovers(): readonly string[] {
-    return this.leavers.flatMap((leaver) => leaver());
+  /** What the program would leave behind if it ended now, told by this thread: other unjoined threads, channels, locks. */
+  leftovers(teller: Strand | null = null): readonly string[] {
+    return [...this.threads.leftovers(teller), ...this.leavers.flatMap((leaver) => leaver())];
   }
 
   /** Nothing of the program runs any more; `exit` goes as its last system call. BAD_REQUEST: that is no status. */
@@ -206,8 +205,4 @@ export function describe(thrown: unknown): string {
   const { stack } = error;
   if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its message contains its name
   return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;
-}
-
-function framesOf(stack = ''): readonly string[] {
-  return stack.split('\n').filter((line) => /^\s+at /.test(line));
 }

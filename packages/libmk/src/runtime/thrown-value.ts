@@ -27,3 +27,8 @@ export function errorOf(thrown: unknown): Error {
   const shown = formatLine([thrown]);
   return new ThrownValue(typeof thrown === 'string' ? thrown : shown, JSON.stringify(shown));
 }
+
+/** The lines of a stack trace that name places. */
+export function framesOf(stack = ''): readonly string[] {
+  return stack.split('\n').filter((line) => /^\s+at /.test(line));
+}

@@ -4,7 +4,7 @@ import type { PlainValue } from '../dispatcher/plain-value.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { isMkError, MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { errorOf } from '../runtime/thrown-value.ts';
+import { errorOf, framesOf } from '../runtime/thrown-value.ts';
 import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
 /** Names a thread to every dispatcher of its domain: a plain value that may be sent anywhere. */
@@ -35,6 +35,15 @@ export type RunEntry = (entry: string, state: PlainValue) => Promise<PlainValue 
 
 type End = { readonly ok: true; readonly value: PlainValue } | { readonly ok: false; readonly error: Error };
 
+/** How a thread ended, as it crosses: an error by its name, text and the places of its stack trace. */
+type ToldEnd = {
+  readonly ok: boolean;
+  readonly value: PlainValue;
+  readonly error: string;
+  readonly text: string;
+  readonly trace: string;
+};
+
 /** What a domain's dispatchers tell one another about threads. */
 type Note =
   | {
@@ -45,24 +54,10 @@ type Note =
       readonly state: PlainValue;
     }
   | { readonly t: 'moved'; readonly id: number; readonly core: CoreId }
-  | {
-      readonly t: 'ended';
-      readonly id: number;
-      readonly ok: boolean;
-      readonly value: PlainValue;
-      readonly error: string;
-      readonly text: string;
-    }
+  | (ToldEnd & { readonly t: 'ended'; readonly id: number })
   | { readonly t: 'detach'; readonly origin: number; readonly id: number }
   | { readonly t: 'join'; readonly id: number; readonly from: number; readonly ticket: number }
-  | {
-      readonly t: 'joined';
-      readonly ticket: number;
-      readonly ok: boolean;
-      readonly value: PlainValue;
-      readonly error: string;
-      readonly text: string;
-    };
+  | (ToldEnd & { readonly t: 'joined'; readonly ticket: number });
 
 /** A thread that was begun here, wherever it is now. */
 class Begun {
@@ -198,8 +193,7 @@ export class RemoteThreads {
 
   private report(origin: number, id: number, end: End): void {
     if (origin === this.core) return this.ended(id, end);
-    const [error, text] = end.ok ? ['', ''] : nameAndText(end.error);
-    this.send(origin, { t: 'ended', id, ok: end.ok, value: end.ok ? end.value : null, error, text });
+    this.send(origin, { t: 'ended', id, ...toldOf(end) });
   }
 
   private inform(origin: number, note: Extract<Note, { t: 'moved' }>): void {
@@ -246,10 +240,7 @@ export class RemoteThreads {
   }
 
   private joinedFrom(from: number, { id, ticket }: Extract<Note, { t: 'join' }>): void {
-    const answer = (end: End): void => {
-      const [error, text] = end.ok ? ['', ''] : nameAndText(end.error);
-      this.send(from, { t: 'joined', ticket, ok: end.ok, value: end.ok ? end.value : null, error, text });
-    };
+    const answer = (end: End): void => this.send(from, { t: 'joined', ticket, ...toldOf(end) });
     const begun = this.begun.get(id);
     if (begun === undefined)
       return answer({ ok: false, error: new MkError('NO_SUCH_THREAD', 'it was detached, or never was') });
@@ -321,16 +312,20 @@ export class RemoteThreads {
   }
 }
 
-function nameAndText(error: Error): [name: string, text: string] {
-  return isMkError(error) ? [error.name, error.text] : [error.name, error.message];
+/** Characters of a stack trace that cross. */
+const TRACE_CHARACTERS = 2000;
+
+function toldOf(end: End): ToldEnd {
+  if (end.ok) return { ok: true, value: end.value, error: '', text: '', trace: '' };
+  const { error } = end;
+  const trace = framesOf(error.stack).join('\n').slice(0, TRACE_CHARACTERS);
+  return { ok: false, value: null, error: error.name, text: isMkError(error) ? error.text : error.message, trace };
 }
 
-function endOf(note: {
-  readonly ok: boolean;
-  readonly value: PlainValue;
-  readonly error: string;
-  readonly text: string;
-}): End {
-  if (note.ok) return { ok: true, value: note.value };
-  return { ok: false, error: new MkError(note.error, note.text) };
+/** The error has the places where it was thrown, on the other core. */
+function endOf({ ok, value, error: name, text, trace }: ToldEnd): End {
+  if (ok) return { ok, value };
+  const error = new MkError(name, text);
+  if (trace !== '') error.stack = `${error.message}\n${trace}`;
+  return { ok, error };
 }
