@@ -101,6 +101,15 @@ test.each([
   expect(far).toMatch(/^63 /m);
 });
 
+test.each([
+  [10, 3],
+  [1, 1],
+])('a screen of %d × %d, on which nothing fits, is not overrun', (columns, lines) => {
+  const summary = { cluster: 'mk', intervalMs: 1000, faults: 0, rows: ROWS };
+  const screen = screenOf(summary, FIRST_VIEW, { columns, lines }, picocolors.createColors(false));
+  expect(screen.map((line) => line.length > columns)).toEqual(Array(lines).fill(false));
+});
+
 test('the plain table has a head and a line a process; with the tree its dispatchers', () => {
   const text = plainText({ cluster: 'mk', intervalMs: 1000, faults: 0, rows: ROWS }, pressed(FIRST_VIEW, 't'));
   expect(text).toContain('2 of 3 cores running');

@@ -175,6 +175,12 @@ export class ClusterClient {
     return this.record !== null && isRunning(this.record.supervisor);
   }
 
+  /** Whether the supervisor and all processes that it booted are gone. */
+  get ended(): boolean {
+    const { record } = this;
+    return record !== null && ![record.supervisor, ...record.processes].some((process) => isRunning(process));
+  }
+
   async cores(): Promise<readonly CoreRow[]> {
     return this.skb('cores');
   }

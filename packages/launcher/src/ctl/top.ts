@@ -1,4 +1,5 @@
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
+import { CommandError } from '../cli/usage-error.ts';
 import { durationMs } from '../cli/values.ts';
 import { COLUMNS } from '../top/columns.ts';
 import { FullScreen } from '../top/full-screen.ts';
@@ -82,6 +83,7 @@ class Top {
         if (this.view.done) return;
         if (this.view.paused) continue;
         await this.look();
+        this.refuseAnEndedCluster();
         this.show(this.view);
       }
     } finally {
@@ -92,6 +94,13 @@ class Top {
   private async look(): Promise<void> {
     const [rows, faults] = await Promise.all([this.sampler.look(), this.sampler.faults()]);
     this.summary = { ...this.summary, rows, faults };
+  }
+
+  /** Nobody comes back to a table of processes that are all gone. */
+  private refuseAnEndedCluster(): void {
+    const { cluster } = this.context;
+    const answers = this.summary.rows.some(({ state }) => state === 'running');
+    if (!answers && cluster.ended) throw new CommandError(`cluster ${cluster.name} has ended`);
   }
 
   private show(view: TopView): void {

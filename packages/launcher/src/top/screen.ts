@@ -32,7 +32,8 @@ export function screenOf(summary: TopSummary, view: TopView, size: ScreenSize, c
     .slice(first, first + room)
     .map(({ text, paint }, i) => (first + i === selected ? colour.inverse(text.padEnd(size.columns)) : paint(text)));
   const blank = Array.from({ length: room - shown.length }, () => '');
-  return [...head, colour.bold(titleLine(view).slice(0, size.columns)), ...shown, ...blank, colour.dim(foot)];
+  const title = colour.bold(titleLine(view).slice(0, size.columns));
+  return [...head, title, ...shown, ...blank, colour.dim(foot)].slice(0, size.lines);
 }
 
 /** The table once, for a pipe. */
