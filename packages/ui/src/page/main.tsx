@@ -11,8 +11,13 @@ declare global {
 
 const session = new Session();
 window.mkSession = session;
-const token = takeTokenFromAddress();
-if (token !== null) session.useToken(token);
+function takeToken(): void {
+  const token = takeTokenFromAddress();
+  if (token !== null) session.useToken(token);
+}
+takeToken();
+// An address that differs only behind the # loads no page: mkctl ui's, pasted into a tab that looks already.
+addEventListener('hashchange', takeToken);
 session.connect();
 session.watchPulse();
 render(<App session={session} />, document.getElementById('page')!);
