@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { UsageError } from '../src/cli/usage-error.ts';
 import { bootId, identityOf, isRunning, signal } from '@mk/libmk/io/process-identity';
 import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
-import { checkClusterName, StateDirectory } from '../src/state/state-directory.ts';
+import { checkClusterName } from '../src/cli/cluster-name.ts';
+import { StateDirectory } from '../src/state/state-directory.ts';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 
 let path: string;

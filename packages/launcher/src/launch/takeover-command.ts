@@ -5,7 +5,8 @@ import { jsonLine } from '../cli/machine-output.ts';
 import { declaring } from '../cli/run-cli.ts';
 import { processTerminal } from '../cli/terminal.ts';
 import { CommandError } from '../cli/usage-error.ts';
-import { checkClusterName, StateDirectory } from '../state/state-directory.ts';
+import { checkClusterName } from '../cli/cluster-name.ts';
+import { StateDirectory } from '../state/state-directory.ts';
 import { startDaemon, withoutSecret } from './detach.ts';
 
 /** `mk-launch takeover`: a new supervisor for a detached cluster whose own was killed; it runs in the background as that one did. */

@@ -2,12 +2,13 @@
  * A process of a cluster that no launcher starts (a container, a systemd unit) is configured by plain environment
  * variables. Each has one row here; an empty one counts as absent.
  */
+import { isIPv6 } from 'node:net';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { checkMessageTimes, type MachineDescription } from '@mk/machine/description';
 import { checkOccupancy } from '@mk/machine/occupancy';
 import { parseDuration } from '@mk/machine/duration';
 import { editDistance, nearest } from '@mk/machine/nearest';
-import { type Address, bareHost, parseLinkAddress } from '@mk/monitor-proto/address';
+import { type Address, bareHost, formatAddress, parseAddress, parseLinkAddress } from '@mk/monitor-proto/address';
 import { faultOfSocketPath, LONGEST_SOCKET_NAME } from '@mk/monitor-proto/io/unix-socket';
 import { isHostName, LONGEST_HOST_NAME } from '@mk/monitor-proto/io/host-name';
 import { limit } from '@mk/monitor-proto/limits';
@@ -19,6 +20,8 @@ import { LINK_TRANSPORTS } from '../boot/cluster-config.ts';
 import type { PagePlace } from '../boot/page-place.ts';
 import { asksForTls, placeInEnvironment } from '@mk/libmk/io/credential-files';
 import { readCredentials } from '../tls/read-credentials.ts';
+import { CLUSTER_NAMES, isClusterName } from '../cli/cluster-name.ts';
+import { metricsTokenOf } from '../cli/metrics-token.ts';
 import { CLIENT_VARIABLES, TLS_VARIABLES } from '../cli/variables.ts';
 
 /** The variables that a process reads: their meanings and defaults. */
@@ -171,6 +174,7 @@ export function pagePlace(environment: Environment, address: string): PagePlace 
   const read = new Reader(environment);
   const port = read.whole('MK_UI_PORT', 0, 65_535);
   const names = read.text('MK_UI_NAME').toLowerCase().split(',').filter(Boolean);
+  for (const name of names) read.mustBeHost('MK_UI_NAME', name);
   return read.wrong ?? { host: listenHost(environment, address), port, names };
 }
 
@@ -186,7 +190,7 @@ export function nodeSettings(
     return 'MK_SECRET must be at least 16 hex digits; make one with: openssl rand -hex 32';
   const read = new Reader(environment);
   const common = {
-    cluster: read.text('MK_CLUSTER'),
+    cluster: read.clusterName(),
     secret: facts.secret,
     listenHost: listenHost(environment, facts.address),
     listenPort: read.whole('MK_PORT', 0, 65_535),
@@ -198,6 +202,10 @@ export function nodeSettings(
     keepLines: true,
     ...guards(role, environment),
   };
+  for (const name of ['MK_LISTEN_HOST', 'MK_ADVERTISE_HOST'] as const) {
+    const host = bareHost(read.text(name));
+    if (host !== '') read.mustBeHost(name, host);
+  }
   const settings = role === 'skb' ? { ...common, ...skbPart(read, facts) } : { ...common, ...corePart(read) };
   return read.wrong ?? settings;
 }
@@ -222,7 +230,7 @@ export function guards(role: NodeRole | 'any', environment: Environment): Pick<C
   const id = variable(environment, 'MK_CORE_ID');
   const cores = [...(id === '' ? [] : [`core-${id}`]), 'core'];
   const names = { skb: ['skb'], core: cores, any: [...cores, 'skb', 'client'] }[role];
-  const metricsToken = variable(environment, 'MK_METRICS_TOKEN');
+  const metricsToken = metricsTokenOf(variable(environment, 'MK_METRICS_TOKEN'));
   return {
     ...(asksForTls(place) ? { tls: readCredentials(place, names) } : {}),
     ...(metricsToken === '' ? {} : { metricsToken }),
@@ -329,6 +337,18 @@ class Reader {
     const text = this.text(name);
     if (!/^\d+(\.\d+)?(e\d{1,2})?$/i.test(text)) this.refuse(`${name} is "${text}"; it must be a number from 0`);
     return Number(text);
+  }
+
+  clusterName(): string {
+    const name = this.text('MK_CLUSTER');
+    if (!isClusterName(name)) this.refuse(`MK_CLUSTER is ${JSON.stringify(name)}; use ${CLUSTER_NAMES}`);
+    return name;
+  }
+
+  /** Others put it into addresses and URLs. */
+  mustBeHost(name: NodeVariable, host: string): void {
+    const read = parseAddress(formatAddress({ host, port: 1 }));
+    if (read?.host !== host || (host.includes(':') && !isIPv6(host))) this.refuse(`${name}: ${JSON.stringify(host)} is neither a name of a host nor an address`);
   }
 
   level(): CoreSettings['logLevel'] {

@@ -13,15 +13,6 @@ import { isRunning } from '@mk/libmk/io/process-identity';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 import { forgetSuccession } from './succession.ts';
 
-const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
-
-/** Checks a cluster's name, which becomes a file name. */
-export function checkClusterName(name: string): string {
-  if (NAME.test(name)) return name;
-  throw new UsageError(
-    `${JSON.stringify(name)} cannot name a cluster; use up to 41 letters, digits, dots, dashes and underscores`,
-  );
-}
 
 export class StateDirectory {
   constructor(readonly path: string = stateDirectoryPath()) {}

@@ -48,6 +48,12 @@ describe('a process told by its environment', () => {
     ['core', { ...core, MK_CORE_ID: 'one' }, 'MK_CORE_ID'],
     ['core', { ...core, MK_HOST: 'two words' }, 'MK_HOST'],
     ['core', { ...core, MK_LOG_LEVEL: 'loud' }, 'MK_LOG_LEVEL'],
+    ['core', { ...core, MK_ADVERTISE_HOST: 'two words' }, 'MK_ADVERTISE_HOST'],
+    ['core', { ...core, MK_ADVERTISE_HOST: 'http://me' }, 'MK_ADVERTISE_HOST'],
+    ['core', { ...core, MK_ADVERTISE_HOST: 'me:7000' }, 'MK_ADVERTISE_HOST'],
+    ['skb', { MK_LISTEN_HOST: '10.0.0.0/8' }, 'MK_LISTEN_HOST'],
+    ['skb', { MK_CLUSTER: 'a\nb' }, 'MK_CLUSTER is "a\\nb"'],
+    ['core', { ...core, MK_CLUSTER: 'x'.repeat(100) }, 'MK_CLUSTER'],
     ['core', { ...core, MK_TRANSPORT: 'pipes' }, 'MK_TRANSPORT'],
     ['core', { ...core, MK_TRANSPORT: 'unix', MK_SOCKET_DIR: 'run' }, 'MK_SOCKET_DIR: it is not absolute'],
     ['skb', { MK_TRANSPORT: 'unix', MK_SOCKET_DIR: `/${'x'.repeat(100)}` }, 'MK_SOCKET_DIR: the path of a Unix socket'],
@@ -88,6 +94,17 @@ describe('a process told by its environment', () => {
     const addresses = { MK_PORT: 'tcp://[fd00::1]:7000', MK_UI_PORT: 'tcp://10.0.0.3:80' };
     expect(nodeSettings('core', { ...others, ...addresses }, facts)).toMatchObject({ listenPort: 7000 });
     expect(pagePlace(addresses, '10.0.0.7')).toBeNull();
+  });
+
+  test('names of the page, and a token that no header could carry, are refused by their variable', () => {
+    expect(pagePlace({ MK_UI_PORT: '0', MK_UI_NAME: 'mk.example,two words' }, '10.0.0.7')).toContain('MK_UI_NAME');
+    expect(pagePlace({ MK_UI_PORT: '0', MK_UI_NAME: 'mk.example,other' }, '10.0.0.7')).toMatchObject({
+      names: ['mk.example', 'other'],
+    });
+    for (const token of ['a\nb', 'é', 'two words', 'x'.repeat(5000)])
+      expect(() => nodeSettings('core', { ...core, MK_METRICS_TOKEN: token }, facts)).toThrow('MK_METRICS_TOKEN');
+    for (const host of ['fe80::1%eth0', '::1', '[::1]', 'my_host', 'a.b-c', '10.0.0.1'])
+      expect(nodeSettings('core', { ...core, MK_ADVERTISE_HOST: host }, facts)).toBeInstanceOf(Object);
   });
 
   test('a host that has IPv6 alone listens there', () => {

@@ -1,5 +1,5 @@
 import { handlerFor } from '@mk/monitor-proto/handlers';
-import { asError, codeOf } from '@mk/monitor-proto/thrown';
+import { asError } from '@mk/monitor-proto/thrown';
 import { ASSERTION_EXIT_STATUS, AssertionFailure, dumpOf } from '@mk/monitor-proto/assert';
 import { formatAddress, unixAddress } from '@mk/monitor-proto/address';
 import { freshEntropy, freshInstance, controlToken, hmacSha256 } from '@mk/monitor-proto/io/crypto';
@@ -23,6 +23,7 @@ import { DispatcherHost } from './dispatchers/dispatcher-host.ts';
 import { vesselsOf } from './dispatchers/vessels.ts';
 import type { CoreSettings } from './settings.ts';
 import { tierUpSoon } from './tier-up.ts';
+import { faultOfListening } from '@mk/monitor-proto/io/listen-fault';
 
 /** When a core loads what boot did without, at the latest. */
 const LOAD_LATEST_MS = 5000;
@@ -130,12 +131,7 @@ export class CoreProcess {
     try {
       return await host.transport.listen(listenHost, listenPort);
     } catch (error) {
-      const code = codeOf(error) ?? 'unknown';
-      const text =
-        code === 'EADDRINUSE'
-          ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`
-          : `cannot listen on ${formatAddress({ host: listenHost, port: listenPort })}: ${code}`;
-      this.halted(text);
+      this.halted(faultOfListening(error, { host: listenHost, port: listenPort }));
       throw error;
     }
   }

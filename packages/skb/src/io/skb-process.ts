@@ -27,6 +27,7 @@ import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
 import { ViewFile } from './view-file.ts';
 import { lastRequests, Witness } from './witness.ts';
+import { faultOfListening } from '@mk/monitor-proto/io/listen-fault';
 
 /** Pause between two progress reports to the launcher. */
 const PROGRESS_MS = 50;
@@ -151,12 +152,8 @@ export class SkbProcess {
     });
     watchParent(this.settings.detached, (reason) => this.stop(reason));
     const { listenHost, listenPort, advertiseHost, seed } = this.settings;
-    const port = await this.host.transport.listen(listenHost, listenPort).catch((error: NodeJS.ErrnoException) => {
-      const text =
-        error.code === 'EADDRINUSE'
-          ? `PORT_IN_USE: ${formatAddress({ host: listenHost, port: listenPort })} is taken by another process`
-          : `cannot listen on ${formatAddress({ host: listenHost, port: listenPort })}: ${error.code}`;
-      this.halted(text);
+    const port = await this.host.transport.listen(listenHost, listenPort).catch((error: unknown) => {
+      this.halted(faultOfListening(error, { host: listenHost, port: listenPort }));
       return -1;
     });
     if (port < 0) return;
