@@ -348,7 +348,8 @@ class Reader {
   /** Others put it into addresses and URLs. */
   mustBeHost(name: NodeVariable, host: string): void {
     const read = parseAddress(formatAddress({ host, port: 1 }));
-    if (read?.host !== host || (host.includes(':') && !isIPv6(host))) this.refuse(`${name}: ${JSON.stringify(host)} is neither a name of a host nor an address`);
+    if (read?.host !== host || (host.includes(':') && !isIPv6(host)))
+      this.refuse(`${name}: ${JSON.stringify(host)} is neither a name of a host nor an address`);
   }
 
   level(): CoreSettings['logLevel'] {

@@ -13,7 +13,6 @@ import { isRunning } from '@mk/libmk/io/process-identity';
 import { stateDirectoryPath } from '@mk/libmk/io/state-path';
 import { forgetSuccession } from './succession.ts';
 
-
 export class StateDirectory {
   constructor(readonly path: string = stateDirectoryPath()) {}
 
