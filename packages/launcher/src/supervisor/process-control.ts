@@ -85,14 +85,10 @@ export class ProcessControl {
   }
 
   ps(): ProcessRow[] {
-    const rows = [...this.supervisor.processes.values()].map(({ name, pid, state, incarnation, address, how }) => ({
-      name,
-      pid,
-      state,
-      incarnation,
-      address,
-      how: how === '' ? this.slowdowns.describe(name) : how,
-    }));
+    const rows = [...this.supervisor.processes.values()].map((process) => {
+      const { name, pid, state, incarnation, address, how } = process;
+      return { name, pid, state, incarnation, address, how: how === '' ? this.slowdowns.describe(name) : howItEnded(process) };
+    });
     return rows.sort((a, b) => rank(a.name) - rank(b.name));
   }
 
@@ -344,4 +340,9 @@ function rank(name: string): number {
 /** The number in a core's process name. */
 function coreOf(name: string): number {
   return Number(name.slice(coreName(0).length - 1));
+}
+
+/** Its last words, too, unless somebody had it end. */
+function howItEnded({ how, lastWords, endWanted }: ManagedProcess): string {
+  return endWanted || lastWords === '' ? how : `${how}: ${lastWords}`;
 }
