@@ -106,7 +106,9 @@ test('a stopped core is dropped, wakes without a lease, does nothing more and en
   expect(await place.ask('bench', 'round', '--phases', '2', '--count', '1')).toMatchObject({ cores: CORES - 1 });
   process.kill(pidOf(3), 'SIGCONT');
   await until('the woken core has ended', async () => {
-    const { state, how } = (await place.ask<{ name: string; state: string; how: string }[]>('ps')).find(({ name }) => name === 'core-3')!;
+    const { state, how } = (await place.ask<{ name: string; state: string; how: string }[]>('ps')).find(
+      ({ name }) => name === 'core-3',
+    )!;
     return state === 'ended' && how.includes('the view goes on without this incarnation');
   });
   await ticking.ended;

@@ -87,7 +87,14 @@ export class ProcessControl {
   ps(): ProcessRow[] {
     const rows = [...this.supervisor.processes.values()].map((process) => {
       const { name, pid, state, incarnation, address, how } = process;
-      return { name, pid, state, incarnation, address, how: how === '' ? this.slowdowns.describe(name) : howItEnded(process) };
+      return {
+        name,
+        pid,
+        state,
+        incarnation,
+        address,
+        how: how === '' ? this.slowdowns.describe(name) : howItEnded(process),
+      };
     });
     return rows.sort((a, b) => rank(a.name) - rank(b.name));
   }
