@@ -3,7 +3,7 @@ import { recipeName } from '@mk/monitor-proto/octopus/names';
 import type { Octopus } from '../octopus/octopus.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { WaitOptions } from '../runtime/waiting.ts';
+import { deadlineOf, type WaitOptions } from '../runtime/waiting.ts';
 
 /** Where a name is offered. */
 export interface OfferedAt {
@@ -24,7 +24,11 @@ export class NameService {
    * const { core } = await mk.names.wait('kv', { timeoutNs: 5e9 });
    */
   async wait(name: string, options: WaitOptions = {}): Promise<OfferedAt> {
-    return this.runtime.calls.ask('channel_look_up', [name, true], options);
+    const now = this.runtime.now();
+    const until = deadlineOf(now, options);
+    // The core gives up with the caller: a wait that only the caller forgot would stay there for as long as it lives.
+    const timeout = until === Infinity ? [] : [Math.max(0, Math.ceil(until - now))];
+    return this.runtime.calls.ask('channel_look_up', [name, true, ...timeout], options);
   }
 
   /** Where the name is offered now; null: nowhere. */

@@ -138,3 +138,23 @@ test('a permit goes back when its holder ends or is killed, while its core and t
   }
   expect(said(s).map(([core, , what]) => [core, what])).toEqual(['first', 'stay', 'last'].map(() => ['1', 'has it']));
 });
+
+const WAITER = await programTextOf(`import { program } from '@mk/libmk/program/program';
+  export const main = program({ name: 'waiter' }, async (mk) => {
+    const name = async () => mk.names.wait('nobody', { timeoutNs: 1e7 });
+    for (let turn = 0; turn < 20; turn += 1) await name().catch((error) => mk.console.log(mk.now() + ' ' + error.name));
+    await mk.threads.semaphore(0, 'the end').wait();
+  });`);
+
+test('a wait for a name that has timed out waits nowhere: neither on its core nor at the SKB', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'waiter', WAITER);
+  s.spawn(1, 'waiter');
+  s.until(() => said(s).length === 20);
+  s.simulation.run(s.simulation.now + SECOND);
+  expect(new Set(said(s).map(([, , what]) => what))).toEqual(new Set(['DEADLINE_EXCEEDED']));
+  const { services } = s.simulation.node(1).kernel!;
+  expect(services.channels.leftovers()).toEqual([]);
+  const { store } = s.simulation.node(SKB_PEER).skb!.knowledge.octopus;
+  expect(store.triggersOf(s.simulation.node(1).instance)).toBe(0);
+});
