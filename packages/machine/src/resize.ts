@@ -106,7 +106,7 @@ class Resize {
     ).filter(({ cores }) => cores.length > 0);
   }
 
-  /** Memory local to no core is there once; memory of omitted cores goes with them. */
+  /** Memory local to no core is kept once; memory of omitted cores is dropped with them. */
   private addNodes(copy: number): void {
     this.nodeNumbers[copy] = this.old.numaNodes.map((node) => {
       const cores = this.at(copy, node.cores);

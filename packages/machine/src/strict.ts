@@ -76,7 +76,7 @@ function tellsMore(a: PlacedIssue, b: PlacedIssue): boolean {
   return b.issue.code === 'invalid_type' && a.issue.code !== 'invalid_type';
 }
 
-/** In a union, the branch that came farthest best shows what was meant. */
+/** In a union, the branch that matched furthest best shows the intent. */
 function deepest(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
   const path = [...prefix, ...issue.path];
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return { issue, path };

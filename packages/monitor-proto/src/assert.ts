@@ -34,7 +34,7 @@ export function known<T>(value: T | undefined | null, what = 'a value'): T {
   return value;
 }
 
-/** Like `assert`, for an invariant of the table; `text` says what was found and is evaluated only on failure. */
+/** Like `assert`, for an invariant of the table; `text` describes the breach and is evaluated only on failure. */
 export function assertInvariant(invariant: InvariantName, condition: unknown, text: () => string): asserts condition {
   if (!condition) throw new AssertionFailure(invariant, text());
 }

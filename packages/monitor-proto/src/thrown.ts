@@ -1,4 +1,4 @@
-/** What was caught, as an Error; it usually is one, if perhaps of another realm (a vm context, a worker). */
+/** A caught value as an Error. It usually is one, perhaps of another realm (a vm context, a worker). */
 export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(String(thrown));
 }

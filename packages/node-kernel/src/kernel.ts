@@ -32,7 +32,7 @@ import { fencedReply, Gate } from './monitor/views/gate.ts';
 import { ServiceTable } from './monitor/service-table.ts';
 import { createServices, type Services } from './services.ts';
 
-/** Rounds of consequences told within one step; the rest is told in the next, at once. */
+/** Rounds of consequences within one step; the rest follow in the next step, which is due at once. */
 const TELLING_ROUNDS = 4;
 
 type OwnEvent = Exclude<KernelEvent, ServiceEvent>;
@@ -40,7 +40,7 @@ type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { 
 
 /**
  * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
- * `step(event, now)` returns effects, and it knows of the world only what it was told (docs/ARCHITECTURE.md).
+ * `step(event, now)` returns effects, it knows only what it is told of the world (docs/ARCHITECTURE.md).
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;
@@ -71,7 +71,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       cpuDriver: this.cpuDriver,
       joinHost: {
         registered: (now) => this.registered(now),
-        // A core that leaves the view is told that it is out, as it asked.
+        // A core that asked to leave learns here that it is out of the view.
         fail: (error, text) => (this.leaves && error === 'PEER_GONE' ? this.end() : this.monitor.fail(error, text)),
       },
       receivers: { upcall: (dispatcher, upcall, now) => this.receivers.upcall(dispatcher, upcall, now) },
@@ -118,7 +118,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /**
-   * What would be left behind if the core ended now, a row each; without links and channels, which have no owner here.
+   * Everything this core would leave behind if it ended now, one row each. Links and channels have no owner here and
+   * are left out.
    */
   leftovers(): readonly string[] {
     const { size } = this.monitor.context.operations;
@@ -126,7 +127,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     return [...operations, ...this.table.list.flatMap((service) => service.leftovers?.() ?? [])];
   }
 
-  /** What someone hunting a bug needs: each service's status, and what would be left behind. */
+  /** State for debugging: each service's status and its leftovers. */
   dump(): unknown {
     return { status: this.status(), leftovers: this.leftovers(), links: this.monitor.endpoint.peers.size };
   }
@@ -199,7 +200,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     }
   }
 
-  /** Answers when nothing that the call took away can be used any more (V2). */
+  /** Answers once nothing that the call revoked can still be used (V2). */
   private settled(result: SystemCallResult, now: Nanos, done: SystemCallDone): void {
     if (!result.ok || !this.cpuDriver.booted) return done(result, now);
     const { timers } = this.monitor.context;
@@ -304,7 +305,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     this.assertTold(now);
   }
 
-  /** CS1: what was noted was told, or waits and the next step is already due. Throws AssertionFailure. */
+  /** CS1: every noted change was delivered, or is pending with the next step already due. Throws AssertionFailure. */
   private assertTold(now: Nanos): void {
     const { noted, untold } = this.changes;
     const lost = noted - untold - this.changesTold;
@@ -361,7 +362,9 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     }
   }
 
-  /** A control request's operation: each of its ends is an answer, even a failure of ours after it has waited. */
+  /**
+   * The operation behind a control request: however it ends, the caller gets an answer, even if we fail after a wait.
+   */
   private *guarded(verb: string, operation: Operation<unknown>): Operation<unknown> {
     try {
       return yield* operation;

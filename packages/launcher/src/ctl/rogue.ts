@@ -41,7 +41,7 @@ export const ROGUE: CtlCommand = {
   },
 };
 
-/** Who was caught at what, and by whom. */
+/** Which core was caught at which offence, and by which other. */
 export const OFFENCES_COMMAND: CtlCommand = {
   command: 'offences',
   describe: 'which cores were caught misbehaving, by whom and for what',

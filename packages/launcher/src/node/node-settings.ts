@@ -147,7 +147,7 @@ export function unknownVariables(environment: Environment): readonly UnknownVari
     .map((name) => ({ name, meant: slipOf(name) }));
 }
 
-/** A slip is one edit away from what was meant, or two in a longer name. */
+/** A typo is one edit away from the intended word, or two in a longer one. */
 function slipOf(name: string): string | null {
   const meant = nearest(name, Object.keys(NODE_VARIABLES));
   return meant !== null && editDistance(name, meant) <= (meant.length < 10 ? 1 : 2) ? meant : null;

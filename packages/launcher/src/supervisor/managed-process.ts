@@ -61,7 +61,7 @@ export class ManagedProcess {
     });
   }
 
-  /** Is what was written down of a process that an earlier supervisor has started. */
+  /** Restores the record of a process that an earlier supervisor started. */
   wasRecorded({ address, links, incarnation = 0 }: Pick<ProcessRecord, 'address' | 'links' | 'incarnation'>): void {
     this.address = address;
     this.links = links ?? address;

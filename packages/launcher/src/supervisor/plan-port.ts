@@ -4,7 +4,7 @@ import type { PlanTold } from '../client/plan-told.ts';
 export interface PlanPort {
   /** Begins the plan in that text; `folder`: where its results go. Throws CommandError. */
   begin(text: string, folder: string | null): Promise<void>;
-  /** What was said from that line on; waits a moment when there is nothing new. */
+  /** Returns the lines from that one on, waiting a moment if there are none. */
   told(from: number): Promise<PlanTold>;
   /** Ends it early: its status is 2. */
   stop(): void;

@@ -59,7 +59,7 @@ export class CertificateDesk {
     return this.prepared.has(name);
   }
 
-  /** What was issued, for people: a certificate is revoked by its serial number. */
+  /** The issued certificates, for people: one is revoked by its serial number. */
   list(): readonly CertificateRow[] {
     return [...this.prepared].map(([name, { cert }]) => rowOf(name, new X509Certificate(cert)));
   }

@@ -232,7 +232,7 @@ export class Capabilities {
     }
   }
 
-  /** Deletes what was made for a caller who had given up meanwhile. */
+  /** Deletes what was created for a caller that gave up meanwhile. */
   private giveBack(addresses: readonly number[]): void {
     for (const address of addresses) this.delete(address).catch(nothing); // it ends with the domain
   }

@@ -90,7 +90,7 @@ export class ChannelEnd {
   }
 
   /**
-   * Sends what was written, waiting for room behind earlier senders. Resolves when the channel has taken the message;
+   * Sends the written bytes, waiting for room behind earlier senders. Resolves when the channel has taken the message;
    * with capabilities, when the receiver has them. BUSY: there was no room in time, and nothing was sent. The writer is
    * free again.
    */

@@ -223,7 +223,7 @@ export class PlainReader {
   }
 
   private list(count: number, depth: number): readonly PlainValue[] {
-    this.need(count); // each value takes at least a byte: nobody makes us reserve what was not sent
+    this.need(count); // each value takes at least a byte, so a peer cannot make us reserve memory for data that it did not send
     const list: PlainValue[] = [];
     for (let i = 0; i < count; i++) list.push(this.read(depth));
     return list;

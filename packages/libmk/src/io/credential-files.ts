@@ -54,7 +54,7 @@ export function readCredentials(place: CredentialPlace, names: readonly string[]
   return listed === null || !existsSync(listed) ? { ca, cert, key } : { ca, cert, key, revoked: listed };
 }
 
-/** The first of these files that is there, or else the first: what is missing is then named. */
+/** The first of these files that exists; if none does, the first, so that the error names it. */
 function inFolder({ folder }: CredentialPlace, files: readonly string[]): string | null {
   if (folder === undefined) return null;
   const paths = files.map((file) => join(folder, file));

@@ -163,7 +163,7 @@ export class AddressSpace extends Memory {
     this.tlb.flush(address / PAGE_BYTES, Math.ceil(bytes / PAGE_BYTES));
   }
 
-  /** For a private range: the next access sees the memory as it is then. What was written and not published is lost. */
+  /** For a private range: the next access sees the memory's current contents. Unpublished writes are lost. */
   refresh({ address, bytes }: Region): void {
     const first = Math.floor(address / PAGE_BYTES);
     this.tlb.flush(first, Math.ceil((address + bytes) / PAGE_BYTES) - first);

@@ -92,7 +92,7 @@ export class Regions {
     return address;
   }
 
-  /** Throws ENTRY_IN_USE when something else is there. */
+  /** Throws ENTRY_IN_USE if the entry is taken. */
   checkFree(place: Region): void {
     for (const one of this.regions.values())
       if (overlap(one, place))

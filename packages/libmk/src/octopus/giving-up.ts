@@ -51,7 +51,7 @@ export async function aborting<T>(
   }
 }
 
-/** Tidying up: when the service or the link to it is gone, so is what was to be tidied. */
+/** Cleanup: if the service or its link is gone, there is nothing left to clean up. */
 export function inVain(work: Promise<unknown> | void): void {
   work?.catch(() => undefined);
 }

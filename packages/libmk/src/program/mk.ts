@@ -151,8 +151,8 @@ export class Mk {
   }
 
   /**
-   * An invariant: looked at whenever another thread of this dispatcher can run. Broken, it ends the program with
-   * INVARIANT_VIOLATED, in a running core as in the simulator. Returns what takes it back.
+   * Checks an invariant whenever another thread of this dispatcher can run. If it does not hold, the program ends with
+   * INVARIANT_VIOLATED, on a running core as in the simulator. Returns a function that withdraws it.
    *
    * @example
    * mk.always('no overdraft', () => balance >= 0 || `${balance} in the account`);

@@ -2,8 +2,8 @@ const MOST_CHARACTERS = 8192;
 const DEPTH = 4;
 
 /**
- * What `console.log` prints of its arguments: texts as they are, everything else as a person reads it. It comes to an end whatever it is given:
- * no more is looked at than is printed, and what throws when it is looked at is named so.
+ * What `console.log` prints of its arguments: texts as they are, everything else as a person reads it. It terminates on
+ * any input: it inspects no more than it prints, and says so where inspecting a value throws.
  */
 export function formatLine(values: readonly unknown[]): string {
   const line = new Line();

@@ -31,7 +31,7 @@ export interface Parked<T> {
 export interface RunQueueOwner {
   /** After each step of a strand: invariants are checked here. */
   stepped(): void;
-  /** Nothing is ready: what was gathered for the kernel is sent. */
+  /** Nothing is ready: sends the calls gathered for the kernel. */
   rested(): void;
   /** Only yielded strands are ready, or the turn is long enough: ask the kernel for another one. */
   yielded(): void;

@@ -52,7 +52,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.on('interrupt', () => undefined);
   }
 
-  /** System calls for the host to collect after the turn: what was gathered becomes as few calls as possible now. */
+  /** System calls for the host to collect after the turn, batched into as few as possible. */
   get outgoing(): Calls['outgoing'] {
     if (!this.over) this.flush();
     return this.calls.outgoing;
@@ -83,7 +83,8 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   }
 
   /**
-   * Calls `flush` when the host collects a turn's calls: what was gathered becomes system calls. It must wake nobody.
+   * Calls `flush` when the host collects a turn's calls, to turn gathered work into system calls. It must not wake a
+   * thread.
    */
   beforeTurnEnds(flush: () => void): void {
     this.before.push(flush);

@@ -1,6 +1,6 @@
 import { formatLine } from './format.ts';
 
-/** What was thrown and is no Error, or cannot be read as one: a program may throw anything. */
+/** A thrown value that is not an Error, or cannot be read as one: a program may throw anything. */
 export class ThrownValue extends Error {
   override readonly name = 'ThrownValue';
 

@@ -29,7 +29,7 @@ export interface Waker<T> {
   fail(error: unknown): void;
 }
 
-/** A promise that is rejected with what was thrown, as it was thrown: a signal's reason need not be an Error. */
+/** A promise rejected with the thrown value itself: a signal's reason need not be an Error. */
 export async function rejected(thrown: unknown): Promise<never> {
   throw thrown;
 }

@@ -108,7 +108,7 @@ function refusals(lines: readonly ReportLine[]): number {
   return [...most.values()].reduce((sum, count) => sum + count, 0);
 }
 
-/** What was under way while the fault was in force and ended in an error. */
+/** Operations under way during the fault that ended in an error. */
 function failed(failures: readonly Failure[], from: number, to: number): readonly string[] {
   const counts = new Map<string, number>();
   for (const { what, result, fromMs, toMs } of failures) {

@@ -191,7 +191,7 @@ export class ReportBuilder {
   }
 }
 
-/** What was expected, and whatever else broke. An inconclusive run claims nothing. */
+/** The expectations, and anything else that broke. An inconclusive run claims nothing. */
 function expectedRows({ expect }: Asked, broken: Ending['broken'], why: string | null): readonly ExpectedRow[] {
   const names = [...new Set([...expect, ...broken.map(({ name }) => name)])];
   return names.map((name) => {

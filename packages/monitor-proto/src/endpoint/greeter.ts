@@ -59,7 +59,10 @@ export interface GreeterOwner {
 }
 
 const TIMEOUT = limit('handshakeTimeoutNs');
-/** Long compared with a whole machine booting on a few CPUs: repeating what was not lost only lengthens the queue. */
+/**
+ * Longer than a whole machine takes to boot on a few CPUs: resending frames that were not lost only lengthens the
+ * queue.
+ */
 const REPEAT: Nanos = 1000 * MILLISECOND;
 const NO_MARKS: LaneMarks = [0, 0, 0];
 const NO_NONCE = new Uint8Array();
@@ -116,7 +119,7 @@ export class Greeter {
     return link;
   }
 
-  /** Both ends have proved themselves: nothing needs repeating, and what was said need not be kept. */
+  /** Both ends have proved themselves: nothing needs resending, and the transcript can go. */
   settled(link: LinkState): void {
     link.phase = 'open';
     this.sink.push({ type: 'handshake_ended', link: link.id });

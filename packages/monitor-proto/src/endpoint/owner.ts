@@ -13,7 +13,7 @@ export interface EndpointOwner {
   admit(from: Identity, dialled: boolean): ErrorName | null;
   /** A link to the peer is open; `first`: for the first time. */
   peerUp(peer: Peer, first: boolean, now: Nanos): void;
-  /** The open link to the peer ended; the channel keeps what was not delivered. */
+  /** The open link to the peer ended; the channel keeps undelivered messages. */
   peerDown(peer: Peer, reason: string, now: Nanos): void;
   /** The peer's instance is over; its channel and what it held are gone. */
   peerGone(peer: Peer, cause: string, now: Nanos): void;

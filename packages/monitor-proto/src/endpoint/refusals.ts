@@ -12,8 +12,8 @@ export function isRejectionTold(count: number): boolean {
 }
 
 /**
- * Counts refused handshakes by peer and reason: an end that dials in vain must not flood the log, so the first is told,
- * and then whenever their number has doubled.
+ * Counts refused handshakes by peer and reason: a peer that keeps dialling must not flood the log, so it reports the
+ * first, and then each time the count has doubled.
  */
 export class Refusals {
   private readonly counts = new Map<PeerId, Map<string, number>>();

@@ -77,7 +77,7 @@ export function guardsOf({
   return { ...(tls === undefined ? {} : { tls }), ...(metricsToken === undefined ? {} : { metricsToken }) };
 }
 
-/** Events handled before sockets are looked at again: at about 20 µs each a turn stays under 10 ms. */
+/** Events handled between two looks at the sockets: at about 20 µs each, a turn stays under 10 ms. */
 const BATCH = 512;
 
 /**
@@ -295,7 +295,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     handshake_ended: ({ link }) => {
       this.hosted(link).openedAt = nowNs();
     },
-    // What was sent before, such as a refusal, may still be in the shaper: it leaves first (T3).
+    // Frames sent earlier, such as a refusal, may still be in the shaper: they leave first (T3).
     close_link: ({ link, reason }) => {
       this.opening.delete(link);
       this.shaper.afterLast(this.hosted(link), () => {

@@ -20,7 +20,7 @@ export function tellParent(message: ParentMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** Calls `ended` when the parent is gone without a word (unless this process is detached) or asks it to end. */
+/** Calls `ended` when the parent dies silently (unless this process is detached) or asks it to end. */
 export function watchParent(detached: boolean, ended: (reason: string) => void): void {
   if (detached) process.channel?.unref();
   process.on('disconnect', () => {

@@ -18,7 +18,7 @@ import type { Timer, TimerQueue } from '../timer-queue.ts';
 /** What a session asks of the channel's owner. */
 export interface SessionPort {
   send(message: Message): void;
-  /** What was held is lost: told once per session. */
+  /** Held data is lost: reported once per session. */
   lost(text: string): void;
   /** Another session begins over the channel: the SKB has forgotten the client's triggers. */
   begun(): void;

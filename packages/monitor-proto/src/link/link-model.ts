@@ -12,7 +12,7 @@ export type Verdict =
   | { readonly kind: 'deliver_after'; readonly delayNs: Nanos }
   | { readonly kind: 'drop'; readonly reason: DropReason }
   | { readonly kind: 'duplicate'; readonly delayNs: Nanos; readonly copyDelayNs: Nanos }
-  /** The frame is lost and the link breaks, after what was sent before. */
+  /** Loses the frame and breaks the link, after delivering earlier frames. */
   | { readonly kind: 'reset'; readonly delayNs: Nanos };
 
 /**

@@ -167,7 +167,7 @@ export class Channel {
     return this.ackDueAt < this.retransmitAt ? this.ackDueAt : this.retransmitAt;
   }
 
-  /** Does what is due by `now`: owes an ack, or resends what was not acknowledged in time. */
+  /** Does the work due by `now`: notes an owed ack, or resends messages not acknowledged in time. */
   expire(now: Nanos): void {
     if (this.ackDueAt <= now) {
       this.ackDueAt = Infinity;

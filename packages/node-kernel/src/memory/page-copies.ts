@@ -140,7 +140,7 @@ export class PageCopies {
     if (copy !== undefined) this.useless.add(copy);
   }
 
-  /** Drops what nobody holds. Call when everything due has been answered. */
+  /** Drops buffers that nobody holds. Call once everything due has been answered. */
   sweep(): void {
     if (this.unused.size + this.useless.size === 0) return; // only what became unused makes the idle more
     for (const copy of this.unused)
@@ -164,7 +164,7 @@ export class PageCopies {
     return state === 'invalid' && !closing && !this.port.keeps(page);
   }
 
-  /** What would be left behind: pages whose closing is not over. */
+  /** Leftovers: pages that are still closing. */
   get leftovers(): readonly string[] {
     return [...this.closing].map(({ page }) => `page ${page.toString(16)} is being closed`);
   }

@@ -43,7 +43,7 @@ export class Translations {
     return translation;
   }
 
-  /** Drops what leads through these pages; returns the physical pages that somebody may have been given. */
+  /** Drops translations through these pages; returns the physical pages that a dispatcher may hold. */
   drop(domain: string, epoch: number, ranges: readonly PageRange[]): number[] {
     const known = this.knownOf(domain);
     known.epoch = Math.max(known.epoch, epoch);

@@ -52,7 +52,7 @@ export class Monitor implements EndpointOwner {
     for (const service of this.services().told.peerUp) service.peerUp(peer, first, now);
   }
 
-  /** The channel keeps what was not delivered; operations that cannot wait have their own deadlines. */
+  /** The channel keeps undelivered messages; operations that cannot wait have their own deadlines. */
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     for (const service of this.services().told.peerDown) service.peerDown(peer, reason, now);
   }

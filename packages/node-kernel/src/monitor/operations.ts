@@ -104,7 +104,7 @@ export class OperationRunner {
     this.turn(running, operation, undefined, now, done);
   }
 
-  /** One turn, and those after it for as long as what they wait for is there at once: in a loop, however many. */
+  /** Runs a turn, and further ones as long as their input is available at once: in a loop, so any number may follow. */
   private turn<T>(
     running: Running,
     operation: Operation<T>,

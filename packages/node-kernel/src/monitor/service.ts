@@ -77,7 +77,7 @@ export interface Service {
   peerDown?(peer: Peer, reason: string, now: Nanos): void;
   /** This core's lease ran out: nothing that it computes may leave it; or (false) it may again. */
   fenced?(fenced: boolean, now: Nanos): void;
-  /** A peer's instance is over: what waits for it waits in vain. The SKB is a peer, too. */
+  /** A peer's instance is over: nothing waits for it any longer. The SKB is a peer, too. */
   peerGone?(peer: Peer, now: Nanos): void;
   /** There is room again for a peer to whom a message was refused with BUSY. */
   sendable?(peer: Peer, now: Nanos): void;

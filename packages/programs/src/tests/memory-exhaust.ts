@@ -25,7 +25,7 @@ export const main = tool({ name: 'memory-exhaust' }, async (mk) => {
   const rounds = String(whole(mk, 'rounds', 100, 1, 100_000));
   const copies = await Promise.all(cores.map((core) => beginOn(mk, core, ['churn', rounds])));
   for (const copy of copies) mk.assert((await copy.wait()).status === 0, `${copy.domain} ended badly`);
-  // Freed memory goes home in rounds of its own: it may take a moment until all of it is there.
+  // Freed memory returns home in rounds of its own, so it may take a moment to arrive.
   let second = await takeAll(mk, piece);
   for (let tries = 0; second.count < first.count && tries < 600; tries += 1) {
     await mk.sleep(50e6);

@@ -37,7 +37,7 @@ export interface LinkEnd {
 export class SimNode {
   /** Null while the process is dead. */
   machine: AnyMachine | null = null;
-  /** Counts lives; what was meant for an earlier one is lost. */
+  /** Counts lives; anything meant for an earlier one is dropped. */
   life = 0;
   /** The core is occupied until then. */
   freeAt: Nanos = 0;

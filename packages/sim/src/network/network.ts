@@ -99,7 +99,7 @@ export class Network {
     }
   }
 
-  /** Closes a link from its own end: the other end hears of it after what was sent. */
+  /** Closes a link from its own end: the other end hears of it after the frames already sent. */
   close(end: LinkEnd, reason: string, at: Nanos): void {
     const { other, node, id } = end;
     node.links.delete(id);

@@ -31,7 +31,7 @@ export interface Diagram {
   readonly nodes: readonly { readonly id: number; readonly name: string }[];
   readonly arrows: readonly DiagramArrow[];
   readonly marks: readonly DiagramMark[];
-  /** What was left out, and why; '': nothing. */
+  /** The omitted parts, and why; '': none. */
   readonly leftOut: string;
 }
 

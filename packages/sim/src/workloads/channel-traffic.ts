@@ -71,7 +71,7 @@ class Traffic {
       settings: JSON.stringify({ ramBytes: 4 << 20 }),
       ...(wrap && { wrap }),
     });
-    // A crash loses what was under way, on which the capability models rely.
+    // A crash loses messages under way, on which the capability models rely.
     const capabilities = options.crashes === true ? [] : [capabilityChecker];
     this.checks = new Checks(this.simulation, [channelChecker, honestPeersChecker, ...capabilities]);
     this.simulation.observe({

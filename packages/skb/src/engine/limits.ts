@@ -26,7 +26,7 @@ export const ENGINE_LIMITS = {
   maxRulePrograms: 1_000,
   /** How long past its limit a query may run before the engine is ended: one long built-in, then a restart of 0.5 s. */
   unstoppableGraceMs: 500,
-  /** How often a running query is looked at; no timer runs while the engine is idle. */
+  /** How often a running query is checked; no timer runs while the engine is idle. */
   watchdogMs: 100,
   /** Solutions leave the engine in batches: enough to pay for a message, few enough to stream. */
   batchSolutions: 64,

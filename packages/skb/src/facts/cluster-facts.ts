@@ -68,7 +68,7 @@ export function allRttUpdate(rows: Iterable<RttRow>): FactUpdate {
   return { remove: [pattern('message_rtt', 6)], add: rttUpdate(rows).add ?? [] };
 }
 
-/** Drops what was measured from and to a core that left. */
+/** Drops measurements from and to a core that left. */
 export function forgetCoreUpdate(core: CoreId): FactUpdate {
   return {
     remove: [

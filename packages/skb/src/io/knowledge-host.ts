@@ -221,7 +221,7 @@ export class KnowledgeHost {
     }
   }
 
-  /** One bad fact and nothing of an update is there: callers must not take that for an empty machine. */
+  /** One bad fact rejects a whole update: callers must not mistake that for an empty machine. */
   private factsRefused(whose: string, error: Error): void {
     if (error instanceof QueryError && error.name === 'EngineClosed') return;
     const text = `the facts of ${whose} are not in the knowledge base: ${error.message}`;

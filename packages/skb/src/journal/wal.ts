@@ -4,7 +4,7 @@
  * https://www.sqlite.org/fileformat2.html#walformat
  */
 
-/** What a log holds: frames up to the last commit, and what was being written after it. */
+/** Contents of a log: frames up to the last commit, then an unfinished write. */
 export interface WalSummary {
   readonly committedFrames: number;
   /** Bytes of the current generation after the last commit: a transaction that was never acknowledged. */

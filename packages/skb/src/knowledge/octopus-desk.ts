@@ -132,7 +132,7 @@ export class OctopusDesk {
     this.work();
   }
 
-  /** The journal takes everything anew: what was refused meanwhile may be there, what was acknowledged is. */
+  /** Rewrites the whole journal: it may hold updates refused meanwhile, and does hold every acknowledged one. */
   recovered(): void {
     this.phase = 'open';
     this.cause = '';

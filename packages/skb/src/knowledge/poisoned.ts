@@ -1,6 +1,6 @@
 /*
- * Requests that ended a life of the SKB. A client that repeats what was not answered would end the next life with it,
- * and each one after; so later lives refuse the same request, whoever sends it.
+ * Requests that ended a life of the SKB. A client that repeats an unanswered request would end every later life with it
+ * too, so later lives refuse that request, whoever sends it.
  */
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { ControlRequest } from '@mk/monitor-proto/step';

@@ -12,7 +12,7 @@ export const OCTOPUS_LIMITS = {
   maxRecordChars: 64 << 20,
   /** A client that waits for more things at once should watch a pattern. */
   maxTriggersPerClient: 4_096,
-  /** Patterns are looked at for every change, so they are fewer. */
+  /** Every change is matched against all patterns, so there may be fewer of them. */
   maxPatternTriggers: 10_000,
   maxSubscriptionsPerClient: 1_024,
   /** Answers of get_names: more than this and the client should ask for less. */

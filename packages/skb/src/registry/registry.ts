@@ -182,7 +182,7 @@ export class Registry {
   }
 
   /**
-   * A core that waits for this registry to found the first view waits in vain when a person has begun one without it
+   * A core waiting for this registry to found the first view would wait for ever if a person began one without it
    * (`mkctl view --force`).
    */
   private tellThatPassedOver(member: Member): void {

@@ -31,7 +31,7 @@ const CORES_PER_MEASURER = 16;
 
 /** The result of a measurement. */
 export interface Measured {
-  /** What was measured this time, nothing older. */
+  /** Only this run's measurements. */
   readonly trips: RoundTrips;
   /** Cores that did not report: pairs with them are not measured. */
   readonly silent: readonly CoreId[];

@@ -1,6 +1,6 @@
 import type { Session } from './session.ts';
 
-/** What was done from this page and its outcome, newest first. */
+/** Actions taken from this page and their outcomes, newest first. */
 export function Deeds({ session }: { readonly session: Session }) {
   return (
     <>

@@ -11,7 +11,7 @@ const COUNTED_BYTES = 1024;
  * constructors do.
  */
 export class CountedMemory {
-  /** At least what is held: what was collected since the last check still counts. */
+  /** An upper bound on what is held: garbage collected since the last check still counts. */
   private held = 0;
   private wasm = 0;
 

@@ -45,7 +45,10 @@ export class RamAllocator {
     return taken;
   }
 
-  /** Returns a range and joins it to its neighbours. Returns what was not free yet: freeing twice does nothing. */
+  /**
+   * Gives a range back and joins it to its neighbours. Returns the part that was not free already: freeing twice does
+   * nothing.
+   */
   release(range: Range): Range[] {
     const known = this.overlappingFree(range);
     const added = known.length === 0 ? [range] : subtractRanges([range], known);

@@ -69,7 +69,7 @@ export function isInDelete(slot: Slot): boolean {
   return slot.deleting || slot.marks > 0;
 }
 
-/** A fixed number of slots at an address. Slots come into being when first looked at. */
+/** A fixed number of slots at an address, each created on first use. */
 export class SlotContainer {
   readonly kind: ContainerKind;
   readonly address: number;

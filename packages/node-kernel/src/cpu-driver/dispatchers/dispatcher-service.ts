@@ -21,7 +21,7 @@ export interface DispatcherServicePort {
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
   /** What is answered within the turn; NOT_AT_ONCE for all else. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
-  /** A turn is over: what was lent for it is back. */
+  /** A turn is over: everything lent for it has been returned. */
   readonly turnOver: (dispatcher: DomainId, turn: number) => void;
   /** A dispatcher is no more. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;

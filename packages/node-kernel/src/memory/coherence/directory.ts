@@ -7,8 +7,8 @@
  * until it is gone.
  *
  * One transaction per page at a time: recall (fetch from the owner, or invalidate the sharers), then grant, then the
- * requester's confirmation that it has installed. What comes meanwhile queues. So no grant is under way when an
- * invalidation leaves, and invalidations may take a tree instead of the direct link.
+ * requester's confirmation that it has installed. Requests that arrive meanwhile are queued. So no grant is under way
+ * when an invalidation leaves, and invalidations may take a tree instead of the direct link.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
@@ -116,12 +116,15 @@ export class Directory {
     for (const page of pages) this.reset(page, () => undefined, true);
   }
 
-  /** Pages with an entry between two numbers. */
+  /** Known pages in a range of page numbers. */
   pagesIn(first: number, count: number): number[] {
     return [...this.entries.keys()].filter((page) => page >= first && page < first + count);
   }
 
-  /** A core is gone: answers for it. What it alone had is lost, by name; an old version is never given out. */
+  /**
+   * Answers on behalf of a core that is gone. Pages that only it held are reported lost; an old version is never handed
+   * out.
+   */
   peerGone(core: CoreId): void {
     for (const entry of this.entries.values()) {
       removeWhere(entry.queue, ({ from }) => from === core);
@@ -153,7 +156,7 @@ export class Directory {
       .map(({ page }) => `page ${page.toString(16)} has an open transaction`);
   }
 
-  /** M1 and the shape of an entry, as far as the home alone can tell; a sentence for each breach. */
+  /** M1 and the shape of an entry, as far as the home alone can tell; returns one sentence per breach. */
   invariants(): string[] {
     const broken: string[] = [];
     for (const { page, owner, sharers, transaction, lost, queue } of this.entries.values()) {
@@ -315,8 +318,7 @@ export class Directory {
   }
 
   /**
-   * Tells those who wait for memory that is now free that there is no such page, except those who make it another
-   * object.
+   * Turns away requests for memory that is now free, except those that turn it into another object.
    */
   private turnAway(entry: Entry): void {
     const waiting = entry.queue.splice(0);
@@ -372,7 +374,7 @@ export class Directory {
   }
 }
 
-/** Whether a holder that is asked for the page may go on reading it. */
+/** Whether a holder asked for the page may keep a readable copy. */
 function keepsShared({ want }: Request): boolean {
   return want === 'read' || want === 'snapshot';
 }

@@ -79,5 +79,5 @@ export type PageMessage =
 
 export type PageMessageOf<T extends PageMessage['type']> = Extract<PageMessage, { readonly type: T }>;
 
-/** Why an access to a page can end without success. */
+/** Why an access to a page can fail. */
 export type PageError = 'PAGE_LOST' | 'HOME_LOST' | 'PAGE_GONE';

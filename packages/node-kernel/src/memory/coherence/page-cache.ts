@@ -189,7 +189,7 @@ export class PageCache {
       if (question.home === home) this.answer(request, 'HOME_LOST', NO_BYTES);
   }
 
-  /** It went while this core was there, or before: then nobody would tell this core that it is gone. */
+  /** It died while this core was running, or before; in that case nobody would tell this core. */
   private isLost(home: CoreId): boolean {
     return this.lostHomes.has(home) || (home !== this.port.self && !this.port.isMet(home));
   }
@@ -200,8 +200,8 @@ export class PageCache {
   }
 
   /**
-   * The home takes a readable copy back; calls `done` once nobody on this core can read it. What went by a tree can
-   * come late, when the home already has its answer: a copy of a later grant stays.
+   * The home takes a readable copy back; calls `done` once nobody on this core can read it. An invalidation sent down a
+   * tree may arrive after the home has its answer; a copy from a later grant stays.
    */
   invalidate(page: number, transaction: number, done: () => void): void {
     const copy = this.copyOf(page);
@@ -261,7 +261,7 @@ export class PageCache {
     const [first] = copy.waiters;
     if (first === undefined || copy.request !== 0 || copy.answers.length > 0) return;
     copy.request = this.nextRequest++;
-    // One request for all waiters: a writer would only interrupt a reader ahead of it.
+    // One request serves all waiters: asking for the writer separately would only interrupt a reader ahead of it.
     const want = copy.waiters.some(({ need }) => need === 'write') ? 'write' : 'read';
     const { page, request } = copy;
     const has = copy.state === 'shared';
@@ -300,7 +300,7 @@ export class PageCache {
     return this.request(copy);
   }
 
-  /** Performs what waits, in order, as far as the state allows. */
+  /** Performs waiting accesses in order, as far as the state allows. */
   private serve(copy: Copy): void {
     while (copy.waiters.length > 0 && allows(copy.state, copy.waiters[0]!.need)) copy.waiters.shift()!.access(null);
   }
@@ -331,7 +331,7 @@ export class PageCache {
     });
   }
 
-  /** Sends answers once the page is quiet, one after the other; then what was held back meanwhile. */
+  /** Sends the pending answers in order once the page is quiet, then the requests held back meanwhile. */
   private quiesced(copy: Copy, answer: () => void): void {
     copy.answers.push(answer);
     if (copy.answers.length === 1) this.quiesceNext(copy);

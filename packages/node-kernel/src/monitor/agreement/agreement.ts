@@ -32,7 +32,7 @@ const IN_ANOTHER_VIEW: ReadonlySet<ErrorName> = new Set<ErrorName>(['VIEW_STALE'
 /** The payload of an empty round: bytes that nobody reads. */
 const BYTES: PayloadCodec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
-/** Rounds over dissemination plans: what the members agree on, one phase or two (Baumann et al., SOSP 2009, §5.1). */
+/** One- and two-phase agreement rounds over dissemination plans (Baumann et al., SOSP 2009, §5.1). */
 export class Agreement implements Service {
   readonly plans = new PlanBook();
   readonly rounds: Rounds;
@@ -139,7 +139,7 @@ export class Agreement implements Service {
     return { cores: result.consenting, phases: 1, messages: result.messages };
   }
 
-  /** An error of the second phase is not definite: the others have committed, and those who have not will. */
+  /** An error in the second phase is not definite: the others have committed, and the rest will. */
   private *twoPhase(op: OperationId, payload: Uint8Array, options: RoundOptions): Operation<RoundReport> {
     const round = yield* this.empty.prepare(op, 'noop', payload, options);
     yield* this.empty.finish(PHASES.commit, round);
@@ -214,7 +214,7 @@ function* roundSeries(
   return { plan, phases, cores: report?.cores ?? 0, messages: report?.messages ?? 0, ...summarise(samples) };
 }
 
-/** Reruns a round while it meets members of another view: one side installs the other's in a moment. */
+/** Reruns a round that met members with another view: one side is about to install the other's. */
 function* roundInOneView(
   agreement: Agreement,
   plan: PlanKind,

@@ -14,7 +14,7 @@ export interface Envelope {
   readonly body: Uint8Array;
 }
 
-/** How the payload of a kind of rounds travels. */
+/** Encodes and decodes the payload of one kind of round. */
 export interface PayloadCodec<P> {
   encode(payload: P): Uint8Array;
   /** The payload in a peer's bytes, or null when they hold none. */

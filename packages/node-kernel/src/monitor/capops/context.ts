@@ -74,7 +74,7 @@ export class CapopsContext {
   private readonly arrivals = new CoreCounts(ARRIVALS_MOST);
   readonly given = new Given();
   readonly handovers = new Handovers(this);
-  /** A core has gone since this one is there: what it had handed to whom nobody knows any more. */
+  /** A core died during this one's life: nobody knows any more what it had handed to others. */
   someoneLeft = false;
   /** Operations whose callers, and the log, were told that somebody does not answer, but that go on. */
   private readonly toldUnanswered = new Set<OperationId>();
@@ -203,7 +203,7 @@ export class CapopsContext {
     if (found.ok) {
       if ((found.value.relations & REMOTE.copies) !== 0 || !typeRow(capability.type).needsLocality) return null;
       const text = `asks for ${describeCapability(capability)}, of which nobody else was given a copy`;
-      // What was on its way when the last copy went is no offence.
+      // Requests already under way when the last copy went are no offence.
       if (!this.mayHaveHanded(capability)) this.context.offences.note(from, 'forged', text, this.now);
       return { error: 'CAPABILITY_NOT_FOUND', owner: core };
     }

@@ -3,8 +3,8 @@ import { overlaps, type Range } from '../../capability/model/capability.ts';
 import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
 
 /**
- * What this core has handed to which other: the memory of each capability that it sent. Never less than the truth; more
- * where what was given has gone since. Apart from what its own memory holds, every capability comes to a core from
+ * What this core has handed to which other: the memory of each capability that it sent. It never understates; it
+ * overstates where a gift has gone since. Apart from what its own memory holds, every capability comes to a core from
  * another, so somebody always knows who may have it.
  */
 export class Given {

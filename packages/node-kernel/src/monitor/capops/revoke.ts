@@ -241,7 +241,7 @@ export class Revokes {
     );
   }
 
-  /** Continues after the next change; this core refuses if that keeps the part from being ready for too long. */
+  /** Resumes after the next change. If its part is not ready in time, this core refuses. */
   private wait(part: Part, goOn: () => void): void {
     part.timer ??= this.m.context.timers.set(this.m.now + limit('revokeLockWaitNs'), () => this.refuse(part));
     part.stopWaiting = this.m.changes.add(goOn);
@@ -260,7 +260,7 @@ export class Revokes {
         frozen: result.mark.frozen.length,
       });
     }
-    // A subscriber has its own time to think, which the wait for locks must not cut short.
+    // A subscriber has its own time limit, which waiting for locks must not shorten.
     this.stopWaiting(part);
     this.m.subscribers.ask(part.op, part.target, (consents) => {
       if (consents) this.drain(part);
@@ -268,7 +268,7 @@ export class Revokes {
     });
   }
 
-  /** Frozen: nothing new leaves; what has left must have arrived. */
+  /** Frozen: nothing new leaves, but copies already under way must arrive first. */
   private drain(part: Part): void {
     if (this.m.transits.has((sent) => isCopy(part.target, sent) || isAncestor(part.target, sent)))
       this.wait(part, () => this.drain(part));
@@ -304,7 +304,7 @@ export class Revokes {
     const part = this.parts.get(op);
     if (part === undefined || part.mark === null) return answer(null);
     part.answer = answer;
-    if (part.committed) return; // asked again because the first time ran out
+    if (part.committed) return; // asked again after the first attempt timed out
     part.committed = true;
     const group = this.survivors.get(op)?.group;
     if (group) this.m.state.committed.add(group);

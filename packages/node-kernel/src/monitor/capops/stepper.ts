@@ -27,7 +27,7 @@ export class Stepper {
     this.turnsEnd.push(run);
   }
 
-  /** There may be something to delete again. */
+  /** There may be more to delete. */
   kick(): void {
     if (this.scheduled || this.running || !this.m.booted || this.m.state.deletions.drained) return;
     this.scheduled = true;

@@ -5,7 +5,7 @@ import { type Capability, overlaps, type Range } from '../../capability/model/ca
 import { encodeCapability } from '../../capability/model/capability-codec.ts';
 import type { MonitorContext } from '../context.ts';
 
-/** A service on this core that wants to be asked before memory in a range is revoked. */
+/** A service on this core that must consent before memory in a range is revoked. */
 interface Subscription {
   readonly domain: DomainId;
   readonly range: Range;
@@ -44,7 +44,7 @@ export class Subscribers {
     return true;
   }
 
-  /** A domain no longer wants to be asked about a range; false: it had not subscribed to exactly that range. */
+  /** Cancels a domain's subscription to a range; false: it had not subscribed to exactly that range. */
   removeOne(domain: DomainId, { address, size }: Range): boolean {
     const found = [...this.subscriptions].find(
       (row) => row.domain === domain && row.range.address === address && row.range.size === size,
@@ -52,7 +52,7 @@ export class Subscribers {
     return found !== undefined && this.subscriptions.delete(found);
   }
 
-  /** A domain is gone: it is asked nothing more, and counts as consenting. */
+  /** A domain is gone: it is not asked again, and counts as consenting. */
   removeAll(domain: DomainId): void {
     for (const row of this.subscriptions) if (row.domain === domain) this.subscriptions.delete(row);
     for (const { op } of [...this.questions.values()]) this.answer(domain, op, true);
@@ -65,7 +65,7 @@ export class Subscribers {
       .map(({ op, target }) => ({ op, capability: encodeCapability(target) }));
   }
 
-  /** Asks those concerned, then calls `done` once; at once when nobody is. */
+  /** Asks every subscriber concerned and calls `done` once: immediately if there is none. */
   ask(op: OperationId, target: Capability, done: (consents: boolean) => void): void {
     if (this.subscriptions.size === 0) return done(true);
     const open = new Set([...this.subscriptions].filter(({ range }) => overlaps(range, target)));
@@ -97,7 +97,7 @@ export class Subscribers {
     return true;
   }
 
-  /** The mark that asked is over: later answers concern nobody. */
+  /** The mark that asked has ended: later answers are ignored. */
   takeBack(op: OperationId): void {
     const question = this.questions.get(op);
     if (question === undefined) return;

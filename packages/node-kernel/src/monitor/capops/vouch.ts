@@ -24,18 +24,18 @@ import { errorIn } from './exchange.ts';
 
 /** The claimant claims to hold, not to own. */
 const HOLDS = 1;
-/** What a voter answers that has handed the claimant something. */
+/** The answer of a voter that handed the claimant something. */
 const HANDED: readonly number[] = [1, 1];
 
-/** Whether a copy that a core hands out needs vouching: not where the core itself brought the memory. */
+/** Whether a copy that a core hands out needs vouching; memory that the core itself brought does not. */
 export function needsVouching(m: CapopsContext, capability: Capability, from: CoreId): boolean {
   const { addressed, needsLocality } = typeRow(capability.type);
   return addressed && needsLocality && m.state.homeOf(capability.address) !== from;
 }
 
 /**
- * Why a core's claim to own a capability, or to use one, is not believed; null: somebody has handed it something of it,
- * and nobody objects.
+ * Why a core's claim to own or use a capability is rejected; null: somebody handed it part of the memory, and nobody
+ * objects.
  */
 export function* objectionTo(
   m: CapopsContext,
@@ -93,7 +93,7 @@ function dispute(m: CapopsContext, capability: Capability, from: CoreId, why: st
 
 /**
  * Objects when this core knows better, and says by a number when it has handed the core part of it, or cannot know who
- * has. Memory being freed here may belong to anybody in a moment, or to nobody.
+ * has. Memory being freed here may have a new owner, or none, in a moment.
  */
 export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): Act {
   return m.rounds.act({

@@ -83,7 +83,7 @@ export class Circuits {
     if (leg !== undefined) this.tell(leg, 'circuit_credit', { taken });
   }
 
-  /** Ends a circuit at this end, after what was sent on it. */
+  /** Ends a circuit at this end, after everything sent on it. */
   close(peer: CoreId, circuit: number, error: ErrorName): void {
     const leg = this.legs.get(peer)?.get(circuit);
     if (leg !== undefined) this.end(leg, error);

@@ -107,7 +107,7 @@ export class Conduct implements Service {
       const asked = pageAsked(message);
       if (asked !== null) this.pages.turnAway(peer.id, asked);
       if (message.type === 'page_reset') this.pages.turnAwayReset(peer.id, message.op, now);
-      // What was on its way when the memory was taken back is no offence.
+      // Requests already under way when the memory was taken back are no offence.
       const used = usedBy(message);
       if (used === null || !this.pages.hasHanded(used)) offences.note(peer.id, fault.offence, fault.text, now);
       return this.refuse(peer, message, 'BAD_REQUEST');

@@ -44,7 +44,7 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
 export interface JoinHost {
   /** The registry has named this core, for the first time. */
   registered(now: Nanos): void;
-  /** It cannot go on: the process ends. */
+  /** Ends the process: the core cannot go on. */
   fail(error: ErrorName, text: string): void;
 }
 
@@ -52,7 +52,7 @@ export class Join {
   private startedAt: Nanos = 0;
   private registeredAt: Nanos = -1;
   private everReady = false;
-  /** More monitors are to be announced: nobody knows all yet. */
+  /** More monitors will be announced: the list is incomplete. */
   private moreToCome = false;
   /** The latest incarnation of each core that this core has given up, for the SKB's next life (R4). */
   private readonly givenUp = new Map<CoreId, Incarnation>();
@@ -162,7 +162,7 @@ export class Join {
     });
   }
 
-  /** Whom this core knows, once no others wait to be announced; empty before. */
+  /** The cores that this one knows, once no more announcements are due; empty until then. */
   get known(): readonly CoreId[] {
     if (!this.context.registered || this.moreToCome) return NOBODY;
     return [...this.context.monitors.keys()];
@@ -177,7 +177,7 @@ export class Join {
     this.context.membersChanged();
   }
 
-  /** That incarnation is over, even if this core never met it. */
+  /** Marks an incarnation as over, even if this core never met it. */
   noteGivenUp(core: CoreId, incarnation: Incarnation): void {
     this.givenUp.set(core, Math.max(incarnation, this.givenUp.get(core) ?? 0));
   }

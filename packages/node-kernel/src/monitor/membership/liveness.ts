@@ -38,7 +38,7 @@ export class Liveness {
 
   private lookAtPeers(now: Nanos): void {
     const { context } = this;
-    // A process that was itself stopped for a while, or booting, has heard nobody: that says nothing about the others.
+    // A process that was stopped or booting has heard nobody, which says nothing about its peers.
     const slept = now - this.lastLookAt > 2 * this.interval;
     this.lastLookAt = now;
     const skb = context.endpoint.peers.get(SKB_PEER);

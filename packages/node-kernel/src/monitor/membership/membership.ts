@@ -17,7 +17,7 @@ export interface MembershipHost extends JoinHost {
   proofOfDeath(member: Member, now: Nanos): void;
 }
 
-/** Who is there: registration, the mesh of monitors, who may have a link, who is silent and who is gone. */
+/** Membership: registration, the mesh of monitors, who may have a link, who is silent and who is gone. */
 export class Membership implements Service {
   readonly join: Join;
   private readonly liveness: Liveness;
@@ -65,7 +65,7 @@ export class Membership implements Service {
     this.join.skbUp(peer, first);
   }
 
-  /** How long the SKB has been silent whose link was closed for it; 0: it is heard. */
+  /** How long the SKB has been silent, if its link was closed for that; 0: it is heard. */
   get skbSilentNs(): Nanos {
     return this.skbWatch.silentNs(this.context.now);
   }
@@ -121,7 +121,7 @@ export class Membership implements Service {
     return monitor.instance === from.instance && monitor.incarnation === from.incarnation ? null : 'WRONG_INCARNATION';
   }
 
-  /** An incarnation is given up: its channel ends, and every service is told. */
+  /** Gives up an incarnation: ends its channel and tells every service. */
   giveUp({ core, incarnation }: Member, cause: string, now: Nanos): void {
     const { endpoint, monitors } = this.context;
     const peer = endpoint.peers.get(core);
@@ -130,7 +130,7 @@ export class Membership implements Service {
     this.join.noteGivenUp(core, incarnation);
   }
 
-  /** The registry's word that an incarnation will not come back proves its death: nobody waits for its lease. */
+  /** The registry vouches that an incarnation will not return: nobody needs to wait for its lease. */
   private declareGone(core: CoreId, incarnation: Incarnation, now: Nanos): void {
     this.giveUp({ core, incarnation }, 'the registry declared it gone', now);
     this.host.proofOfDeath({ core, incarnation }, now);
@@ -140,7 +140,7 @@ export class Membership implements Service {
   private coreFailed(error: ErrorName | null): boolean {
     if (error === 'PEER_GONE' && this.context.fenced)
       this.host.fail('PEER_GONE', 'the view goes on without this incarnation; a new one may take its place');
-    // It may know an earlier incarnation of this core, or this core an earlier one of it: both will hear of the change.
+    // Either side may know an earlier incarnation of the other: both will hear of the change.
     return true;
   }
 }

@@ -192,7 +192,7 @@ export class AddressSpaces implements Service {
     return this.spaces.values();
   }
 
-  /** Whether this core has anything to do with address spaces at all. */
+  /** Whether this core has any part in address spaces. */
   get touched(): boolean {
     return this.spaces.size > 0;
   }
@@ -291,7 +291,10 @@ export class AddressSpaces implements Service {
     );
   }
 
-  /** A reset of memory that is another object by now, or free: zeroed long ago, and not to be touched. Who asked waits for nothing more. */
+  /**
+   * A reset of memory that has since been reused or freed: it was zeroed long ago and must not be touched. The
+   * requester no longer waits.
+   */
   turnAwayReset(core: CoreId, op: string, now: Nanos): void {
     this.exchange.tell(core, { type: 'page_reset_done', op }, now);
   }

@@ -35,7 +35,7 @@ export interface FaultsPort {
   readonly fill: (domain: string, page: number) => PageTranslation | null;
 }
 
-/** A fault whose page this core may now use. */
+/** A fault that this core can now answer. */
 interface Ready {
   readonly physical: number;
   readonly rights: number;
@@ -44,7 +44,7 @@ interface Ready {
 export class Faults {
   /** Faults so far. */
   count = 0;
-  /** Calls that wait for a page or a translation. */
+  /** Calls waiting for a page or a translation. */
   waiting = 0;
 
   readonly systemCalls = {
@@ -86,7 +86,7 @@ export class Faults {
     );
   }
 
-  /** Unmapped or protected while the access waited: then the tables decide anew. */
+  /** The mapping changed while the access waited: look it up again. */
   private isStill(domain: string, address: number, found: PageTranslation): boolean {
     return this.port.translations.get(domain, Math.floor(address / PAGE_BYTES)) === found;
   }
@@ -141,7 +141,7 @@ export class Faults {
     this.begin(work(dispatcher), now, done);
   }
 
-  /** Who calls, if the call can be served. */
+  /** The caller, if its call can be served. */
   private admit(caller: Domain, needsMemory = true): Dispatcher {
     const { dispatchers, sharesMemory } = this.port;
     const dispatcher = dispatchers.get(caller.id);
@@ -221,7 +221,7 @@ export class Faults {
         'translate_reply',
       );
       const { error, epoch, physical, rights, entry } = reply;
-      // A page handed to a dispatcher that has ended would be kept for it for ever, and its home could not take it back.
+      // A page handed to a dead dispatcher would stay pinned for ever, and its home could not recall it.
       if (this.port.dispatchers.get(caller.id) === undefined)
         throw new OperationError('NO_SUCH_DOMAIN', 'the caller has ended meanwhile');
       if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before a removal

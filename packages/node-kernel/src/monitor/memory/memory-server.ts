@@ -1,6 +1,6 @@
 /**
- * A core's memory server: RAM for its domains, from its own allocator, and when that is dry from the nearest peer that
- * has some.
+ * A core's memory server: RAM for its domains, from its own allocator or, when that is empty, from the nearest peer
+ * that has some.
  *
  * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief,
  * whose confirmation ends the way. The home remembers what a thief was given: when the thief dies, the home asks
@@ -75,7 +75,7 @@ export class MemoryServer implements Service {
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
   private readonly waiting = new Pending<OperationId, StealAnswer>();
-  /** Whom this core has asked that has not answered, by operation: only these are believed. They outlast the wait. */
+  /** Peers that still owe an answer, by operation: no other answer is accepted. An entry outlives the wait. */
   private readonly asked = new Map<OperationId, CoreId>();
   private stolenBytes = 0;
   private steals = 0;
@@ -196,7 +196,7 @@ export class MemoryServer implements Service {
     return { bytes: size, alignment: Math.max(alignment, PAGE_BYTES), near: home, within };
   }
 
-  /** RAM as a capability in a free slot of the domain; its address there. */
+  /** Places RAM as a capability in a free slot of the domain; returns its address. */
   private *allocate(domain: Domain, wanted: Wanted): Operation<number> {
     const { core } = this.context;
     const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
@@ -217,7 +217,7 @@ export class MemoryServer implements Service {
     throw new OperationError('OUT_OF_MEMORY', describeFull(wanted, told.set(core, this.freeBytes())));
   }
 
-  /** Memory of one home, out of this core's allocator. */
+  /** Takes memory of one home from this core's allocator. */
   private take({ root }: Domain, { bytes, alignment, within }: Wanted, home: CoreId): number | null {
     const address = freeAddress(this.state, root);
     if (!address.ok) throw new OperationError(address.error, 'no free slot');
@@ -231,7 +231,7 @@ export class MemoryServer implements Service {
     return address.value;
   }
 
-  /** What a peer gave in time; what comes later stays in the allocator. */
+  /** The memory a peer gave in time; anything later stays in the allocator. */
   private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<StealAnswer> {
     const op = this.context.operations.nextId();
     const { view, timers } = this.context;
@@ -268,7 +268,7 @@ export class MemoryServer implements Service {
     this.capops.reclaims.arrived(op);
   }
 
-  /** Gives back what was stolen and is unused: somebody is short of memory. */
+  /** Returns stolen memory that is unused: somebody is short of memory. */
   private returnStolen(): void {
     if (!this.driver.booted) return;
     const { ram, memory } = this.state;
@@ -344,7 +344,7 @@ function isRange({ address, size }: Range): boolean {
 /** Cores named in a refusal, those with the largest pieces first. */
 const CORES_NAMED = 4;
 
-/** Why an allocation failed: what was wanted, and what is free where. */
+/** Why an allocation failed: the size wanted, and how much is free on each core. */
 function describeFull({ bytes, alignment, within }: Wanted, told: ReadonlyMap<CoreId, FreeBytes>): string {
   const rows = [...told].sort(([, a], [, b]) => b.largest - a.largest);
   const free = rows.reduce((sum, [, row]) => sum + row.free, 0);

@@ -2,7 +2,7 @@ import { Machine } from '@mk/machine/machine';
 import type { MachineDescription } from '@mk/machine/description';
 import type { CoreId } from '@mk/monitor-proto/ids';
 
-/** Which cores' memory is near, by the machine description that came with the registration. */
+/** Which cores' memory is near, from the machine description received at registration. */
 export class Nearness {
   private machine: Machine | null | undefined;
 

@@ -22,7 +22,7 @@ export const ATOMIC_OPERATIONS = [
 const STATES = ['invalid', 'shared', 'modified'] as const satisfies readonly PageState[];
 const WANTS = ['read', 'write', 'snapshot'] as const satisfies readonly Want[];
 /*
- * Every field is named: an object's rest takes V8 several times as long, and a miss is four of these.
+ * Names every field: object rest is several times slower in V8, and a miss converts four of these.
  */
 
 const PAGE_ERRORS: readonly string[] = ['PAGE_LOST', 'HOME_LOST', 'PAGE_GONE'] satisfies PageError[];
@@ -74,7 +74,7 @@ const ENCODERS: Encoders = {
   page_put_reply: (message) => message,
 };
 
-/** Null where a field holds what the protocol has no name for, or bytes that are no page. */
+/** Null if a field has a value that the protocol does not know, or the bytes are not a page. */
 const DECODERS: Decoders = {
   page_request({ type, page, request, want, has }) {
     const name = WANTS[want];
@@ -117,7 +117,7 @@ export function encodePageMessage(message: PageMessage): Wire {
   return handlerFor(ENCODERS, message.type)(message);
 }
 
-/** A peer's message; null: it is none of the protocol. */
+/** Decodes a peer's message; null: it is not part of the protocol. */
 export function decodePageMessage(wire: Wire): PageMessage | null {
   return handlerFor(DECODERS, wire.type)(wire);
 }

@@ -1,6 +1,7 @@
 /**
  * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts,
- * page-cache.ts). Here the protocol meets the world: messages on one lane, buffers that dispatchers see, peers that go.
+ * page-cache.ts). Connects the protocol to the rest of the kernel: messages on one lane, buffers shared with
+ * dispatchers, peers that leave.
  */
 import { keysOf } from '@mk/monitor-proto/tables';
 import { assertInvariant } from '@mk/monitor-proto/assert';

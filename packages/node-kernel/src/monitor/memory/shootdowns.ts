@@ -77,7 +77,7 @@ export class Shootdowns {
     return this.open.size;
   }
 
-  /** Tells these cores, this one included; calls `told` when none of them can use what was taken. */
+  /** Tells these cores, this one included; calls `told` when none of them can use the removed translations. */
   begin(taken: Taken, holders: readonly CoreId[], told: () => void): void {
     const { operations, now, core } = this.context;
     const token = this.hold();

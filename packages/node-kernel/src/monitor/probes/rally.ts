@@ -138,7 +138,7 @@ export class Rally {
     );
   }
 
-  /** What was served before the link was open was lost. */
+  /** Anything served before the link opened was lost. */
   peerUp(peer: Peer, now: Nanos): void {
     for (const rally of this.serving.values()) if (rally.peer === peer) this.serve(rally, now);
   }

@@ -340,7 +340,7 @@ export class ViewAgreement {
     const view = this.installedView;
     if (view === null || from.core !== member.core) return;
     const known = memberIn(view, member.core)?.incarnation ?? 0;
-    // A newcomer begins with the view that took it in: what was before is not its business.
+    // A newcomer starts from the view that admitted it; earlier views do not concern it.
     if (known === member.incarnation) this.port.send(member.core, this.past.word(this.past.sinceJoinOf(member.core)));
     if (known >= member.incarnation) return;
     const isNew = this.newcomers.asked(member, hears, now);

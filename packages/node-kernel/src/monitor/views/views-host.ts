@@ -6,7 +6,7 @@ import type { Member } from './view.ts';
 export interface ViewsHost {
   /** Cores that this core knows, once no others wait to be announced; empty before. */
   known(): readonly number[];
-  /** A view goes on without an incarnation: whatever waits for it waits in vain. */
+  /** A view goes on without an incarnation: nothing waits for it any longer. */
   dropped(member: Member, cause: string, now: Nanos): void;
   /** The lease ran out, or is valid again. */
   fenced(fenced: boolean, now: Nanos): void;

@@ -177,7 +177,7 @@ export class SqliteJournal {
       for (const statement of Object.values(this.statements)) statement.finalize();
       this.db.close();
     } catch {
-      // A failed disk does not take the last words; what was acknowledged is in the log.
+      // A failed disk loses the last words only; everything acknowledged is in the log.
     }
     this.leave(keepLock);
   }
