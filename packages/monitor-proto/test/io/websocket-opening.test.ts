@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { WebSocketTransport } from '../../src/io/transport.ts';
@@ -40,6 +41,22 @@ test('a server that hangs up is no peer', async () => {
   expect(await dialInto((socket) => void socket.destroy())).not.toBe('opened');
 });
 
+/** The server's end of the next connection that this process accepts. */
+function accepted(): Promise<Socket> {
+  return new Promise((resolve) => {
+    const heard = (message: unknown): void => {
+      unsubscribe('net.server.socket', heard);
+      resolve((message as { readonly socket: Socket }).socket);
+    };
+    subscribe('net.server.socket', heard);
+  });
+}
+
+/** So that what is written next comes as a piece of its own. */
+async function untilRead(socket: Socket, bytes: number): Promise<void> {
+  while (socket.bytesRead < bytes) await new Promise((resolve) => setImmediate(resolve));
+}
+
 test('whoever speaks plain HTTP, in pieces too, reaches the HTTP handler', async () => {
   const owner = { linkUp: () => undefined, linkDown: () => undefined, frame: () => undefined };
   const transport = new WebSocketTransport(
@@ -49,9 +66,10 @@ test('whoever speaks plain HTTP, in pieces too, reaches the HTTP handler', async
   const port = await transport.listen('127.0.0.1', 0);
   ends.push(() => transport.shutdown());
   expect(await (await fetch(`http://127.0.0.1:${port}/healthz`)).text()).toBe('you asked for /healthz');
+  const server = accepted();
   const socket = connect(port, '127.0.0.1');
   socket.write('GET /pie');
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await untilRead(await server, 'GET /pie'.length);
   socket.write('ces HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
   let text = '';
   socket.on('data', (chunk) => (text += chunk.toString()));
@@ -88,9 +106,10 @@ test('a request that comes in pieces, and so goes to the HTTP server, has its fi
   const transport = new WebSocketTransport(owner, (_request, response) => void response.end());
   const port = await transport.listen('127.0.0.1', 0);
   ends.push(() => transport.shutdown());
+  const server = accepted();
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   socket.write(REQUEST.slice(0, 40));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await untilRead(await server, 40);
   socket.write(`${REQUEST.slice(40)}Mk-First-Frame: AQID\r\n\r\n`);
   expect(((await once(socket, 'data')) as [Buffer])[0].toString()).toContain('101 Switching Protocols');
   expect(told).toEqual([2, Buffer.from([1, 2, 3])]);
