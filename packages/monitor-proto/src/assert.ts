@@ -1,7 +1,7 @@
 import type { InvariantName } from './invariants/table.ts';
 
 /**
- * The impossible has happened: a bug of ours, after which nothing can be trusted. Whoever hosts the state machine ends
+ * The impossible has happened: a bug of ours, after which no state can be trusted. Whoever hosts the state machine ends
  * the process with the name, a dump of its state and exit status 70 (`EX_SOFTWARE` of sysexits.h). Never catch it to
  * carry on.
  */

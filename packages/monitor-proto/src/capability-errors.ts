@@ -1,6 +1,6 @@
 /**
  * What a capability operation may answer. All are definite: the operation certainly did not happen. `again`: another
- * operation was in the way; the same call may succeed a little later, and the caller's library retries.
+ * operation was in the way; the same call may succeed soon, and the caller's library retries.
  */
 export const CAPABILITY_ERRORS = {
   RETRY_THROUGH_MONITOR: {

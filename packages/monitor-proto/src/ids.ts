@@ -30,7 +30,7 @@ export type Nanos = Branded<number, 'nanos'>;
 
 /** The SKB's own place in the id space: above every core. */
 export const SKB_PEER: PeerId = 65_535;
-/** What a core without an id says in its hello. */
+/** The id in the hello of a core that has none yet. */
 export const NO_CORE = 65_534;
 /** Clients of the SKB are numbered from here on. */
 export const CLIENT_PEER_BASE = 65_536;

@@ -1,7 +1,8 @@
 /*
- * One process of a cluster that nobody launches: `mk-node skb`, `mk-node core`, configured by environment variables
- * (node-settings.ts). It becomes the SKB or the core: same process, so signals and logs are the kernel's own. `mk-node
- * health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container checks.
+ * One process of a cluster without a launcher: `mk-node skb`, `mk-node core`, configured by environment variables
+ * (node-settings.ts). It turns into the SKB or the core in the same process, so signals and logs are the kernel's own.
+ * `mk-node health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container
+ * checks.
  */
 import { asError } from '@mk/monitor-proto/thrown';
 import '../cli/working-folder.ts';

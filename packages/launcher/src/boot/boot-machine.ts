@@ -89,7 +89,7 @@ export class BootMachine {
     },
     registered: ({ process }) => {
       this.registered.add(process);
-      // A lone core has nobody to be bound to: the SKB hears of no link, and reports no complete mesh.
+      // A lone core has no peer: the SKB hears of no link and reports no complete mesh.
       if (this.cores === 1) return this.complete(1, 0, 0);
       return this.report();
     },

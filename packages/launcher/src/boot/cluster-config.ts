@@ -41,7 +41,7 @@ export interface ClusterConfig {
   readonly socketDir?: string;
   /** What keeps dispatchers apart; absent: threads of their core’s process. */
   readonly isolation?: Isolation;
-  /** Where the SKB keeps what it has acknowledged; absent: with the cluster's record, until the cluster ends. */
+  /** Where the SKB keeps acknowledged updates; absent: with the cluster's record, until the cluster ends. */
   readonly dataDir?: string;
   /** How long a client of the SKB may be silent before its locks pass to others; absent: the default. */
   readonly sessionTimeoutMs?: number;

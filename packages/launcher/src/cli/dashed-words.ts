@@ -3,7 +3,7 @@
  * would take them apart, so they pass through it under a mark and come out as typed.
  */
 
-/** A private character: nobody types it, and no option begins with it. */
+/** A private-use character: nobody types it, and no option begins with it. */
 const MARK = '\uE000';
 /** One dash, then what begins no option, or several words in one: `-1 < 0`, `-X > 3`. */
 const NO_OPTION = /^-(?:[^-A-Za-z]|[^-].*\s)/s;

@@ -12,7 +12,9 @@ export function makeDirectory(path: string, what: string, mode = 0o777): void {
   }
 }
 
-/** Makes a folder and checks that this user can write into it: a process that finds out later has nobody to tell. */
+/**
+ * Makes a folder and checks that this user can write into it: a process that finds out later cannot tell its caller.
+ */
 export function makeWritable(path: string, what: string): void {
   makeDirectory(path, what);
   try {

@@ -128,7 +128,9 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   return true;
 }
 
-/** yargs takes any value of a flag but `true` for false: `--force=yes` would do without a word what nobody asked for. */
+/**
+ * yargs reads any value of a flag but `true` as false: `--force=yes` would silently do the opposite of what was asked.
+ */
 function refuseValuesOfFlags(argv: readonly string[], flags: readonly string[]): true {
   const end = argv.indexOf('--');
   for (const part of end < 0 ? argv : argv.slice(0, end)) {

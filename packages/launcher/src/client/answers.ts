@@ -67,7 +67,7 @@ export interface ProcessRow {
   readonly how: string;
 }
 
-/** What a heal did: the rules that ended, the processes that woke, and who could not be told. */
+/** The outcome of a heal: rules that ended, processes that woke, and processes that could not be told. */
 export interface Healed {
   readonly healed: readonly string[];
   readonly woken: readonly string[];

@@ -14,7 +14,7 @@ export interface AuditReport {
   /** Two rounds of snapshots were equal and nothing was under way: the audit is conclusive. */
   readonly quiet: boolean;
   readonly violations: readonly Violation[];
-  /** Cores that could not be asked: what they hold is not checked. */
+  /** Cores that did not answer: their capabilities are not checked. */
   readonly absent: readonly AbsentCore[];
   /** Losses explained by a core that is absent or has restarted: no live core is at fault. */
   readonly losses: readonly Loss[];
@@ -101,8 +101,8 @@ export function describeAudit(report: AuditReport): readonly string[] {
 }
 
 /**
- * Every core was there, nothing moved, nothing is wrong. What a crash took along is reported, and is no survivor's
- * fault.
+ * Every core answered, nothing moved, and nothing is wrong. Losses by a crash are reported; no survivor is to blame for
+ * them.
  */
 export function isSoundAudit({ quiet, violations, absent }: AuditReport): boolean {
   return quiet && violations.length === 0 && absent.length === 0;

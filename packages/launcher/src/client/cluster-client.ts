@@ -129,7 +129,7 @@ export class ClusterClient {
     return this.ask('supervisor', 'the supervisor', record.supervisor.address, verb, args, options);
   }
 
-  /** From now on says whom it waits for when an answer takes long. */
+  /** From now on, names the peers that it waits for when an answer is slow. */
   tellWaits(say: (text: string) => void): void {
     this.waits = new WaitTeller(this.access, say);
   }
@@ -150,7 +150,7 @@ export class ClusterClient {
       : this.waits.during(who, address, whatOf(verb, args), call);
   }
 
-  /** Does something other than a request to one process, and says what it waits for when it takes long. */
+  /** Runs work that is not a single request, and says what it waits for if it is slow. */
   waiting<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
     return this.waits === null ? call() : this.waits.until(describe, call);
   }

@@ -21,7 +21,7 @@ export function octopusOfCore(ask: AskCore): OctopusTransport {
   return {
     async request(request: OctopusRequest) {
       const reply = await ask('octopus', { request });
-      // A core that ends while somebody waits through it fails that wait elsewhere: nobody is left to tell here.
+      // If a core ends while a caller waits through it, the wait fails elsewhere: there is nobody to tell here.
       if (reply.installed && 'trigger' in request && request.trigger !== undefined)
         void tellNext(request.trigger.id).catch(() => undefined);
       return reply;

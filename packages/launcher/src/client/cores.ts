@@ -23,11 +23,11 @@ export interface Cores extends AskCores {
   ): Promise<AnswerOf<Answers['core'], V>>;
   /** Cores that were started and have ended or hang, where somebody knows of them. */
   absent?(): Promise<readonly AbsentCore[]>;
-  /** Does something that may take long; `describe` says whom it waits for, on request. */
+  /** Runs work that may take long; `describe` names, on request, the peers that it waits for. */
   waiting?<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T>;
 }
 
-/** Each core's answer, or why there is none: a silent one holds up nobody. */
+/** Each core's answer, or why there is none; a silent core does not hold up the others. */
 export interface EachAnswer<T> {
   readonly answers: readonly { readonly core: CoreId; readonly value: T }[];
   readonly absent: readonly AbsentCore[];

@@ -1,4 +1,4 @@
-/** What a plan running in a cluster has said since the last request; `status` null: it is not over. */
+/** A running plan's output since the last request; `status` null: the plan is not over. */
 export interface PlanTold {
   readonly lines: readonly string[];
   /** Lines said so far. */

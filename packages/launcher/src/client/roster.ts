@@ -14,7 +14,7 @@ export interface Attendance {
   readonly address: string;
   /** `silent`: it runs, as far as anybody knows, and does not answer. */
   readonly state: 'running' | 'starting' | 'hung' | 'silent' | 'ended';
-  /** What is wrong and what helps; null: nothing is. */
+  /** The problem and its remedy; null: none. */
   readonly reason: string | null;
   /** HTTP status of /healthz; 0: it did not answer, or was not asked. */
   readonly status: number;
@@ -27,7 +27,7 @@ type Expected = Pick<Attendance, 'process' | 'address' | 'state' | 'reason'>;
 const ANSWER_MS = 3000;
 
 /**
- * Everybody who should be there: the SKB, every core that was ever started and, where there is one, the supervisor.
+ * Every process that should be running: the SKB, every core ever started and, if there is one, the supervisor.
  * Each is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
  */
 export async function roster(cluster: ClusterClient): Promise<readonly Attendance[]> {
@@ -61,7 +61,7 @@ function orphans({ record, name }: ClusterClient): readonly Expected[] {
   return [{ process: 'supervisor', address: '', state: 'ended', reason }, ...processes];
 }
 
-/** A cluster that nobody launched here: the SKB knows its members, and how many there should be. */
+/** A cluster without a launcher on this host: the SKB knows its members, and how many there should be. */
 async function unlaunched(cluster: ClusterClient): Promise<readonly Expected[]> {
   const running = { state: 'running', reason: null } as const;
   return (await cluster.endpoints()).map(({ process, address }) => ({ process, address, ...running }));

@@ -21,7 +21,7 @@ const FIRST_MS = 1000;
 const LEAST_MS = 500;
 const AGAIN_MS = 2000;
 const PROBE = { timeoutMs: 500 } as const;
-/** A peer that owes an acknowledgement and was silent for so long is why a core waits. */
+/** A core's wait is blamed on a peer that owes an acknowledgement and has been silent for this long. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;
 const SUPERVISOR = 'the supervisor';

@@ -21,7 +21,7 @@ const MAX_ADDRESS = 2 ** 32 - 1;
 /** A call may wait for two deadlines: its monitor's and its library's. */
 const PATIENCE = { timeoutMs: 40_000 };
 
-/** Acts for a domain through its own system calls: what a program on that core could do, and nothing else. */
+/** Acts for a domain through its own system calls, so it can do exactly what a program on that core could. */
 export const CAP: readonly CtlCommand[] = [
   {
     command: 'cap domain <core>',

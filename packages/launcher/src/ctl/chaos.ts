@@ -108,7 +108,7 @@ async function goThrough(
   const release = onInterrupts({ first: stop, second: () => process.exit(2), last: () => undefined });
   const lines: string[] = [];
   try {
-    // A signal that comes before its answer ends the plan as soon as it has begun: what began has somebody who waits.
+    // A signal that comes before the answer ends the plan as soon as it has begun, so no plan runs unattended.
     await cluster.supervisor('plan_begin', { text, folder }, options);
     begun = true;
     if (stopped) stop();

@@ -8,7 +8,7 @@ import type { CtlContext } from './context.ts';
 /** A core that looks something up answers at once; one that does not within this time hangs, or has no CPU. */
 const ANSWER_MS = 5000;
 
-/** What each core answers. Silent ones are named and hold up nobody; the exit status is then 1. */
+/** Each core's answer. Silent cores are named without holding up the others; the exit status is then 1. */
 export interface Shown<T> {
   readonly values: readonly { readonly core: CoreId; readonly value: T }[];
   readonly status: number;

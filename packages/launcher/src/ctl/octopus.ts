@@ -15,7 +15,7 @@ type Waiting = (context: CtlContext, octopus: Octopus, signal: AbortSignal) => P
 const RECORD = 'a record: name { attribute: value, … }';
 const QUERY = "a query: name { attribute: > 5, other: r'regex' }, or _ { … } for any name";
 
-/** Records, waiting and coordination through Octopus. What a command sets as transient goes with it. */
+/** Records, waiting and coordination through Octopus. Transient records of a command end with it. */
 export const OCTOPUS: readonly CtlCommand[] = [
   command(
     'get <text>',

@@ -66,7 +66,7 @@ export class PlannedFaults {
     }
   }
 
-  /** Cancels what has not come yet, and ends the plan's rules; resolves with how many faults were left. */
+  /** Cancels faults that are not yet due and ends the plan's rules; resolves with how many faults were left. */
   async end(): Promise<number> {
     const left = this.timers.size;
     for (const timer of this.timers.keys()) timer.cancel();

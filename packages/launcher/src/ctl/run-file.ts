@@ -28,7 +28,7 @@ export async function runFile(context: CtlContext, file: string): Promise<number
   return statusOf(statuses);
 }
 
-/** Runs domains and passes on what they print; says how failed ones ended. */
+/** Runs domains, passes on their output, and says how failed ones ended. */
 export async function runFollowed(
   context: CtlContext,
   request: RunRequest,

@@ -4,7 +4,7 @@ import { CommandError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson } from './context.ts';
 
-/** A hung core holds up nobody. */
+/** A hung core does not hold up the others. */
 const ANSWER_MS = 2000;
 
 export const VIEW: CtlCommand = {

@@ -50,7 +50,7 @@ export class LogPrinter {
     this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
   }
 
-  /** Prints what was gathered. */
+  /** Prints the gathered lines. */
   flush(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;

@@ -1,4 +1,4 @@
-/** What was checked, its state, and what helps. */
+/** The check, its state, and the remedy. */
 export interface Finding {
   readonly check: string;
   readonly state: 'ok' | 'warning' | 'bad';

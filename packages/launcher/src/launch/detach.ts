@@ -109,7 +109,7 @@ function startChild(order: DaemonOrder): ChildProcess {
       detached: true,
       cwd: '/',
     });
-    // Not in the environment: a machine may exceed it, and nobody may read the secret there.
+    // Not in the environment: a machine description may exceed its size, and the secret must not be readable there.
     if (daemon.pid !== undefined) daemon.send(order, () => undefined);
     return daemon;
   } catch (error) {

@@ -7,7 +7,7 @@ const WITHIN_MS = 90_000;
 export class Convergence {
   constructor(private readonly session: ClusterSession) {}
 
-  /** What is still wrong after the time that recovery may take; empty when all is well. */
+  /** Problems that remain once recovery should be over; empty: none. */
   async check(): Promise<string[]> {
     const { supervisor, control } = this.session;
     const left = (await control.faults()).map(({ rule }) => rule.id);

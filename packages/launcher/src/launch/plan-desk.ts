@@ -21,7 +21,7 @@ interface Run {
   status: PlanTold['status'];
 }
 
-/** Runs fault plans in a running cluster, one at a time, and keeps what they say for those who ask. */
+/** Runs fault plans in a running cluster, one at a time, and keeps their output for anyone who asks. */
 export class PlanDesk implements PlanPort {
   private run: Run | null = null;
   private readonly waiting = new Set<() => void>();

@@ -55,7 +55,7 @@ export class ProgramWorkload implements PlanWorkload {
     private readonly session: ClusterSession,
     private readonly workload: Workload,
     private readonly program: NamedProgram,
-    /** Whether the plan has faults: then a core, and what runs on it, may be lost. */
+    /** Whether the plan has faults: if so, a core and everything on it may be lost. */
     private readonly faulty: boolean,
     private readonly say: (text: string) => void,
   ) {

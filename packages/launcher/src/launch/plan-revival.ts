@@ -23,8 +23,8 @@ export function partDeaths(
 }
 
 /**
- * Restarts what ended by itself because the view went on without it, and what the plan last started that does not run.
- * A core that the plan crashed and did not restart stays down.
+ * Restarts processes that ended because the view went on without them, and those that the plan last started but that do
+ * not run. A core that the plan crashed and did not restart stays down.
  */
 export async function revive(
   plan: FaultPlan,

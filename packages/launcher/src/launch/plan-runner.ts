@@ -41,7 +41,7 @@ export interface PlanListener {
 
 /**
  * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run,
- * then judges the plan's expectations; resolves with its report. `stop` ends it early: then nothing can be said.
+ * then judges the plan's expectations; resolves with its report. `stop` ends it early, without a verdict.
  */
 export async function runPlan(
   plan: FaultPlan,

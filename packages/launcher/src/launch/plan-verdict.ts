@@ -14,7 +14,7 @@ export function named(name: Expectation, texts: readonly string[]): readonly Bro
   return texts.map((text) => ({ name, text }));
 }
 
-/** What is known when a plan's faults are over. */
+/** The state when a plan's faults are over. */
 interface Known {
   readonly rounds: readonly string[];
   readonly workload: readonly string[];

@@ -99,7 +99,7 @@ export type NodeVariable = keyof typeof NODE_VARIABLES;
 export type NodeRole = 'skb' | 'core';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What the process finds out for itself. */
+/** Settings that the process derives itself. */
 export interface NodeFacts {
   /** Hex. */
   readonly secret: string;
@@ -131,8 +131,7 @@ export function variable(environment: Environment, name: NodeVariable): string {
 }
 
 /**
- * A variable with our prefix that nobody reads, and the known one that it probably misspells; null: it is somebody
- * else's.
+ * An unknown variable with our prefix, and the known one that it probably misspells; null: not one of ours.
  */
 interface UnknownVariable {
   readonly name: string;

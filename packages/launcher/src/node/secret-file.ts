@@ -25,7 +25,7 @@ export function readOrMakeSecret(file: string): string {
   return readIfThere(file);
 }
 
-/** Gives a file its name if nobody has that; false: somebody has, or this file system knows no second names. */
+/** Gives a file its name if that is free; false: it is taken, or this file system has no hard links. */
 function isPlacedAt(file: string, own: string): boolean {
   try {
     linkSync(own, file);

@@ -62,8 +62,8 @@ export function inSources(text: string, program: BundledProgram): string {
 }
 
 /**
- * Frames of libmk and of what starts the program say nothing about it. What the engine threw may be a fault of ours: those frames stay
- * where there are no others.
+ * Frames of libmk and of what starts the program say nothing about it. An error thrown by the engine may be our fault,
+ * so those frames stay if there are no others.
  */
 function withoutLibrary(text: string): string {
   const lines = text.split('\n').filter((line) => !/^\s+at .*<stdin>/.test(line));

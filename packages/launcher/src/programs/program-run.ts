@@ -71,7 +71,7 @@ export function statusOf(statuses: readonly DomainStatus[]): number {
   return Math.max(...statuses.map(({ status }) => exitStatusOf(status)));
 }
 
-/** A domain's status as one of a process, which has eight bits: what is not 0 stays so. */
+/** A domain's status as a process's, which has eight bits: a nonzero status stays nonzero. */
 export function exitStatusOf(status: number): number {
   return status === 0 ? 0 : status & 255 || 1;
 }

@@ -37,7 +37,7 @@ const HANDOVER = z.strictObject({
 
 const HEIR = z.strictObject({ pid: z.int(), startedTicks: z.string().nullable() });
 
-/** Leaves it for whoever follows; for its owner's eyes. */
+/** Leaves it for the next supervisor, readable by its owner only. */
 export function writeHandover(folder: string, handover: Handover): void {
   const file = handoverOf(folder, handover.config.name);
   const draft = `${file}.${process.pid}.draft`;
@@ -55,7 +55,7 @@ export function readHandover(folder: string, { name, secret }: ClusterRecord): H
   }
 }
 
-/** The cluster is no more. */
+/** The cluster has ended. */
 export function forgetSuccession(folder: string, name: string): void {
   rmSync(handoverOf(folder, name), { force: true });
   forgetHeirs(folder, name);

@@ -10,14 +10,14 @@ const LAST_ERRORS_BYTES = 8192;
 
 /**
  * A process that an earlier supervisor has started, and that is nobody's child here: it is known by its number and its start
- * time alone, and signals go to exactly that process. It says nothing to us, and how it ends the system does not tell.
+ * time alone, and signals go to exactly that process. It cannot talk to us, and the system does not report how it ends.
  */
 export class AdoptedBody implements ProcessBody {
   constructor(
     readonly identity: ProcessIdentity,
     /** Where its stderr goes. */
     private readonly errorFile: string | null,
-    /** Of one that runs no more from the start. */
+    /** Of one that had already ended. */
     private readonly how = 'nobody saw how: an earlier supervisor had started it',
   ) {}
 

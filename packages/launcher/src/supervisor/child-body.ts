@@ -45,7 +45,7 @@ export class ChildBody implements ProcessBody {
     if (this.child.connected) this.child.send(message, () => undefined);
   }
 
-  /** Until its end has been seen nobody else has its number. */
+  /** Its process number is not reused until its end has been seen. */
   signal(name: NodeJS.Signals): void {
     if (this.child.pid !== undefined) this.child.kill(name);
   }

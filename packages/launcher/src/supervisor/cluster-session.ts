@@ -132,7 +132,7 @@ export class ClusterSession {
     this.coresStarted = cores;
     await this.supervisor.prepare([]);
     this.address = await this.server.listen();
-    // First: whoever follows must not count from the same number, even if this process dies in the next line.
+    // First of all: the next supervisor must not reuse this number, even if this process dies on the next line.
     await this.leaveToSuccessor();
     this.supervisor.adopt(record.processes, cores);
     await this.leaveToSuccessor(); // who died during the boot had not known the SKB's port: the record has it
@@ -143,7 +143,7 @@ export class ClusterSession {
     await this.control.takenOver(this.takeovers);
   }
 
-  /** What whoever follows needs; who cannot be followed goes on all the same. */
+  /** The state that a successor needs; a supervisor that cannot write it carries on all the same. */
   private async leaveToSuccessor(): Promise<void> {
     const tls = await this.supervisor.certificates?.planOfSuccessor();
     const config = { ...this.config, port: this.supervisor.skbPort, ...(tls === undefined ? {} : { tls }) };

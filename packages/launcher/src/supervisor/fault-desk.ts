@@ -41,7 +41,7 @@ const RETRY_MS = { first: 500, longest: 8000 } as const;
  * comes back.
  */
 export class FaultDesk<P extends FaultedProcess> {
-  /** What is in force: decides no frame's fate here, only what a heal ends and when time runs out. */
+  /** The rules in force. They decide no frame's fate here, only what a heal ends and when a rule expires. */
   private readonly book = new FaultEngine({ prng: createPrng('never drawn from') });
   private version = 0;
   /** The version that a peer needs at least: that of the last change that concerned it. */
@@ -107,7 +107,7 @@ export class FaultDesk<P extends FaultedProcess> {
     if (this.retry !== null) clearTimeout(this.retry);
   }
 
-  /** Tells whomever these rules concern; resolves with those that could not be told yet. */
+  /** Tells every process that these rules concern; resolves with those that could not be told yet. */
   private async spread(changed: readonly FaultRule[]): Promise<readonly FaultTarget[]> {
     this.version += 1;
     const processes = this.host.processes();

@@ -89,7 +89,7 @@ export class ManagedProcess {
     return this.state === 'ended';
   }
 
-  /** What the process last said before it ended: its named error, its last error line, or the end of its stderr. */
+  /** The process's last words: its named error, its last error line, or the end of its stderr. */
   get lastWords(): string {
     if (this.notStarted !== '') return this.notStarted;
     return this.saidFailure !== '' ? withCause(this.saidFailure) : lastWordsOf(this.lastErrors);

@@ -11,7 +11,7 @@ export interface BodyEvents {
   logged(line: string): void;
   /** A line on its stderr. */
   errorLine(line: string): void;
-  /** It runs no more, and everything that it wrote was read. */
+  /** It has ended, and all its output has been read. */
   ended(how: string): void;
   notStarted(why: string): void;
 }
@@ -21,7 +21,7 @@ export interface ProcessBody {
   readonly identity: ProcessIdentity;
   /** Once, before all else; nothing is told before this has returned. */
   listen(events: BodyEvents): void;
-  /** Lost where there is nobody to hear it. */
+  /** Lost if nobody listens. */
   tell(message: ChildMessage): void;
   /** Reaches exactly this process, or nobody. */
   signal(name: NodeJS.Signals): void;

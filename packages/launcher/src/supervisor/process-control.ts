@@ -75,7 +75,7 @@ export class ProcessControl {
     await Promise.all([this.faultDesk.follow(takeovers), this.rogues.follow(cores)]);
   }
 
-  /** One that was joining when its supervisor died tells nobody when it has: it is asked until it knows. */
+  /** A core that was joining when its supervisor died cannot announce that it has joined: it is polled until it has. */
   private learnIncarnation(process: ManagedProcess): void {
     if (process.ended || process.incarnation > 0) return;
     void fetchText(process.address, this.supervisor.access, '/healthz')
@@ -152,7 +152,7 @@ export class ProcessControl {
     this.slowdowns.begin(this.running(core), factor, forMs);
   }
 
-  /** Wakes a hung process and tells it what it missed; false when it did not hang. */
+  /** Wakes a hung process and tells it what it missed; false: it was not hung. */
   async wake(target: Target): Promise<boolean> {
     if (!this.resume(target)) return false;
     await this.faultDesk.bring(peerOf(target), this.known(target));

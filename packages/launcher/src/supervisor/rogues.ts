@@ -50,7 +50,7 @@ export class Rogues<P extends { readonly ended: boolean }> {
     await Promise.all(cores.map(([core]) => this.end(core)));
   }
 
-  /** Ends what the heal means; resolves with the faults that ended, and the cores that will be told later. */
+  /** Ends the faults that the heal names; resolves with those that ended, and the cores that will be told later. */
   async heal(
     target: HealTarget,
   ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {

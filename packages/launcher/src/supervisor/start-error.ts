@@ -2,7 +2,7 @@ import { isKeyOf } from '@mk/monitor-proto/tables';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** What the operating system's refusals to start a process mean, and what helps. */
+/** Why the operating system refuses to start a process, and the remedy. */
 export const CAUSES = {
   EAGAIN:
     'no more processes or threads are allowed (ulimit -u, or the limit of the container); start fewer cores, or raise the limit',

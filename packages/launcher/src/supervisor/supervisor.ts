@@ -49,7 +49,7 @@ export interface BootResult {
 const NO_PROCESS = { pid: -1, startedTicks: null };
 /** How long a process may take to end before it is killed. */
 const PATIENCE_MS = 5000;
-/** A core that does not answer within this time is not told of a death. */
+/** A core that does not answer within this time is skipped when a death is reported. */
 const REAPED_MS = 3000;
 
 /**

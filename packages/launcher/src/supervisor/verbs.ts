@@ -36,7 +36,7 @@ interface SupervisorVerb<A> {
 /** A verb without an answer answers null. */
 type Told<A> = A extends null ? void : A;
 
-/** What can be asked of a supervisor, and what it takes. */
+/** A supervisor's verbs and their arguments. */
 export const SUPERVISOR_VERBS: { readonly [V in keyof SupervisorAnswers]: SupervisorVerb<SupervisorAnswers[V]> } = {
   status: { args: [], run: ({ status }) => status() },
   ps: { args: [], run: ({ control }) => control.ps() },

@@ -27,7 +27,7 @@ export interface CertificateRow {
   readonly validTo: string;
   /** SHA-256. */
   readonly fingerprint: string;
-  /** Who shows it, where nobody wrote down to whom it was given. */
+  /** Which process shows it, if there is no record of whom it was issued to. */
   readonly by?: readonly string[];
 }
 

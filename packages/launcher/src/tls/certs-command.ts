@@ -53,7 +53,7 @@ async function makeCertificates(args: Readonly<Record<string, unknown>>): Promis
   const { Authority } = await import('./authority.ts');
   const [caFile, caKeyFile] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
   const known = existsSync(caFile);
-  // Another authority in its place would make strangers of everybody who has a certificate of this one.
+  // Replacing the authority would invalidate every certificate that it has issued.
   if (known && !existsSync(caKeyFile))
     throw new UsageError(`certs: ${caFile} is there without ca.key; put its key beside it, or name another folder`);
   const authority = known

@@ -75,7 +75,7 @@ export class Tour {
     return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000, ...options });
   }
 
-  /** Runs a shipped program to its end: what it printed, and whether it ended well. */
+  /** Runs a shipped program to its end; returns its output and whether it succeeded. */
   async program(
     name: string,
     cores: readonly number[],

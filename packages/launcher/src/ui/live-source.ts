@@ -201,7 +201,7 @@ export class LiveSource implements PageSource {
   }
 }
 
-/** Where nobody keeps the logs the page has no operations either: the log says why. */
+/** Without kept logs the page has no operations either: the log says why. */
 function noLogs(text: string): LogLineView {
   return { time: Date.now(), level: 'warn', event: 'no_logs', core: 'launcher', text };
 }

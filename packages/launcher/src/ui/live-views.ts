@@ -29,7 +29,7 @@ import { viewsEvent } from '@mk/ui/model/views';
 /** A process that has not answered within this time is busy or hangs: the page shows the rest meanwhile. */
 const ANSWER_MS = 2000;
 
-/** The processes, where somebody supervises them; null: nobody does. */
+/** The processes, if they are supervised; null: they are not. */
 export async function processesOf(cluster: ClusterClient): Promise<readonly ProcessRow[] | null> {
   return cluster.supervised ? cluster.supervisor('ps', {}, { timeoutMs: ANSWER_MS }) : null;
 }

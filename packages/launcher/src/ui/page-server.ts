@@ -15,7 +15,7 @@ import type { PageSource } from './page-source.ts';
 
 /** Pages open on one cluster at a time, and bytes of one request. */
 const MOST = { pages: 32, requestBytes: 16_384 } as const;
-/** A connection that is silent for so long is gone. */
+/** A connection silent for this long is closed. */
 const PING_MS = 15_000;
 
 /**

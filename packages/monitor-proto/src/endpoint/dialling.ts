@@ -42,8 +42,8 @@ export class Dialling {
   }
 
   /**
-   * Tries again after a pause, the longest where nobody has answered for a whole handshake's time; a longer one where
-   * somebody says that this instance or the one that is dialled is over.
+   * Retries after a pause: the longest usual one if nobody answered for a whole handshake's time, and a longer one if a
+   * peer says that this instance or the dialled one is over.
    */
   later(peer: Peer, now: Nanos, error: ErrorName | null = null): void {
     if (peer.dial === null || peer.gone) return;

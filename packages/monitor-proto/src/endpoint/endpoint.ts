@@ -143,8 +143,8 @@ export class Endpoint {
   }
 
   /**
-   * Queues a message: null, or BUSY or PEER_UNKNOWN when it was not taken. A peer dialled by address alone is unknown until
-   * it has named its instance: what is meant for an earlier one must not reach it.
+   * Queues a message: null, or BUSY or PEER_UNKNOWN when it was not taken. A peer dialled by address alone is unknown
+   * until it has named its instance: messages for an earlier one must not reach it.
    */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);

@@ -258,7 +258,7 @@ export class Greeter {
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
   }
 
-  /** Looks whether it is over; who has said nothing yet has nothing to repeat. */
+  /** Checks whether it is over; an end that has said nothing yet has nothing to repeat. */
   private readonly sayAgain = (now: Nanos, link: LinkState): void => {
     const handshake = known(link.handshake, 'the handshake of a link that is not open');
     if (this.isOver(handshake, now)) return this.timeout(now, link);
@@ -267,8 +267,8 @@ export class Greeter {
   };
 
   /**
-   * Whether it has taken too long. A process that got no turn for a while finds its timers due before it reads what has
-   * come meanwhile: the time that it missed does not count.
+   * Whether it has taken too long. A process that was not scheduled for a while sees its timers fire before it reads
+   * what arrived meanwhile, so the time that it missed does not count.
    */
   private isOver(handshake: Handshake, now: Nanos): boolean {
     const missed = now - handshake.lookedAt - REPEAT;

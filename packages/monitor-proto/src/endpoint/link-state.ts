@@ -22,7 +22,7 @@ export interface LinkState {
   handshake: Handshake | null;
 }
 
-/** What a link's end keeps until both have proved themselves. */
+/** A link end's state until both ends have proved themselves. */
 export interface Handshake {
   nonce: Uint8Array;
   hello: HelloFrame | null;

@@ -2,7 +2,7 @@ import { known } from '../assert.ts';
 import { codecOfWire } from '../messages/codec.ts';
 import type { Batch } from '../urpc/frames.ts';
 
-/** What is wrong with a frame's messages; null: each may be decoded. Checks those that came before, too. */
+/** The fault in a frame's messages; null: all can be decoded. Checks the preceding ones, too. */
 export function faultInMessages(batches: readonly Batch[]): string | null {
   for (let i = 0; i < batches.length; i++) {
     const { lane, messages } = known(batches[i]);

@@ -15,7 +15,7 @@ export interface EndpointOwner {
   peerUp(peer: Peer, first: boolean, now: Nanos): void;
   /** The open link to the peer ended; the channel keeps undelivered messages. */
   peerDown(peer: Peer, reason: string, now: Nanos): void;
-  /** The peer's instance is over; its channel and what it held are gone. */
+  /** The peer's instance is over; its channel is gone with everything queued in it. */
   peerGone(peer: Peer, cause: string, now: Nanos): void;
   /** Opening a link failed or was refused. Return true to go on trying. */
   dialFailed(peer: Peer, error: ErrorName | null, text: string, now: Nanos): boolean;

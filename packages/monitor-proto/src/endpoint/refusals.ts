@@ -6,7 +6,7 @@ import type { EffectSink } from '../outbox.ts';
 const PEERS_MOST = 8192;
 const REJECTIONS_TOLD = 16;
 
-/** Whoever sends garbage must not flood the log: past a few lines only every power of two is written. */
+/** A peer that sends garbage must not flood the log: after a few lines, only every power of two is logged. */
 export function isRejectionTold(count: number): boolean {
   return count <= REJECTIONS_TOLD || isPowerOfTwo(count);
 }

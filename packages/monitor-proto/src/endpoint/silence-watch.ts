@@ -21,7 +21,7 @@ export interface SilenceOwner {
   peer(): Peer | null;
   /** Says something that the peer acknowledges. */
   ask(peer: Peer): void;
-  /** The link is about to be ended: nothing was heard for so long. */
+  /** The link is about to be closed for this much silence. */
   silent(forNs: Nanos): void;
   /** A link is open again. */
   heard(afterNs: Nanos): void;

@@ -73,7 +73,7 @@ export class NonceSource {
 
 const NONCE = 16;
 /**
- * Nonces are slices of one array: an array each would take ten times what it holds, for as long as a handshake lasts.
+ * Nonces are slices of one array: separate arrays would take ten times their contents for as long as a handshake lasts.
  */
 const POOL = 16 * NONCE;
 

@@ -25,7 +25,7 @@ import { TlsEnd, type TlsSettings } from './tls.ts';
 import { refusalMetrics, trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
 
-/** What a hosted state machine offers beside its steps. */
+/** What a hosted state machine offers besides `step`. */
 export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
   health(now: Nanos): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(now: Nanos): string;
@@ -45,7 +45,7 @@ export interface HostOptions<Out> {
   tap?(tap: MessageTap | null): void;
   /** Whether lines of this event are written; absent: all are. */
   logs?(event: LogEventName): boolean;
-  /** Beside what the state machine and this host count. */
+  /** Metrics besides those of the state machine and this host. */
   metrics?(): readonly MetricFamily[];
   /** What becomes of a frame to this peer on a link whose handshake ended at `openedAt`. */
   verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
@@ -95,7 +95,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   /** Links being opened; the first frame is kept where the link model must see it before it leaves. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
-  /** Null: messages cost only what they really cost. */
+  /** Null: messages have only their real cost. */
   private occupied: Occupied | null = null;
   private readonly vitals = new Vitals();
   /** Not null while the process is traced. */
@@ -166,7 +166,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return ingress.hold(link, dueNs, () => this.take(link, kept));
   }
 
-  /** Computes anew when frames that the link model holds back for a peer are due. */
+  /** Recomputes when the frames that the link model holds back for a peer are due. */
   retimeFrames(to: PeerId, retime: Retiming): void {
     this.shaper.retime(({ peer }) => peer === to, retime);
   }
@@ -206,7 +206,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
   private readonly refusals = new Map<CertificateError, number>();
 
-  /** What the process itself logs, for whoever traces it. */
+  /** The process's own log events, for a tracer. */
   noted(event: LogEventName, fields: LogFields): void {
     this.tracer?.logged(event, fields);
   }

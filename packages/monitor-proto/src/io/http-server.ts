@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ControlReply, ControlRequest } from '../step.ts';
 
-/** What a process serves on its port beside links. */
+/** Services on a process's port besides links. */
 export interface HttpOwner {
   health(): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(): string;
