@@ -36,7 +36,7 @@ type Maker = (draw: Draw) => {
 
 /** Between two faults, on average. */
 const PAUSE_MS = 1200;
-/** Nothing new begins at the end: what is restarted has joined when everything is healed. */
+/** Nothing new begins near the end, so that restarted cores have joined when everything is healed. */
 const QUIET_MS = 1500;
 const LONGEST_MS = 6000;
 

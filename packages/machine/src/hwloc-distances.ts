@@ -15,13 +15,13 @@ export interface ObjectMatrix {
   readonly name: string;
   readonly objects: readonly HwlocObject[];
   readonly matrix: Matrix;
-  /** Firmware's own precedes what a user added. */
+  /** The firmware's own precede those that a user added. */
   readonly rank: number;
 }
 
 /** Bits of `kind` in hwloc 2. */
 const KIND = { fromOs: 1, meansLatency: 4 } as const;
-/** Relative distances are some tens, latencies some hundreds of nanoseconds: nobody measures more. */
+/** Relative distances are some tens, latencies some hundreds of nanoseconds; no machine reports more. */
 const MAX_DISTANCE = 1e9;
 const MAX_OBJECTS = 1024;
 const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
@@ -40,7 +40,7 @@ export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
   return [...modern, ...old].filter((found) => found !== null).sort((a, b) => b.rank - a.rank);
 }
 
-/** Refuses a matrix in which something else is nearer than what is local. */
+/** Refuses a matrix in which anything is nearer than local memory. */
 export function checkNearness({ name, objects, matrix }: ObjectMatrix): void {
   matrix.forEach((row, i) =>
     row.forEach((distance, j) => {

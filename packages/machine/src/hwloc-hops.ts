@@ -11,7 +11,7 @@ const MAX_LEVELS = 32;
 
 type Known = number | null;
 
-/** A file's hops by its matrices, and what a hop costs by how much farther than local it is. */
+/** A file's hops by its matrices, and the cost of a hop by its distance relative to local. */
 export type Nearness = Pick<MachineDescription, 'numaDistances' | 'hopDistances' | 'packageHops' | 'interconnect'> & {
   /** How much farther than local each hop is, the nearest package being 1. */
   readonly factors: readonly number[];
@@ -134,7 +134,7 @@ interface Apart {
   readonly across: boolean;
 }
 
-/** The distance of two packages: that of their nearest nodes; the farthest known where nobody tells. */
+/** The distance of two packages: that of their nearest nodes, or the farthest known if the file does not say. */
 function packageDistances(
   places: readonly Place[],
   distances: readonly (readonly Known[])[],

@@ -12,7 +12,9 @@ const INSTRUCTION_CACHE = '2';
 const UNKNOWN_GHZ = 2;
 /** A clock outside this range is a slip in a processor's name. */
 const SOUND_GHZ = { min: 0.01, max: 20 };
-/** What shows a core kind's speed, best first. Linux' capacity includes what a clock cannot: work per cycle. */
+/**
+ * Attributes that show a core kind's speed, best first. Linux' capacity includes what a clock cannot: work per cycle.
+ */
 const SPEED_INFOS = ['LinuxCapacity', 'FrequencyMaxMHz', 'FrequencyBaseMHz'];
 
 /**

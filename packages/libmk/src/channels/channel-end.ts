@@ -269,7 +269,7 @@ export class ChannelEnd {
   }
 }
 
-/** Deletes what came with a message that nobody will read. */
+/** Deletes the capabilities of a message that will not be read. */
 export function dropCapabilities({ calls }: Runtime, addresses: readonly number[]): void {
   for (const address of addresses) calls.tell('invoke', [{ operation: 'delete', target: { address } }]);
 }

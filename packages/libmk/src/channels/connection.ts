@@ -18,7 +18,7 @@ export interface Request<M extends Methods = Methods> {
   readonly connection: Connection<M>;
   /** Aborts when the client no longer wants the answer: it cancelled, its deadline passed, or it is gone. */
   readonly signal: CancelSignal;
-  /** The time of `mk.now()` after which nobody wants the answer; Infinity: none. */
+  /** The time of `mk.now()` after which the answer is no longer wanted; Infinity: none. */
   readonly deadline: Nanos;
   /** Whether an answer is expected: true for a request, false for a message. */
   readonly answered: boolean;
@@ -58,7 +58,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     private readonly runtime: Runtime,
     private readonly end: ChannelEnd,
     private readonly spoken: Interface<M>,
-    /** Receives what a server should know: answers that its own interface refuses. */
+    /** Reports trouble to the server: answers that its own interface refuses. */
     private readonly report: (text: string) => void,
     private readonly onClosed: (connection: ServerEnd<M>, error: MkError) => void,
   ) {

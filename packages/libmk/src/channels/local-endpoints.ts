@@ -20,7 +20,7 @@ export interface LocalEndpoint {
 
 /**
  * `mk.endpoints`: same-core messages without a channel, of which Barrelfish makes channels on one core (LMP, LRPC).
- * Whoever holds a copy of an endpoint's capability with the right to write may send. A full endpoint refuses:
+ * Any holder of a copy of an endpoint's capability with WRITE may send. A full endpoint refuses:
  * ENDPOINT_OVERFLOW.
  */
 export class LocalEndpoints {

@@ -9,7 +9,7 @@ import type { ChannelEnd } from './channel-end.ts';
 import type { OfferedName } from './channels.ts';
 import { type Connection, type Request, ServerEnd } from './connection.ts';
 
-/** What a handler gets beside its input. */
+/** What a handler gets besides its input. */
 type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
 
 /** A function for each request and message of an interface. What it throws is the refusal: an `MkError` by its name. */
@@ -112,7 +112,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     }
   }
 
-  /** A request with nobody ahead begins as it comes; any other waits for the connection's thread. */
+  /** A request at the head of an idle connection starts at once; any other waits for the connection's thread. */
   private async serve(connection: ServerEnd<M>, handlers: Handlers<M>): Promise<void> {
     const { requests } = connection;
     const most = this.offering.options.concurrency ?? CONCURRENCY;
@@ -192,7 +192,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     }
   }
 
-  /** What a handler threw is the refusal; the server is also told of an unintended one. */
+  /** The handler's error is the refusal; an unintended one is also reported to the server. */
   private async refuse(request: Request<M>, error: unknown): Promise<void> {
     if (isMkError(error) && request.answered) return request.refuse(error.name, error.text);
     if (this.runtime.ended) return;

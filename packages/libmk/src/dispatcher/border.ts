@@ -7,7 +7,7 @@ import type { Call, CallResult, Upcall } from './protocol.ts';
 export interface DispatcherEntry {
   /** Takes a batch of upcalls. The turn is over when it has returned and all microtasks have drained. */
   resume(upcalls: readonly Upcall[]): void;
-  /** A promise was rejected with this in the turn that is over, and nobody holds it. Default: the dispatcher fails. */
+  /** A promise was rejected with this in the last turn, without a handler. Default: the dispatcher fails. */
   rejected?(reason: unknown): void;
   /** System calls, oldest first. The host takes them out after the turn; the array stays the same one. */
   readonly outgoing: Call[];

@@ -1,6 +1,6 @@
 /** Bounds of the border between a dispatcher and its CPU driver. */
 export const BORDER_LIMITS = {
-  /** What a CPU driver serves for one turn stays under a few milliseconds; what is over waits for the next turn. */
+  /** A CPU driver serves one turn's calls for a few milliseconds at most; the rest wait for the next turn. */
   callsPerTurn: 256,
   /** Bytes of one turn’s system calls, encoded: decoded in one go, in about a millisecond. */
   turnBytes: 256 << 10,

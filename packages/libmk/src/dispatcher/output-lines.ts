@@ -1,4 +1,4 @@
-/** What a program printed, as people are shown it: each line with its core and domain. */
+/** A program's output as people see it: each line with its core and domain. */
 export function outputLines(core: number | string, domain: string, text: string): string {
   return text
     .split('\n')

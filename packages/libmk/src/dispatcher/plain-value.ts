@@ -159,7 +159,7 @@ export class PlainWriter {
   }
 }
 
-/** Reads what a PlainWriter wrote, and trusts nothing: BorderError for anything else. */
+/** Reads the output of a PlainWriter, trusting nothing: BorderError for anything else. */
 export class PlainReader {
   private readonly view: DataView;
   private at = 0;

@@ -92,7 +92,7 @@ export function runningClusters(directory: string): readonly ClusterRecord[] {
 
 /** Whether anything of the cluster still runs. */
 export function isAlive(record: ClusterRecord): boolean {
-  // Process numbers and start times begin anew with each boot of the host.
+  // Process numbers and start times start over with each boot of the host.
   if (record.bootId !== undefined && record.bootId !== bootId()) return false;
   return isRunning(record.supervisor) || record.processes.some((process) => isRunning(process));
 }

@@ -119,7 +119,7 @@ export class ClusterNames {
     return registerService(this.octopus, name, attributes);
   }
 
-  /** The service's attributes; undefined if nobody offers it. */
+  /** The service's attributes; undefined: it is not offered. */
   lookUp(name: string): Promise<ServiceAttributes | undefined> {
     return lookupService(this.octopus, name);
   }

@@ -26,7 +26,7 @@ export function connectionsOver(tls: TlsSettings | null): KeptConnections {
 }
 
 export interface CallOptions {
-  /** It takes long by nature: nobody is told of the wait. */
+  /** Slow by nature: the wait is not reported. */
   readonly patient?: boolean;
   readonly timeoutMs?: number;
 }

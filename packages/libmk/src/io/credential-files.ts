@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 
-/** Where one process finds what it needs to speak TLS: a folder for all, or single files. */
+/** Where a process finds its TLS credentials: a folder for all, or single files. */
 export interface CredentialPlace {
   readonly folder?: string | undefined;
   readonly ca?: string | undefined;
@@ -20,7 +20,7 @@ export class CredentialsError extends Error {
 
 type CredentialVariable = 'MK_TLS_DIR' | 'MK_TLS_CA' | 'MK_TLS_CERT' | 'MK_TLS_KEY' | 'MK_TLS_REVOKED';
 
-/** What the environment says of it. */
+/** The environment's settings for it. */
 export function placeInEnvironment(environment: Readonly<Record<string, string | undefined>>): CredentialPlace {
   const of = (name: CredentialVariable): string | undefined => environment[name] || undefined;
   return {

@@ -7,8 +7,9 @@ import type { LinkPlace } from '@mk/monitor-proto/address';
 import type { TlsEnd } from '@mk/monitor-proto/io/tls';
 
 /**
- * How long a connection waits for its next request, in ms. Far shorter than servers of ours keep theirs (KEEP_ALIVE_MS), so that no
- * request meets one that the server is closing; longer than whoever asks every second lets pass.
+ * How long a connection waits for its next request, in ms. Far shorter than servers of ours keep theirs
+ * (KEEP_ALIVE_MS), so that no request meets one that the server is closing; longer than the interval of a caller that
+ * polls every second.
  */
 const KEPT_MS = 4000;
 

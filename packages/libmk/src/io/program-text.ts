@@ -131,7 +131,7 @@ function firstError(error: unknown, shown: (path: string) => string, path: strin
   return location === null ? text : `${shown(location.file)}:${location.line}: ${inOurWords(text)}`;
 }
 
-/** What esbuild says of what no program can have, by what a program does instead. */
+/** esbuild's errors for imports that no program can have, and what to do instead. */
 function inOurWords(text: string): string {
   const [, module] = /^Could not resolve "(.+)"$/.exec(text) ?? [];
   if (module !== undefined && isBuiltin(module))

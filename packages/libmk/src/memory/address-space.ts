@@ -270,7 +270,7 @@ export class AddressSpace extends Memory {
     return handling;
   }
 
-  /** The fault of another core may have been under way when the handler answered one like it: then it is over. */
+  /** Another core's fault may have been under way when the handler resolved one like it: it needs no handling. */
   private async handle(address: number, access: AccessKind, onFault: FaultHandler): Promise<boolean> {
     const found = await this.lookup(address);
     if (found !== null && (found.rights & ACCESS[access]) !== 0) return true;
@@ -310,7 +310,7 @@ export class AddressSpace extends Memory {
     return isGuard ? new MkError('PAGE_FAULT', `${error.text} (a guard page)`) : error;
   }
 
-  /** Removes what a handler mapped within a reserved range: the next access faults again. */
+  /** Removes a handler's mapping within a reserved range: the next access faults again. */
   private async unmapWithin({ address, bytes }: Region): Promise<void> {
     const around = this.regions.reservedAround({ address, bytes });
     const within =
@@ -342,7 +342,7 @@ class FaultPort implements MemoryPort {
   constructor(readonly fault: MemoryPort['fault']) {}
 }
 
-/** Waits for the end of what a revoke may have ended before. */
+/** Waits for an end that a revoke may have brought about already. */
 async function unlessGone(removal: Promise<void>): Promise<void> {
   try {
     await removal;

@@ -33,7 +33,7 @@ export interface Mapped extends Region {
   readonly name: 'a mapping' | 'a reserved range' | 'a guard page';
 }
 
-/** Addresses are assigned from here on: what a wrong pointer hits first is not mapped. */
+/** Addresses are assigned from here on, so that low addresses, which stray pointers hit first, stay unmapped. */
 const FIRST_ADDRESS = 2 ** 32;
 /** The page tables cover the addresses below. */
 const SPACE_BYTES = 2 ** 48;

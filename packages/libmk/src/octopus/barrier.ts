@@ -1,6 +1,6 @@
 /**
- * A reusable double barrier. Source: Barrelfish `lib/octopus` barriers, and ZooKeeper's recipe; unlike these, nobody
- * depends on what one particular member does.
+ * A reusable double barrier. Source: Barrelfish `lib/octopus` barriers, and ZooKeeper's recipe; unlike these, it does
+ * not depend on any particular member.
  *
  * Every participant sets a sequential record on entering. The one that sees that enough have come opens the round by a
  * record that says up to which number it goes; later ones wait for the next round. Each deletes its own record on

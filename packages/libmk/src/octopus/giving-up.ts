@@ -1,6 +1,6 @@
 /**
  * Waits that their caller can give up at any moment, also while the service does not answer: AbortSignal.timeout is how
- * programs set deadlines. What a request that was given up still brings is given back when its answer comes.
+ * programs set deadlines. Anything that an abandoned request still obtains is returned when its answer comes.
  */
 import type { CancelSignal } from '../runtime/cancellation.ts';
 

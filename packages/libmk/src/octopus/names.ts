@@ -35,7 +35,7 @@ export async function registerService(
   return Object.assign(() => held.release(), { lost: held.lost, signal: held.signal });
 }
 
-/** The service's attributes; undefined if nobody offers it. */
+/** The service's attributes; undefined: it is not offered. */
 export async function lookupService(octopus: Octopus, name: string): Promise<ServiceAttributes | undefined> {
   return (await octopus.get(quotedName(recipeName('service', name))))?.attributes;
 }

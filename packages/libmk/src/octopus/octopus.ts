@@ -61,7 +61,10 @@ export interface OctopusEvent {
 /** A watch or subscription; calling it ends it. */
 export interface Standing {
   (): Promise<void>;
-  /** Rejects with WATCH_LOST when changes are no longer reported although nobody ended it; otherwise stays pending. */
+  /**
+   * Rejects with WATCH_LOST when changes are no longer reported although the watch was not ended; otherwise stays
+   * pending.
+   */
   readonly lost: Promise<never>;
 }
 

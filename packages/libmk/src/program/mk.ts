@@ -212,8 +212,8 @@ export class Mk {
   }
 
   /**
-   * A client of whoever offers the name; waits until somebody does. Same-core LMP, URPC over the direct link and a core between
-   * are tried in that order. INTERFACE_MISMATCH, NO_ROUTE, DEADLINE_EXCEEDED, CONNECTION_REFUSED.
+   * A client of the service that offers the name; waits until there is one. Same-core LMP, URPC over the direct link
+   * and a core between are tried in that order. INTERFACE_MISMATCH, NO_ROUTE, DEADLINE_EXCEEDED, CONNECTION_REFUSED.
    *
    * @example
    * const kv = await mk.bind('kv', Kv, { timeoutNs: 5e9 });

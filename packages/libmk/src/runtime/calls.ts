@@ -23,7 +23,7 @@ export class Calls {
 
   /**
    * Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. `abandoned` is called
-   * when the caller gives up before the answer: what it returns hears that instead.
+   * when the caller gives up before the answer; the function that it returns receives the answer instead.
    */
   ask<N extends string>(
     name: N,
@@ -59,7 +59,7 @@ export class Calls {
     throw new MkError(result.error, result.text);
   }
 
-  /** An answer has come. One that nobody waits for any more is dropped. */
+  /** An answer has come. It is dropped if its caller has given up. */
   answered({ call, error, text, value }: UpcallOf<'reply'>): void {
     const waker = this.open.get(call);
     if (waker === undefined) return;

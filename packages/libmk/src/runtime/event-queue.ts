@@ -51,7 +51,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
     if (this.length === 1) this.tellReady();
   }
 
-  /** Ends the source; what has come can still be taken. */
+  /** Ends the source; values that have come can still be taken. */
   end(error: Error): void {
     if (this.ended !== null) return;
     this.ended = error;

@@ -98,7 +98,7 @@ interface Step {
 }
 
 export class RunQueue {
-  /** Who runs; null: nobody, or unknown. */
+  /** The running one; null: none, or unknown. */
   current: Strand | null = null;
   private ready: Step[] = [];
   private first = 0;
@@ -163,7 +163,7 @@ export class RunQueue {
     yield* this.parked;
   }
 
-  /** What a strand waits for; null: it does not wait. */
+  /** The reason a strand waits; null: it does not wait. */
   waitOf(strand: Strand): string | null {
     for (const wait of this.parked) if (wait.strand === strand) return wait.what;
     return null;

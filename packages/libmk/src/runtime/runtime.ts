@@ -33,7 +33,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   readonly calls: Calls;
   readonly invariants = new Invariants();
   readonly slots = new Slots();
-  /** Called once, when nothing runs any more: parts of the library report what they leave behind. */
+  /** Called once, when nothing runs any more: parts of the library report their leftovers. */
   readonly leavers: (() => readonly string[])[] = [];
   private readonly handlers = new Map<UpcallType, UpcallHandler<never>>();
   private readonly before: (() => void)[] = [];

@@ -6,7 +6,7 @@ import { formatLine } from './format.ts';
 import { MkError } from './mk-error.ts';
 import type { RunQueue } from './run-queue.ts';
 
-/** How long a call may wait. By default until what it waits for happens or becomes impossible. */
+/** How long a call may wait. By default until the event happens or becomes impossible. */
 export interface WaitOptions {
   /** Nanoseconds from now; past it the call ends in DEADLINE_EXCEEDED. 0: takes what is there, and begins nothing. */
   readonly timeoutNs?: Nanos;
@@ -108,7 +108,7 @@ function hasAborted(signal: CancelSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-/** When the options' time is over; Infinity: never. Throws BAD_REQUEST for what is no time. */
+/** When the options' time is over; Infinity: never. Throws BAD_REQUEST if the time is invalid. */
 export function deadlineOf(now: Nanos, { timeoutNs, deadline }: WaitOptions): Nanos {
   const after = timeoutNs === undefined ? Infinity : now + nanosOf('timeoutNs', timeoutNs);
   return Math.min(after, deadline === undefined ? Infinity : nanosOf('deadline', deadline));

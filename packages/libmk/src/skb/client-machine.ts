@@ -12,7 +12,7 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
 
-/** Who a client is and whom it talks to. */
+/** A client's identity and its peer. */
 export interface ClientConfig {
   readonly cluster: string;
   readonly secret: Uint8Array;

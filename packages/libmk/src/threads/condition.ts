@@ -3,8 +3,8 @@ import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtim
 import type { Mutex } from './mutex.ts';
 
 /**
- * A condition variable: threads wait, with a mutex given back meanwhile, until another says that what they wait for may
- * hold. Look again after each wait: another thread may have been faster.
+ * A condition variable: threads wait, releasing a mutex meanwhile, until another thread signals that their condition
+ * may hold. Check again after each wait: another thread may have been faster.
  *
  * @example
  * await mutex.with(async () => { while (queue.length === 0) await filled.wait(mutex); return queue.shift(); });

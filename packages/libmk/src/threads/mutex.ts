@@ -57,7 +57,7 @@ export class Mutex {
     return true;
   }
 
-  /** Hands the mutex to the longest waiter. NOT_OWNER: another thread holds it, or nobody. */
+  /** Hands the mutex to the longest waiter. NOT_OWNER: the caller does not hold it. */
   unlock(): void {
     const { current } = this.clock.queue;
     if (!this.held) throw new MkError('NOT_OWNER', `mutex ${this.name} is not locked`);

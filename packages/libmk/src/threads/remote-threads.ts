@@ -98,7 +98,7 @@ export class RemoteThread<T = PlainValue> {
     return this.threads.waitForEnd(this.begun, options) as Promise<T>; // typed by its spawner
   }
 
-  /** Nobody will join it: what it returns is dropped, what it throws ends the program. */
+  /** Detaches it: its result is dropped, and an error ends the program. */
   detach(): void {
     this.threads.detach(this.begun);
   }

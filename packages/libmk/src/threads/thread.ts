@@ -55,7 +55,7 @@ export class Thread<T = unknown> implements Strand {
     });
   }
 
-  /** Nobody will join it: what it returns is dropped, what it throws ends the program. */
+  /** Detaches it: its result is dropped, and an error ends the program. */
   detach(): void {
     if (this.detached) throw new MkError('THREAD_DETACHED', `thread ${this.name} was detached before`);
     this.detached = true;
@@ -82,7 +82,7 @@ export class Thread<T = unknown> implements Strand {
     return this.resting ? 'waiting' : 'running';
   }
 
-  /** How it ended if nobody has asked yet; null: it runs, or somebody has. */
+  /** Its outcome, if not yet claimed; null: it runs, or the outcome was claimed. */
   get unclaimed(): ThreadEnd<T> | null {
     return this.joined ? null : this.end;
   }

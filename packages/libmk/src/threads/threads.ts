@@ -24,7 +24,7 @@ export interface ThreadRow {
   readonly waitsFor: string | null;
 }
 
-/** Told of failed threads that nobody will join. */
+/** Told of failed threads that will not be joined. */
 export type OnFailure = (thread: Strand, error: Error) => void;
 
 /** `mk.threads`: the threads of this dispatcher, and what they use to wait for one another. */
@@ -91,7 +91,7 @@ export class Threads implements ThreadOwner {
     return this.ticks(nanosOf('the time to wait', ns), false);
   }
 
-  /** An event every so many nanoseconds. Ticks that nobody takes in time merge into one. */
+  /** An event every so many nanoseconds. Ticks that are not taken in time merge into one. */
   every(ns: Nanos): TimerEvents {
     if (nanosOf('the period', ns) < 1)
       throw new MkError('BAD_REQUEST', `a period of ${ns} ns: it must be at least 1 ns`);
@@ -142,7 +142,7 @@ export class Threads implements ThreadOwner {
     return [...threads, ...held];
   }
 
-  /** The failures of ended threads that nobody has joined. */
+  /** The failures of ended threads that were not joined. */
   failures(): readonly { readonly thread: Thread; readonly error: Error }[] {
     return [...this.all.values()].flatMap((thread) =>
       thread.unclaimed?.ok === false ? [{ thread, error: thread.unclaimed.error }] : [],

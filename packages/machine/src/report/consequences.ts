@@ -10,7 +10,7 @@ export interface Failure {
   readonly toMs: number;
 }
 
-/** What is kept of a run to tell what faults did. */
+/** The record of a run from which the effects of faults are told. */
 export interface Evidence {
   /** In the order of time: views (once each), suspicions, fences, deaths, lost pages, ends of domains. */
   readonly lines: readonly ReportLine[];

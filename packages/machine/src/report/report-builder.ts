@@ -14,7 +14,7 @@ export interface Ending {
   readonly atMs: number;
   /** Null: the run can be judged; else why not. */
   readonly why: string | null;
-  /** What did not hold, under the name of what it breaks: `invariants`, `converge`, `workload`. */
+  /** Broken expectations, by name: `invariants`, `converge`, `workload`. */
   readonly broken: readonly { readonly name: string; readonly text: string; readonly atMs?: number }[];
   readonly notes?: readonly string[];
   readonly runs?: readonly SeedRow[];

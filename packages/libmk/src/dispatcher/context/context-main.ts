@@ -37,7 +37,7 @@ export interface ContextHandle {
   room(length: number): Uint8Array;
   /** The bytes of the next resumption, and the shared memory that they name. */
   give(bytes: Uint8Array, frames?: readonly GivenFrame[]): void;
-  /** Its next run of `mkTurn` ends the turn that is over with a rejected promise that nobody holds. */
+  /** Its next run of `mkTurn` ends the last turn, in which a promise was rejected without a handler. */
   giveRejection(reason: unknown): void;
   /** The result of the last turn, in memory that the next turn reuses. */
   collect(): Uint8Array;
@@ -84,7 +84,7 @@ let startedAt: Nanos = 0;
 let until: Nanos = 0;
 let workNs: Nanos = 0;
 let more = false;
-/** The program's text has been evaluated: what is printed goes with its turn. */
+/** The program's text has been evaluated: output now belongs to its turn. */
 let isLoaded = false;
 let failure: readonly [error: string, text: string] | null = null;
 let serve: (request: Uint8Array) => Uint8Array | null = () => null;
@@ -222,7 +222,7 @@ function connectPort(port: ContextPort, shared: ArrayBufferLike): void {
 const handle: ContextHandle = {
   begin({ epochMs, seed, memoryBytes, measureBytes }) {
     const measure = (bytes: () => unknown) => (): number => {
-      // What the first collection finds is freed in the background; the second waits for that.
+      // The first collection frees in the background; the second waits for that.
       collectGarbage?.();
       collectGarbage?.();
       try {
