@@ -21,6 +21,7 @@ export interface Mutant {
 /** The internals that mutants access. */
 interface Inside {
   run(kind: string, ...rest: unknown[]): unknown;
+  begin(kind: string, ...rest: unknown[]): unknown;
   askOwner(slot: Slot, ...rest: unknown[]): unknown;
 }
 interface InsideRevokes {
@@ -52,10 +53,10 @@ function whenBooted(kernel: Kernel, then: (state: LocalCapabilities) => void): v
 function blindToTransits(kernel: Kernel, kinds: readonly string[]): void {
   const { transits } = capopsOf(kernel).shared;
   const has = transits.has.bind(transits);
-  replace(insideOf(kernel), 'run', (run) => (kind, ...rest) => {
-    if (!kinds.includes(kind)) return run(kind, ...rest);
+  replace(insideOf(kernel), 'begin', (begin) => (kind, ...rest) => {
+    if (!kinds.includes(kind)) return begin(kind, ...rest);
     transits.has = () => false;
-    const op = run(kind, ...rest);
+    const op = begin(kind, ...rest);
     transits.has = has;
     return op;
   });
