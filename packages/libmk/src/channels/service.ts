@@ -210,7 +210,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** Throws BAD_REQUEST where a request or message of the interface would find no function. */
-export function checkHandlers(spoken: Interface, handlers: unknown): void {
+export function checkHandlers(spoken: Pick<Interface, 'name' | 'rows'>, handlers: unknown): void {
   const given: Readonly<Record<string, unknown>> = isRecord(handlers) ? handlers : {};
   const missing = spoken.rows.filter(({ is, name }) => is !== 'event' && typeof given[name] !== 'function');
   if (missing.length === 0) return;

@@ -189,7 +189,7 @@ export class Mk {
   ): Promise<Service<M>> {
     if (typeof handlers === 'function') return this.offer(name, spoken, handlers, options);
     checkInterface(spoken);
-    checkHandlers(spoken as Interface, handlers);
+    checkHandlers(spoken, handlers);
     return this.offer(name, spoken, () => handlers, options);
   }
 
