@@ -156,7 +156,7 @@ test('mistakes are one line on stderr and exit status 2', async () => {
     'demo: --force takes no value; give it or leave it out\n',
     'demo: -f takes no value; give it or leave it out\n',
     'demo: -h takes no value; give it or leave it out\n',
-    'demo: shape is one of round, flat, not square; see --help\n',
+    'demo: --shape must be one of round, flat, not "square"\n',
   ]);
 });
 

@@ -198,8 +198,6 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
   if (missing !== undefined) return `--${missing} needs a value; see --help`;
   if (TOO_FEW.test(text))
     return `${argv.filter((part) => !part.startsWith('-')).join(' ')} needs more arguments; see --help`;
-  const wrong = /Argument: ([^,]+), Given: "([^]*?)", Choices: ([^]*)$/.exec(text.trim());
-  if (wrong !== null) return `${wrong[1]} is one of ${wrong[3]?.replaceAll('"', '')}, not ${wrong[2]}; see --help`;
   return `${text.charAt(0).toLowerCase()}${text.slice(1)}; see --help`;
 }
 
