@@ -14,7 +14,17 @@ import { ACCESS, type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts
 import { Memory, type MemoryPort } from './memory.ts';
 import { checkKind, checkOptions, checkRights, type MapOptions, type MemoryKind, READ_WRITE } from './map-options.ts';
 import { PageTables } from './page-tables.ts';
-import { checkPart, checkPlace, type FaultHandler, holds, type Mapped, type Region, Regions } from './regions.ts';
+import {
+  checkPart,
+  checkPlace,
+  type FaultHandler,
+  holds,
+  type Mapped,
+  type Region,
+  Regions,
+  rightsAt,
+  setRights,
+} from './regions.ts';
 import type { Translation } from './tlb.ts';
 
 /** Where an address leads. */
@@ -118,7 +128,10 @@ export class AddressSpace extends Memory {
     checkRights(rights);
     const whole = this.regions.of(region);
     checkPart({ address, bytes }, whole);
-    if (whole.name === 'a reserved range') whole.rights.push({ address, bytes, rights });
+    if (whole.name === 'a reserved range') {
+      setRights(whole, { address, bytes, rights });
+      await Promise.allSettled(whole.coming); // they were begun with the old ones
+    }
     for (const run of whole.runs) {
       const from = Math.max(address, run.address);
       const to = Math.min(address + bytes, run.address + run.bytes);
@@ -287,18 +300,12 @@ export class AddressSpace extends Memory {
   }
 
   private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
-    const rightsNow = (): number => region.rights.findLast((part) => holds(part, address))?.rights ?? READ_WRITE;
-    const rights = rightsNow();
+    const rights = rightsAt(region, address) ?? READ_WRITE;
     if ((rights & ACCESS[access]) === 0) return false;
     const frame = await this.allocFrame(PAGE_BYTES);
     region.frames.push(frame);
     const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
-    const runs = await this.tables.enter(frame, place);
-    region.runs.push(...runs);
-    const since = rightsNow(); // somebody protected the range meanwhile
-    if (since !== rights)
-      for (const { mapping } of runs)
-        await this.capabilities.protect(mapping, { entry: 0, count: 1, rights: since & rights });
+    region.runs.push(...(await this.tables.enter(frame, place)));
     return true;
   }
 

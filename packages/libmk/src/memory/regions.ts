@@ -18,13 +18,17 @@ export type FaultHandler = (fault: {
   readonly access: AccessKind;
 }) => Promise<boolean> | boolean;
 
+interface RightsOfPart extends Region {
+  readonly rights: number;
+}
+
 /** A region and what became of it. */
 export interface Mapped extends Region {
   readonly runs: MappedRun[];
   /** Frames that the library made for demand paging. */
   readonly frames: number[];
   /** Rights of parts, the newest last, for pages that come later. */
-  readonly rights: (Region & { readonly rights: number })[];
+  rights: readonly RightsOfPart[];
   /** Pages that are being mapped on demand. */
   readonly coming: Set<Promise<boolean>>;
   readonly pageBytes: number;
@@ -43,7 +47,7 @@ export class Regions {
   private nextAddress = FIRST_ADDRESS;
 
   add(given: Pick<Mapped, 'address' | 'bytes' | 'pageBytes' | 'onFault' | 'name'>): Mapped {
-    const region = { ...given, runs: [], frames: [], rights: [], coming: new Set<Promise<boolean>>() };
+    const region: Mapped = { ...given, runs: [], frames: [], rights: [], coming: new Set() };
     this.regions.set(region.address, region);
     return region;
   }
@@ -116,6 +120,17 @@ export function checkPart({ address, bytes }: Region, region: Mapped): void {
       'MAP_RANGE',
       `${bytes} bytes at ${hex(address)} are not within the ${region.bytes} at ${hex(region.address)}`,
     );
+}
+
+/** Pages of this part that come later have these rights. Parts of before that it covers are forgotten. */
+export function setRights(region: Mapped, part: RightsOfPart): void {
+  const isCovered = ({ address, bytes }: Region): boolean => holds(part, address) && holds(part, address + bytes - 1);
+  region.rights = [...region.rights.filter((old) => !isCovered(old)), part];
+}
+
+/** What was said last of the rights of a page that comes now; undefined: nothing. */
+export function rightsAt({ rights }: Mapped, address: number): number | undefined {
+  return rights.findLast((part) => holds(part, address))?.rights;
 }
 
 export function holds({ address: first, bytes }: Region, address: number): boolean {

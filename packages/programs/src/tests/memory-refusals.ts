@@ -20,6 +20,7 @@ export const main = program({ name: 'memory-refusals' }, async (mk) => {
   await parts(mk);
   await places(mk);
   await laterPages(mk);
+  await comingPages(mk);
   await handlersAskedOnce(mk);
   await afterRevoke(mk);
   await copies(mk);
@@ -129,6 +130,25 @@ async function laterPages(mk: Mk): Promise<void> {
   await memory.protect(heap, READ_WRITE);
   same(mk, String(await memory.fetchAdd(address + 2 * PAGE_BYTES, 5n)), '0', 'an atomic on a page that comes for it');
   same(mk, String(await memory.load64(address + 2 * PAGE_BYTES)), '5', 'what it left');
+  await memory.unmap(heap);
+}
+
+/** A page that comes while its range is protected has the rights that the range has then, whatever it was begun with. */
+async function comingPages(mk: Mk): Promise<void> {
+  const { memory } = mk;
+  const heap = memory.reserve(24 * PAGE_BYTES);
+  for (let page = 0; page < 24; page += 1) {
+    const at = heap.address + page * PAGE_BYTES;
+    const part = { address: at, bytes: PAGE_BYTES };
+    const [before, then] = page % 2 === 0 ? [RIGHTS.read, READ_WRITE] : [READ_WRITE, RIGHTS.read];
+    await memory.protect(heap, before, part);
+    const coming = memory.load32(at);
+    for (let calls = 0; calls < page / 2; calls += 1) await memory.lookup(at);
+    await memory.protect(heap, then, part);
+    if (then === READ_WRITE) await memory.store32(at, 1);
+    else same(mk, await errorOf(mk, Promise.resolve(memory.store32(at, 1))), 'PAGE_FAULT', `a store to page ${page}`);
+    await coming;
+  }
   await memory.unmap(heap);
 }
 
