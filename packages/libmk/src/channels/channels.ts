@@ -7,7 +7,7 @@ import { EventQueue } from '../runtime/event-queue.ts';
 import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { deadlineOf, mayBegin, waitFor, type WaitOptions } from '../runtime/waiting.ts';
+import { mayBegin, timeLeft, waitFor, type WaitOptions } from '../runtime/waiting.ts';
 import { ChannelEnd, dropCapabilities, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
 
 /** How to bind, beside how long to wait for the name: by default until it is offered. */
@@ -61,8 +61,8 @@ export class Channels {
     if (transport !== undefined) asked['transport'] = transport;
     if (via !== undefined) asked['via'] = via;
     if (windowBytes !== undefined) asked['window'] = windowBytes;
-    const until = deadlineOf(this.runtime.now(), options);
-    if (until !== Infinity) asked['timeout'] = Math.max(0, Math.ceil(until - this.runtime.now()));
+    const timeout = timeLeft(this.runtime, options);
+    if (timeout !== undefined) asked['timeout'] = timeout;
     const { channel, way, core, window } = await this.making(
       'channel_bind',
       [asked],

@@ -3,7 +3,7 @@ import { recipeName } from '@mk/monitor-proto/octopus/names';
 import type { Octopus } from '../octopus/octopus.ts';
 import { isMkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { deadlineOf, type WaitOptions } from '../runtime/waiting.ts';
+import { timeLeft, type WaitOptions } from '../runtime/waiting.ts';
 
 /** Where a name is offered. */
 export interface OfferedAt {
@@ -24,11 +24,10 @@ export class NameService {
    * const { core } = await mk.names.wait('kv', { timeoutNs: 5e9 });
    */
   async wait(name: string, options: WaitOptions = {}): Promise<OfferedAt> {
-    const now = this.runtime.now();
-    const until = deadlineOf(now, options);
     // The core gives up with the caller: a wait that only the caller forgot would stay there for as long as it lives.
-    const timeout = until === Infinity ? [] : [Math.max(0, Math.ceil(until - now))];
-    return this.runtime.calls.ask('channel_look_up', [name, true, ...timeout], options);
+    const timeout = timeLeft(this.runtime, options);
+    const asked = timeout === undefined ? [name, true] : [name, true, timeout];
+    return this.runtime.calls.ask('channel_look_up', asked, options);
   }
 
   /** Where the name is offered now; null: nowhere. */

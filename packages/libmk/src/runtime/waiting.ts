@@ -114,6 +114,13 @@ export function deadlineOf(now: Nanos, { timeoutNs, deadline }: WaitOptions): Na
   return Math.min(after, deadline === undefined ? Infinity : nanosOf('deadline', deadline));
 }
 
+/** The whole nanoseconds that are left, for the core to give up with its caller; undefined: more than a call can name. */
+export function timeLeft(clock: Clockwork, options: WaitOptions): Nanos | undefined {
+  const now = clock.now();
+  const left = Math.max(0, Math.ceil(deadlineOf(now, options) - now));
+  return Number.isSafeInteger(left) ? left : undefined;
+}
+
 /** A time that a program gave; throws BAD_REQUEST, as it would order no queue of timers. */
 export function nanosOf(what: string, given: Nanos): Nanos {
   if (typeof given === 'number' && !Number.isNaN(given)) return given;

@@ -158,3 +158,22 @@ test('a wait for a name that has timed out waits nowhere: neither on its core no
   const { store } = s.simulation.node(SKB_PEER).skb!.knowledge.octopus;
   expect(store.triggersOf(s.simulation.node(1).instance)).toBe(0);
 });
+
+const PATIENT = await programTextOf(`${DESK}
+  export const main = program({ name: 'patient', interfaces: [Desk] }, async (mk) => {
+    const found = Promise.all([
+      mk.names.wait('desk', { timeoutNs: 1e17 }),
+      mk.bind('desk', Desk, { deadline: Number.MAX_VALUE }),
+    ]);
+    await mk.sleep(1e6);
+    await mk.export('desk', Desk, { twice: ({ n }) => ({ n: 2 * n }) });
+    const [{ core }, desk] = await found;
+    mk.console.log(mk.now() + ' core ' + core + ': ' + (await desk.twice({ n: 21 })).n);
+  });`);
+
+test('a wait for a name may last for centuries', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'patient', PATIENT);
+  expect(s.wait(1, s.spawn(1, 'patient'))).toMatchObject({ cause: 'exited', status: 0, text: '' });
+  expect(said(s).map(([, , what]) => what)).toEqual(['core 1: 42']);
+});
