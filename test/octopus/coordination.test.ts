@@ -199,6 +199,28 @@ describe('watches', () => {
     expect(told).toEqual(['resumed', ...many.map((name) => `set ${name}`), 'set xlater']);
   });
 
+  test.each([1, 2, 3, 4, 5])('one is told the latest of what changes while it comes back (seed %i)', async (seed) => {
+    const harness = new OctopusHarness(seed);
+    const [a, b] = clients(harness, 2) as [Octopus, Octopus];
+    const names = Array.from({ length: 20 }, (_, i) => `x${i}`);
+    const held = new Map<string, string>();
+    await a.watch("r'^x'", ({ kind, record }) => {
+      if (record !== undefined && kind === 'set') held.set(record.name, record.text);
+      else if (record !== undefined) held.delete(record.name);
+    });
+    for (const name of names) await b.set(`${name} { v: 0 }`);
+    for (let restart = 1; restart < 20; restart++) {
+      harness.restart();
+      held.clear();
+      await Promise.all(
+        names.flatMap((name) => [b.set(`${name} { v: ${restart} }`), b.delete(name), b.set(`${name} { v: -1 }`)]),
+      );
+      for (const name of names.slice(10)) await b.delete(name);
+      await settled(b);
+      expect([...held.values()].sort()).toEqual(names.slice(0, 10).map((name) => `${name} { v: -1 }`));
+    }
+  });
+
   test('one whose records cannot be read again after a restart is lost, and leaves no trigger behind', async () => {
     const harness = new OctopusHarness(8);
     const inner = harness.transport('c0');

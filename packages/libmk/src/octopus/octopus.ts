@@ -230,7 +230,7 @@ export class Octopus {
     this.listeners.set(id, (notification) => {
       if (notification === undefined) wasReset = true;
       else if (notification.error !== undefined) this.lose(id, standing, notification.error);
-      else listener(eventOf(notification));
+      else standing.tell(eventOf(notification));
     });
     const reply = await this.transport.request(request);
     if (!reply.ok && !reply.installed) {
@@ -276,11 +276,13 @@ export class Octopus {
     }
     listener({ kind: 'resumed', record: undefined });
     if (request.type !== 'get') return;
+    const changed = standing.noteChanges();
     for await (const name of this.everyName(request.query)) {
       const record = await this.get(quotedName(name));
       if (!this.standing.has(id)) return;
-      if (record !== undefined) listener({ kind: 'set', record });
+      if (record !== undefined && !changed.has(name)) listener({ kind: 'set', record });
     }
+    standing.changes.delete(changed);
   }
 
   /** However many there are: page by page, each as it is when it is asked for. */
@@ -316,6 +318,8 @@ export { quotedName };
 /** What a restart must reinstall. */
 class StandingWatch {
   readonly lost: Promise<never>;
+  /** For each time that its records are being read again: which ones were reported to have changed since. */
+  readonly changes = new Set<Set<string>>();
   private reject: (error: OctopusError) => void = () => undefined;
 
   constructor(
@@ -325,6 +329,18 @@ class StandingWatch {
   ) {
     this.lost = new Promise<never>((_, reject) => (this.reject = reject));
     this.lost.catch(() => undefined); // those who do not listen learn it from the event
+  }
+
+  /** Names that are reported from now on: what is read of them may be older, and comes later. */
+  noteChanges(): Set<string> {
+    const names = new Set<string>();
+    this.changes.add(names);
+    return names;
+  }
+
+  tell(event: OctopusEvent): void {
+    if (event.record !== undefined) for (const names of this.changes) names.add(event.record.name);
+    this.listener(event);
   }
 
   lose(cause: string): void {
