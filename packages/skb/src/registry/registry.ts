@@ -177,7 +177,7 @@ export class Registry {
     if (isNews) this.agreed(this.views.agreed);
     for (const member of [...this.members.values()])
       if (this.views.hasDropped(member)) this.remove(member, `view ${this.views.number} goes on without it`, now);
-    if (!isNews || this.foundAt >= 0) return;
+    if (!isNews || this.hasFounded) return;
     for (const member of this.members.values()) if (member.initialised) this.tellThatPassedOver(member);
   }
 
@@ -187,7 +187,7 @@ export class Registry {
    */
   private tellThatPassedOver(member: Member): void {
     const { flat } = this.views;
-    if (this.foundAt < 0 && flat !== null && !this.views.isInSome(member) && !this.views.includes(member))
+    if (!this.hasFounded && flat !== null && !this.views.isInSome(member) && !this.views.includes(member))
       this.tell(member, { type: 'view_found', view: flat });
   }
 
@@ -201,12 +201,12 @@ export class Registry {
     if (!isBound || this.someInView || cores.some((member) => !member.initialised)) return false;
     const rows = cores.flatMap(({ core, incarnation }) => [core, incarnation]);
     const view = [this.views.firstNumber, known(cores[0]).core, cores.length, ...rows];
-    this.foundAt = now;
+    this.hasFounded = true;
     for (const member of cores) this.tell(member, { type: 'view_found', view });
     for (const member of cores) this.viewReport(member.peer, view, now);
     return true;
   }
-  private foundAt: Nanos = -1;
+  private hasFounded = false;
 
   get cores(): number {
     return this.members.size;
@@ -283,10 +283,14 @@ export class Registry {
       if (!maySpeakAs(peer.certified, wanted)) return 'WRONG_CERTIFICATE';
       return this.isTaken(wanted, peer.instance) ? 'CORE_ID_TAKEN' : wanted;
     }
-    for (const { core, instance, ...before } of this.members.values()) {
-      const isOver = before.address === address && before.peer.link === 0 && instance !== peer.instance;
-      if (isOver && maySpeakAs(peer.certified, core)) return core;
-    }
+    for (const {
+      core,
+      address: before,
+      instance,
+      peer: { link },
+    } of this.members.values())
+      if (before === address && link === 0 && instance !== peer.instance && maySpeakAs(peer.certified, core))
+        return core;
     let certified = peer.certified === null;
     for (let core = 0; core < this.config.maxCores; core++) {
       if (!maySpeakAs(peer.certified, core)) continue;
