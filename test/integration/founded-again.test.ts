@@ -65,5 +65,6 @@ test('three cores of an expected four begin without the fourth, and begin anew w
   skb = startSkb();
   cores = startCores();
   await founded('a later life of the SKB');
-  expect(skb.stdout).not.toContain('founding_waits');
+  // With one or two it may wait, if the others are slow; but not with as many as the last view had.
+  expect(skb.stdout).not.toContain(`${CORES} of 4 cores are here`);
 });
