@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { ViewFile } from '@mk/skb/io/view-file';
 
+let place = '';
 let folder = '';
 const path = (): string => join(folder, 'view.json');
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'mk-view-'));
+  place = mkdtempSync(join(tmpdir(), 'mk-view-'));
+  folder = place;
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+/** Again where a view is just being written there: who asks twice has it written twice. */
+afterEach(() => rmSync(place, { recursive: true, maxRetries: 10 }));
 
 async function kept(number: number): Promise<void> {
   for (;;) {
