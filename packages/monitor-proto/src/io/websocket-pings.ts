@@ -12,7 +12,8 @@ interface Pinged {
 
 /**
  * Answers a WebSocket's pings as long as the peer reads the answers; ws itself would keep an answer to each for a peer
- * that does not, without end. That pings are left out is allowed (RFC 6455 §5.5.3). For a WebSocket with `autoPong: false`.
+ * that does not, without end. Late answers may be left out but for the last (RFC 6455 §5.5.3); here that one may be missing
+ * too: neither our processes nor a page's browser ping to see whether we live. For a WebSocket with `autoPong: false`.
  */
 export function answerPings(webSocket: Pinged): void {
   webSocket.on('ping', (data) => {
