@@ -1,6 +1,7 @@
 /*
  * Links that left no three of five cores that hear one another are whole again: nobody of the view that stood so
- * long need be dropped. What a leader hears of the links then comes piece by piece.
+ * long need be dropped. What a leader hears of the links then comes piece by piece. Nor need a candidate be whose leader
+ * is heard again between the votes and the promises.
  */
 import { expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';
@@ -39,6 +40,21 @@ test.each(Object.keys(KINDS))('%s', (kind) => {
     const dropped = view.members.filter(({ core, incarnation }) => world.cores[core]!.self.incarnation > incarnation);
     if (dropped.length > 0)
       lost.push(`seed ${seed}: ${dropped.map(({ core }) => core).join(', ')} of view ${view.number}`);
+  }
+  expect(lost).toEqual([]);
+});
+
+test('a leader that stood still for about a lease is heard again while the others elect one', () => {
+  const lost: string[] = [];
+  for (let seed = 4; seed <= 200; seed += 4) {
+    const world = new ViewWorld(5, createPrng(seed));
+    world.run(2000 + 20 * (seed % 50));
+    const stillMs = 1000 + 20 * (seed % 60);
+    world.hang(0, stillMs);
+    world.run(stillMs + 8000);
+    expect([world.converged, world.violations]).toEqual([true, []]);
+    const dropped = world.cores.filter(({ self }) => self.incarnation > 1);
+    if (dropped.length > 0) lost.push(`seed ${seed}: ${dropped.map(({ self }) => self.core).join(', ')}`);
   }
   expect(lost).toEqual([]);
 });

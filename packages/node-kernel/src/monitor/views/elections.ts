@@ -46,6 +46,8 @@ export class Elections {
   highestRound = 0;
   /** How often this core has stood in this view. */
   private attempts = 0;
+  /** Votes that this core has given: they bind it for a lease, though it may hear its leader again meanwhile. */
+  private readonly votes = new Map<CoreId, { readonly round: number; readonly until: Nanos }>();
 
   constructor(
     private readonly self: CoreId,
@@ -70,6 +72,7 @@ export class Elections {
     this.candidacy = null;
     this.attempts = 0;
     this.highestRound = 0;
+    this.votes.clear();
   }
 
   /** Whether a core may lead, or ask to, by a ballot. */
@@ -97,6 +100,12 @@ export class Elections {
     return !this.host.leads(now) && this.host.missesLeader(now);
   }
 
+  /** A candidate with enough votes has promised itself its ballot: if those who voted refused theirs, it could follow nobody. */
+  private hasVoted(from: CoreId, { round, core }: Ballot, now: Nanos): boolean {
+    const vote = this.votes.get(from);
+    return core === from && vote?.round === round && now < vote.until;
+  }
+
   private pause(): Nanos {
     const { beaconNs, leaseNs } = this.settings;
     if (!this.host.isLeaderDead()) return leaseNs + (this.host.rank() * beaconNs) / 2;
@@ -106,6 +115,7 @@ export class Elections {
 
   voteRequest(from: CoreId, { view, round }: ViewMessageOf<'view_vote_request'>, now: Nanos): void {
     const granted = this.isOpen(now) && this.isNear(round) && round > this.host.acceptor().promised.round;
+    if (granted) this.votes.set(from, { round, until: now + this.settings.leaseNs });
     this.host.send(from, { type: 'view_vote_reply', view, round, granted });
   }
 
@@ -127,7 +137,8 @@ export class Elections {
   }
 
   prepare(from: CoreId, { view, ballot }: ViewMessageOf<'view_prepare'>, now: Nanos): void {
-    if (!this.follows(from, ballot, now) || !this.host.acceptor().prepare(ballot)) return;
+    if (!this.follows(from, ballot, now) && !this.hasVoted(from, ballot, now)) return;
+    if (!this.host.acceptor().prepare(ballot)) return;
     this.highestRound = Math.max(this.highestRound, ballot.round);
     this.candidacy = null;
     this.nextCandidacy = now + (this.host.isLeaderDead() ? this.pause() : this.settings.leaseNs);
