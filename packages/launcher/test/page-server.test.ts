@@ -158,6 +158,20 @@ describe('the page’s server', () => {
       expect(await client.hears('trouble')).toMatchObject({ text: 'the SKB does not answer' });
   });
 
+  test('a page is told a recording as a whole, however long; who then reads no more is shown out', async () => {
+    const long: PageEvent = { type: 'trouble', t: 2, text: 'x'.repeat(1 << 20) };
+    source.opening = () => [HELLO, ...Array.from({ length: 40 }, () => long)];
+    const client = await Page.open(page.url);
+    await Promise.race([client.hears('may'), once(client.socket, 'close')]);
+    expect(client.told.map(({ type }) => type)).toEqual(['hello', ...Array<string>(40).fill('trouble'), 'may']);
+    client.socket.pause();
+    while (source.watching) {
+      source.tell(long);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    client.socket.terminate();
+  });
+
   test('a WebSocket of another site, or under a rebound name, is refused before it is one', async () => {
     const { port } = new URL(page.url);
     const forged: readonly Readonly<Record<string, string>>[] = [

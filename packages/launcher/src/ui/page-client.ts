@@ -9,7 +9,7 @@ import type { Attention, PageSource } from './page-source.ts';
 
 /** A page that does not keep up loses log lines beyond this, rather than our memory. */
 const MOST_WAITING_BYTES = 8 << 20;
-/** A page that reads nothing at all is disconnected; it comes back when it does. */
+/** A page that leaves more than this unread is disconnected; it comes back when it reads again. What it is told first does not count. */
 const MOST_UNREAD_BYTES = 2 * MOST_WAITING_BYTES;
 /** A page that guesses tokens is disconnected. */
 const MOST_WRONG_TOKENS = 5;
@@ -23,6 +23,7 @@ export class PageClient {
   private wrongTokens = 0;
   private lostLines = 0;
   private answersPings = true;
+  private mostUnreadBytes = MOST_UNREAD_BYTES;
 
   constructor(
     private readonly socket: WebSocket,
@@ -37,12 +38,14 @@ export class PageClient {
 
   /** Reports everything from before the page opened. */
   open(events: readonly PageEvent[]): void {
-    for (const event of events) this.say(event);
-    this.say({
+    for (const event of events) this.send(event);
+    this.send({
       type: 'may',
       act: false,
       text: this.source.token === null ? 'nothing can be done to a recording' : READ_ONLY,
     });
+    // A recording is told as a whole, however long it is.
+    this.mostUnreadBytes += this.socket.bufferedAmount;
   }
 
   tell(event: PageEvent): void {
@@ -74,9 +77,12 @@ export class PageClient {
   }
 
   private say(said: PageEvent | PageReply): void {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (this.socket.bufferedAmount > MOST_UNREAD_BYTES) this.socket.terminate();
-    else this.socket.send(JSON.stringify(said));
+    if (this.socket.bufferedAmount > this.mostUnreadBytes) this.socket.terminate();
+    else this.send(said);
+  }
+
+  private send(said: PageEvent | PageReply): void {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(said));
   }
 
   private heard(text: string): void {
