@@ -79,7 +79,6 @@ const COMMANDS: readonly CtlCommand[] = [
 interface Group {
   readonly describe: string;
   readonly commands: readonly CtlCommand[];
-  readonly demand: string;
 }
 
 /** Commands of two words. */
@@ -87,18 +86,14 @@ const GROUPS: Readonly<Record<string, Group>> = {
   bench: {
     describe: 'measurements: round, flood, ping, revoke, unmap, share, queues, disruption',
     commands: BENCH,
-    demand: 'which one? bench round, bench flood, bench ping or bench revoke',
   },
   cap: {
     describe: 'acts for a domain: make, send, retype, revoke, consent',
     commands: CAP,
-    demand:
-      'which one? cap domain, ls, alloc, retype, send, delete, revoke, retrieve, subscribe, unsubscribe, asked, consent or call',
   },
   oct: {
     describe: 'Octopus: records, waiting, publish/subscribe, locks, barriers, semaphores',
     commands: OCTOPUS,
-    demand: 'which one? oct get, set, del, names, wait, watch, publish, subscribe, lock, barrier, post or take',
   },
 };
 
@@ -168,10 +163,11 @@ function topLevel(): readonly CtlCommand[] {
   return COMMANDS.filter(({ command }) => !Object.keys(GROUPS).some((name) => command.startsWith(`${name} `)));
 }
 
-function addGroup(cli: Cli, name: string, { describe, commands, demand }: Group, done: (status: number) => void): void {
+function addGroup(cli: Cli, name: string, { describe, commands }: Group, done: (status: number) => void): void {
   const builder = declaring((sub) => {
-    for (const command of commands) add(sub, { ...command, command: command.command.slice(name.length + 1) }, done);
-    sub.demandCommand(1, demand);
+    const own = commands.map((command) => ({ ...command, command: command.command.slice(name.length + 1) }));
+    for (const command of own) add(sub, command, done);
+    sub.demandCommand(1, `which one? ${name} ${own.map(({ command }) => command.split(' ')[0]).join(', ')}`);
   });
   cli.command(name, describe, builder);
 }
