@@ -109,7 +109,7 @@ export class Session {
     socket.addEventListener('close', () => whileOurs(() => this.lost()));
   }
 
-  /** Looks at once a beat whether the server is alive; for as long as the page is open. */
+  /** Checks twice a beat whether the server is alive, for as long as the page is open. */
   watchPulse(): void {
     setInterval(() => this.feelPulse(), BEAT_MS / 2);
   }
