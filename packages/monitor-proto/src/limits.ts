@@ -115,7 +115,7 @@ export const LIMITS = {
     value: 32 << 20,
     unit: 'characters',
     reason:
-      'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
+      'Of those answers, beside what its channel’s queue holds: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
   },
   clientQueries: {
     value: 1024,
