@@ -106,6 +106,15 @@ export const EDGES: readonly Edge[] = [
     `console.log('it is loaded'); console.error(new Error('seen')); throw new Error('then it fails');\n${MAIN('return 0;')}`,
     'Error: then it fails',
   ),
+  checks(
+    'prints-in-a-turn',
+    `let ends = 0;
+    mk.runtime.beforeTurnEnds(() => void (ends += 1));
+    console.log('one'); console.warn('two');
+    mk.assert(ends === 0, 'what a turn gathers waits for its end, whatever is printed');
+    await mk.sleep(1);
+    mk.assert(ends > 0, 'it ended');`,
+  ),
   exits(
     'far-error',
     `import { program } from '@mk/libmk/program/program';

@@ -9,7 +9,10 @@ export interface DispatcherEntry {
   resume(upcalls: readonly Upcall[]): void;
   /** A promise was rejected with this in the last turn, without a handler. Default: the dispatcher fails. */
   rejected?(reason: unknown): void;
-  /** System calls, oldest first. The host takes them out after the turn; the array stays the same one. */
+  /**
+   * System calls, oldest first: always the same array. The host asks for it when the program attaches, and after each
+   * turn, when it takes them out.
+   */
   readonly outgoing: Call[];
 }
 

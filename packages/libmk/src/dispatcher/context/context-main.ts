@@ -78,6 +78,8 @@ const Words = Int32Array;
 const writer = new PlainWriter(TURN_BYTES_MOST + (1 << 16));
 const callWriter = new PlainWriter(borderLimit('callNowBytes'));
 let entry: DispatcherEntry | null = null;
+/** The runtime's calls. `entry.outgoing` is them, too, and ends what the turn gathers: for `collect` alone. */
+let calls: Call[] | null = null;
 let inbox: Uint8Array | null = null;
 let rejection: { readonly reason: unknown } | null = null;
 let startedAt: Nanos = 0;
@@ -102,6 +104,7 @@ const border: Border = {
   attach(given) {
     if (entry !== null) throw new Error('a dispatcher has one runtime');
     entry = given;
+    calls = given.outgoing;
   },
   callNow,
   now: () => startedAt + workNs,
@@ -142,12 +145,12 @@ function callNow(name: string, args: readonly PlainValue[]): CallResult {
 }
 
 /**
- * The program's global `console`. What its file prints while it is evaluated is told at once: should it throw, there is no turn to go
- * with.
+ * The program's global `console`. What its file prints while it is evaluated is told at once: should it throw, there is
+ * no turn to go with.
  */
 function globalConsole(): MkConsole {
   return consoleOf((text, stream) => {
-    if (isLoaded && entry !== null) entry.outgoing.push([0, 'print', [text, stream]]);
+    if (isLoaded && calls !== null) calls.push([0, 'print', [text, stream]]);
     else callNow('print', [text, stream]);
   });
 }
