@@ -1,9 +1,9 @@
 /**
- * What an address space refuses, and that it is whole afterwards: ranges that lie crooked or outside, rights and kinds that do not
- * exist, sizes that no core has; rights of pages that come later; atomics and copies at borders.
+ * What an address space refuses, and that it is whole afterwards: ranges that lie crooked or outside, rights and kinds
+ * that do not exist, sizes that no core has; rights of pages that come later; atomics and copies at borders.
  */
 import { known } from '../common/known.ts';
-import { RIGHTS } from '@mk/libmk/capabilities/capabilities';
+import { type AllocateOptions, RIGHTS } from '@mk/libmk/capabilities/capabilities';
 import { LARGE_PAGE_BYTES } from '@mk/libmk/memory/page-tables';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { program } from '@mk/libmk/program/program';
@@ -37,20 +37,14 @@ async function beforeAnything(mk: Mk): Promise<void> {
 
 /** Each text says what was wrong. */
 async function sizes(mk: Mk): Promise<void> {
-  const { alloc } = mk.capabilities;
-  const of = (what: Promise<unknown>) => textOf(what);
-  const bound = alloc.bind(mk.capabilities);
-  same(mk, await of(bound(-1)), 'BAD_SYSTEM_CALL: allocate: bytes is no whole number from 0 on: -1', 'bytes');
+  const refusal = (bytes: number, options?: AllocateOptions) => textOf(mk.capabilities.alloc(bytes, options));
+  same(mk, await refusal(-1), 'BAD_SYSTEM_CALL: allocate: bytes is no whole number from 0 on: -1', 'bytes');
   const near = 'BAD_SYSTEM_CALL: allocate: near is no whole number from 0 on: 1.5';
-  same(mk, await of(bound(PAGE_BYTES, { near: 1.5 })), near, 'a core');
-  same(
-    mk,
-    await of(bound(PAGE_BYTES, { alignment: 3 })),
-    'OFFSET_ALIGNMENT: an alignment is a power of two',
-    'alignment',
-  );
-  mk.assert((await of(bound(2 ** 40))).startsWith('OUT_OF_MEMORY: '), 'more than the machine has');
-  same(mk, await of(bound(0)), 'SIZE_ALIGNMENT: an allocation needs at least one byte', 'nothing');
+  same(mk, await refusal(PAGE_BYTES, { near: 1.5 }), near, 'a core');
+  const alignment = 'OFFSET_ALIGNMENT: an alignment is a power of two';
+  same(mk, await refusal(PAGE_BYTES, { alignment: 3 }), alignment, 'alignment');
+  mk.assert((await refusal(2 ** 40)).startsWith('OUT_OF_MEMORY: '), 'more than the machine has');
+  same(mk, await refusal(0), 'SIZE_ALIGNMENT: an allocation needs at least one byte', 'nothing');
 }
 
 async function mappings(mk: Mk): Promise<void> {
