@@ -13,10 +13,11 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { ACCESS, type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { Memory, type MemoryPort } from './memory.ts';
 import { checkKind, checkOptions, checkRights, type MapOptions, type MemoryKind, READ_WRITE } from './map-options.ts';
-import { PageTables } from './page-tables.ts';
+import { PageTables, type PlaceInFrame } from './page-tables.ts';
 import {
   checkPart,
   checkPlace,
+  comes,
   type FaultHandler,
   holds,
   type Mapped,
@@ -81,14 +82,15 @@ export class AddressSpace extends Memory {
     const address = options.at ?? this.regions.place(bytes, pageBytes);
     checkPlace({ address, bytes }, pageBytes);
     const within = options.at === undefined ? null : this.regions.reservedAround({ address, bytes });
+    const place = { address, offset, bytes, rights, pageBytes };
     if (within !== null) {
-      within.runs.push(...(await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes })));
+      await this.enter(within, frame, place);
       return { address, bytes };
     }
     this.regions.checkFree({ address, bytes });
     const region = this.regions.add({ address, bytes, pageBytes, onFault: options.onFault ?? null, name: 'a mapping' });
     try {
-      region.runs.push(...(await this.tables.enter(frame, { address, offset, bytes, rights, pageBytes })));
+      await this.enter(region, frame, place);
     } catch (error) {
       this.regions.delete(region);
       throw error;
@@ -292,11 +294,7 @@ export class AddressSpace extends Memory {
 
   private freshPage(region: Mapped, { address, access }: { address: number; access: AccessKind }): Promise<boolean> {
     if (region.runs.some((run) => holds(run, address))) return Promise.resolve(false); // a right is missing
-    const coming = this.mapFreshPage(region, address - (address % PAGE_BYTES), access);
-    region.coming.add(coming);
-    const over = (): boolean => region.coming.delete(coming);
-    coming.then(over, over);
-    return coming;
+    return comes(region, this.mapFreshPage(region, address - (address % PAGE_BYTES), access));
   }
 
   private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
@@ -305,8 +303,15 @@ export class AddressSpace extends Memory {
     const frame = await this.allocFrame(PAGE_BYTES);
     region.frames.push(frame);
     const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
-    region.runs.push(...(await this.tables.enter(frame, place)));
+    await this.enter(region, frame, place);
     return true;
+  }
+
+  private enter(region: Mapped, frame: number, place: PlaceInFrame): Promise<void> {
+    return comes(
+      region,
+      this.tables.enter(frame, place).then((runs) => void region.runs.push(...runs)),
+    );
   }
 
   private named(error: unknown, address: number, kind: AccessKind): unknown {

@@ -20,6 +20,16 @@ export interface MappedRun {
   readonly pageBytes: number;
 }
 
+/** What of a frame lies where. */
+export interface PlaceInFrame {
+  readonly address: number;
+  /** Bytes from the frame's start. */
+  readonly offset: number;
+  readonly bytes: number;
+  readonly rights: number;
+  readonly pageBytes: PageBytes;
+}
+
 /** The page tables of an address space, made of VNode capabilities on demand. */
 export class PageTables {
   /** Slots of tables by level and number within the address space. */
@@ -33,17 +43,7 @@ export class PageTables {
   ) {}
 
   /** Enters part of a frame; all of it or nothing. */
-  async enter(
-    frame: number,
-    given: {
-      readonly address: number;
-      readonly offset: number;
-      readonly bytes: number;
-      readonly rights: number;
-      readonly pageBytes: PageBytes;
-    },
-  ): Promise<MappedRun[]> {
-    const { address, offset, bytes, rights, pageBytes } = given;
+  async enter(frame: number, { address, offset, bytes, rights, pageBytes }: PlaceInFrame): Promise<MappedRun[]> {
     const level = pageBytes === PAGE_BYTES ? 3 : 2;
     const runs: MappedRun[] = [];
     try {

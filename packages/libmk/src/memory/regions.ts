@@ -29,8 +29,8 @@ export interface Mapped extends Region {
   readonly frames: number[];
   /** Rights of parts, the newest last, for pages that come later. */
   rights: readonly RightsOfPart[];
-  /** Pages that are being mapped on demand. */
-  readonly coming: Set<Promise<boolean>>;
+  /** What is being mapped there: whoever removes or protects it waits for them. */
+  readonly coming: Set<Promise<unknown>>;
   readonly pageBytes: number;
   /** Null: a fault here ends the access, as on a guard page. */
   readonly onFault: FaultHandler | null;
@@ -120,6 +120,14 @@ export function checkPart({ address, bytes }: Region, region: Mapped): void {
       'MAP_RANGE',
       `${bytes} bytes at ${hex(address)} are not within the ${region.bytes} at ${hex(region.address)}`,
     );
+}
+
+/** A mapping that is being made stands in its region until it is. */
+export function comes<T>({ coming }: Mapped, mapping: Promise<T>): Promise<T> {
+  coming.add(mapping);
+  const over = (): boolean => coming.delete(mapping);
+  mapping.then(over, over);
+  return mapping;
 }
 
 /** Pages of this part that come later have these rights. Parts of before that it covers are forgotten. */

@@ -21,6 +21,7 @@ export const main = program({ name: 'memory-refusals' }, async (mk) => {
   await places(mk);
   await laterPages(mk);
   await comingPages(mk);
+  await comingFrames(mk);
   await handlersAskedOnce(mk);
   await afterRevoke(mk);
   await copies(mk);
@@ -144,6 +145,21 @@ async function comingPages(mk: Mk): Promise<void> {
     await coming;
   }
   await memory.unmap(heap);
+}
+
+/** A frame that is being mapped within a range when that is unmapped goes with it. */
+async function comingFrames(mk: Mk): Promise<void> {
+  const { memory } = mk;
+  const frame = await memory.allocFrame(PAGE_BYTES);
+  for (let calls = 0; calls < 6; calls += 1) {
+    const range = memory.reserve(PAGE_BYTES, { onFault: () => false });
+    const mapping = memory.map(frame, { at: range.address, bytes: PAGE_BYTES });
+    for (let call = 0; call < calls; call += 1) await memory.lookup(range.address);
+    await memory.unmap(range);
+    same(mk, await memory.lookup(range.address), null, `after an unmap ${calls} calls later`);
+    await mapping;
+    same(mk, await memory.lookup(range.address), null, 'when both are over');
+  }
 }
 
 /** Two threads fault on a page while its handler works: it is asked once. */
