@@ -1,3 +1,4 @@
+import { isWhole } from '../guards.ts';
 import type { ControlReply, ControlRequest } from '../step.ts';
 import { nowNs } from './clock.ts';
 import { callAfter, type LongTimer } from './long-timer.ts';
@@ -24,8 +25,8 @@ export class TraceVerb {
     if (act === 'time') return { ok: true, value: { now: nowNs() } };
     if (act === 'stop') return this.stop();
     if (act !== 'start') return bad('trace: act is start, stop or time');
-    if (!isWhole(entries, MAX_ENTRIES)) return bad(`trace: entries is a whole number from 1 to ${MAX_ENTRIES}`);
-    if (!isWhole(forMs, 86_400_000)) return bad('trace: for_ms is a whole number of milliseconds, a day at most');
+    if (!isWhole(entries, 1, MAX_ENTRIES)) return bad(`trace: entries is a whole number from 1 to ${MAX_ENTRIES}`);
+    if (!isWhole(forMs, 1, 86_400_000)) return bad('trace: for_ms is a whole number of milliseconds, a day at most');
     this.end();
     this.tracer = new Tracer(entries);
     this.forget = callAfter(forMs + FORGET_MS, () => this.end());
@@ -46,10 +47,6 @@ export class TraceVerb {
     this.end();
     return { ok: true, value: { ...tracer.notes(), now: nowNs() } };
   }
-}
-
-function isWhole(value: unknown, most: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most;
 }
 
 function bad(text: string): ControlReply {
