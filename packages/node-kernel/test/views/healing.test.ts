@@ -58,3 +58,19 @@ test('a leader that stood still for about a lease is heard again while the other
   }
   expect(lost).toEqual([]);
 });
+
+test('a leader dies, and all but one have proof: that one is behind for a lease, and stays', () => {
+  const lost: string[] = [];
+  for (let seed = 36; seed <= 65; seed += 1) {
+    const world = new ViewWorld(5, createPrng(seed));
+    world.run(4000 + 20 * (seed % 50));
+    const { self } = world.cores[0]!;
+    world.crash(0);
+    for (const { agreement, rate } of world.cores.slice(1, 4))
+      agreement.proofOfDeath(self, Math.floor(world.now * rate));
+    world.run(6000);
+    expect([world.converged, world.violations]).toEqual([true, []]);
+    if (world.cores[4]!.self.incarnation > 1) lost.push(`seed ${seed}`);
+  }
+  expect(lost).toEqual([]);
+});

@@ -198,10 +198,11 @@ export class ViewAgreement {
     if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.early = { from, beacon: message };
     if (view === null) return undefined;
     this.watch.ran(now);
+    // Its link works, whatever view it has: who follows its old leader a lease longer is behind for as long.
+    if (isMember(view, from)) this.watch.heard(from.core, now);
     if (message.view < view.number || !isMember(view, from)) return this.past.teach(from.core, message.view, this.port);
     // A core that is ahead teaches this one as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
-    this.watch.heard(from.core, now);
     this.handle(from.core, message, now);
     return this.updateFence(now);
   }
