@@ -144,16 +144,20 @@ export class AddressSpace extends Memory {
     }
   }
 
-  /** Removes a region; when it resolves no core can read or write there. */
+  /**
+   * Removes a region, or pages of a reserved range, which come again when they are accessed; when it resolves no core can
+   * read or write there.
+   */
   async unmap(region: Region): Promise<void> {
     if (this.atHome !== null)
       return void (await this.atHome({ what: 'unmap', at: region.address, bytes: region.bytes }));
-    if (!this.regions.has(region)) return this.unmapWithin(region);
+    const around = this.regions.reservedAround(region);
+    if (around !== null && region.bytes < around.bytes) return this.unmapWithin(around, region);
     const { address, bytes, runs, frames, coming } = this.regions.of(region);
     this.regions.delete(region);
     await Promise.allSettled(coming);
     for (const { mapping } of runs) await unlessGone(this.capabilities.unmap(mapping));
-    for (const frame of frames) await unlessGone(this.capabilities.delete(frame));
+    for (const frame of frames.values()) await unlessGone(this.capabilities.delete(frame));
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }
 
@@ -300,8 +304,8 @@ export class AddressSpace extends Memory {
   private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
     const rights = rightsAt(region, address) ?? READ_WRITE;
     if ((rights & ACCESS[access]) === 0) return false;
-    const frame = await this.allocFrame(PAGE_BYTES);
-    region.frames.push(frame);
+    const frame = region.frames.get(address) ?? (await this.allocFrame(PAGE_BYTES)); // it stays when entering it fails
+    region.frames.set(address, frame);
     const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
     await this.enter(region, frame, place);
     return true;
@@ -323,15 +327,16 @@ export class AddressSpace extends Memory {
   }
 
   /** Removes a handler's mapping within a reserved range: the next access faults again. */
-  private async unmapWithin({ address, bytes }: Region): Promise<void> {
-    const around = this.regions.reservedAround({ address, bytes });
-    const within =
-      around?.runs.filter((run) => run.address >= address && run.address + run.bytes <= address + bytes) ?? [];
-    if (around === null || within.length === 0)
-      throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
+  private async unmapWithin(around: Mapped, { address, bytes }: Region): Promise<void> {
+    await Promise.allSettled(around.coming);
+    const within = around.runs.filter((run) => run.address >= address && run.address + run.bytes <= address + bytes);
+    if (within.length === 0) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
     for (const run of within) {
+      const frame = around.frames.get(run.address);
       around.runs.splice(around.runs.indexOf(run), 1);
+      around.frames.delete(run.address);
       await unlessGone(this.capabilities.unmap(run.mapping));
+      if (frame !== undefined) await unlessGone(this.capabilities.delete(frame));
     }
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }

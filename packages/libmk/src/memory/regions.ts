@@ -25,8 +25,8 @@ interface RightsOfPart extends Region {
 /** A region and what became of it. */
 export interface Mapped extends Region {
   readonly runs: MappedRun[];
-  /** Frames that the library made for demand paging. */
-  readonly frames: number[];
+  /** Frames that the library made for demand paging, by the address of their page. */
+  readonly frames: Map<number, number>;
   /** Rights of parts, the newest last, for pages that come later. */
   rights: readonly RightsOfPart[];
   /** What is being mapped there: whoever removes or protects it waits for them. */
@@ -47,17 +47,13 @@ export class Regions {
   private nextAddress = FIRST_ADDRESS;
 
   add(given: Pick<Mapped, 'address' | 'bytes' | 'pageBytes' | 'onFault' | 'name'>): Mapped {
-    const region: Mapped = { ...given, runs: [], frames: [], rights: [], coming: new Set() };
+    const region: Mapped = { ...given, runs: [], frames: new Map(), rights: [], coming: new Set() };
     this.regions.set(region.address, region);
     return region;
   }
 
   delete({ address }: Region): void {
     this.regions.delete(address);
-  }
-
-  has({ address }: Region): boolean {
-    return this.regions.has(address);
   }
 
   /** The region that begins where a program says; throws PAGE_FAULT. */

@@ -22,6 +22,7 @@ export const main = program({ name: 'memory-refusals' }, async (mk) => {
   await laterPages(mk);
   await comingPages(mk);
   await comingFrames(mk);
+  await pagesGivenBack(mk);
   await handlersAskedOnce(mk);
   await afterRevoke(mk);
   await copies(mk);
@@ -160,6 +161,19 @@ async function comingFrames(mk: Mk): Promise<void> {
     await mapping;
     same(mk, await memory.lookup(range.address), null, 'when both are over');
   }
+}
+
+/** A page of a range that is given back leaves nothing, and comes again fresh: more often than a domain has slots. */
+async function pagesGivenBack(mk: Mk): Promise<void> {
+  const { memory } = mk;
+  const heap = memory.reserve(2 * PAGE_BYTES);
+  for (let round = 1; round <= 260; round += 1) {
+    const page = { address: heap.address + (round % 2) * PAGE_BYTES, bytes: PAGE_BYTES };
+    same(mk, await memory.load32(page.address), 0, 'a page that came again');
+    await memory.store32(page.address, round);
+    await memory.unmap(page);
+  }
+  await memory.unmap(heap);
 }
 
 /** Two threads fault on a page while its handler works: it is asked once. */
