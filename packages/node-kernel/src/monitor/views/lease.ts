@@ -28,8 +28,4 @@ export class Lease {
     this.sentAt.clear();
     this.until = until;
   }
-
-  isValid(now: Nanos): boolean {
-    return now < this.until;
-  }
 }
