@@ -81,7 +81,10 @@ export class Elections {
     return compareBallots(ballot, this.host.acceptor().promised) === 0 || this.isOpen(now);
   }
 
-  /** Whether a core's word is taken that these views are in force. */
+  /**
+   * Whether a core's word is taken that these views are in force. With the one that this core has accepted it takes what
+   * follows it, unexamined: else who lags would have to miss a leader before each view that it catches up with.
+   */
   believes(from: CoreId, views: readonly View[], now: Nanos): boolean {
     const { number, leader } = this.host.view();
     if (this.isOpen(now)) return true;
