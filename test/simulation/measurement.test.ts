@@ -4,11 +4,16 @@ import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
 import { codecOfWire } from '@mk/monitor-proto/messages/codec';
 import { hmacSha256 } from '@mk/sim/io/hmac';
+import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
-import { measuringTasks } from '@mk/skb/topology/measuring-tasks';
+import { measuringTasks, sampledTasks } from '@mk/skb/topology/measuring-tasks';
+import { RoundTrips, typicalLatencies } from '@mk/skb/topology/round-trips';
 
-/** A cluster that has measured itself: messages and volleys sent, by type, and when frames without any were sent. */
+/**
+ * A cluster that has measured itself: messages and volleys sent, by type, and when frames without any were sent over links
+ * of the SKB.
+ */
 function measuredCluster(cores: number): {
   readonly simulation: Simulation;
   readonly counts: Map<string, number>;
@@ -28,12 +33,12 @@ function measuredCluster(cores: number): {
   const count = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const bare: number[] = [];
   simulation.observe({
-    frame: (_from, _to, at, bytes) => {
+    frame: (from, to, at, bytes) => {
       const frame = decodeFrame(bytes);
       if (typeof frame === 'string') return;
       if (frame.kind === FRAME.volley) count('volley');
       if (frame.kind !== FRAME.data) return;
-      if (frame.batches.length === 0) bare.push(at);
+      if (frame.batches.length === 0 && [from.id, to.id].includes(SKB_PEER)) bare.push(at);
       for (const wire of frame.batches.flatMap(({ messages }) => messages)) {
         const codec = codecOfWire(wire);
         count(typeof codec === 'string' ? codec : codec.type);
@@ -177,6 +182,51 @@ describe('online measurement', () => {
     expect(twice).toHaveLength(31 * 30);
     expect(twice.every((pair) => new Set(pair.split(' ')).size === 2)).toBe(true);
     expect(measuringTasks([7], true)).toEqual([]);
+  });
+
+  test('a sample has some pairs of each core and each relation, each once', () => {
+    const ids = Array.from({ length: 90 }, (_, i) => 2 * i);
+    const relationOf = (a: number, b: number): string => `${a >> 3 === b >> 3}`;
+    const tasks = sampledTasks(ids, relationOf, 4);
+    const pairs = tasks.flatMap(({ core, others }) => others.map((other) => [core, other].sort((a, b) => a - b)));
+    expect(new Set(pairs.map(String)).size).toBe(pairs.length);
+    expect(pairs.length).toBeLessThanOrEqual(ids.length * (3 + 4));
+    for (const core of ids) {
+      const near = pairs.filter((pair) => pair.includes(core) && relationOf(pair[0]!, pair[1]!) === 'true').length;
+      const all = pairs.filter((pair) => pair.includes(core)).length;
+      expect(near).toBe(core >= 176 ? 1 : 3); // the last package has two cores
+      expect(all - near).toBeGreaterThanOrEqual(4);
+    }
+  });
+
+  test('the median of a relation stands for its pairs that were not measured', () => {
+    const trips = new RoundTrips();
+    for (const [to, min] of [20, 1000, 30].entries())
+      trips.set(0, to + 1, { average: min, variance: 0, min, max: min });
+    expect([...typicalLatencies(trips, (_from, to) => (to > 3 ? 'far' : 'near'))]).toEqual([['near', 15]]);
+  });
+
+  test('of more than 64 cores takes a sample, opens no other link, and every pair when it is asked', () => {
+    const cores = 70;
+    const simulation = new Simulation({
+      seed: 1,
+      cores,
+      machine: flatMachine(2),
+      hmac: fastMac,
+      logLevel: 'off',
+      measure: true,
+      hash: false,
+    });
+    const { measurement } = (simulation.start(), simulation.node(SKB_PEER).skb!);
+    const pairs = (): number => [...measurement.trips.entries()].length;
+    expect(simulation.run(60 * SECOND, () => pairs() > 0 && !measurement.running)).toBe(true);
+    expect(pairs()).toBeGreaterThanOrEqual(cores * 4);
+    expect(pairs()).toBeLessThan((cores * (cores - 1)) / 2);
+    expect(simulation.network.counters.linksOpened).toBeLessThan((cores * (cores - 1)) / 2);
+    let measured = false;
+    measurement.start(simulation.now, () => (measured = true));
+    expect(simulation.run(simulation.now + 60 * SECOND, () => measured)).toBe(true);
+    expect(pairs()).toBe(cores * (cores - 1));
   });
 });
 

@@ -1,3 +1,4 @@
+import { MEASURING_LIMITS } from './measuring-limits.ts';
 import { MILLISECOND, SECOND } from './ids.ts';
 
 /** One bound of the system: its value and why it is that value. */
@@ -142,21 +143,8 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'A ping may carry a page or a small buffer, not a file.',
   },
-  measurePings: {
-    value: 5,
-    unit: 'round trips',
-    reason: 'Of each end of a pair in one online measurement, beside one that warms the path.',
-  },
-  measureConcurrency: {
-    value: 8,
-    unit: 'rallies',
-    reason: 'On slow links, peers measured at once; more would measure the core’s own queue.',
-  },
-  planChangeRatio: {
-    value: 0.2,
-    unit: 'ratio',
-    reason: 'A link whose latency changed by more re-plans the trees; less is noise.',
-  },
+  // Those of the measurement of round trips have a file of their own.
+  ...MEASURING_LIMITS,
   maxPendingLinks: { value: 8192, unit: 'links', reason: 'Accepted links that have not finished their handshake.' },
   revokeLockWaitNs: {
     value: 250 * MILLISECOND,

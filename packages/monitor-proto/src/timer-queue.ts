@@ -43,6 +43,7 @@ export class TimerQueue {
 
   /** When `expire` next has work; Infinity: never. */
   get next(): Nanos {
+    while (this.heap.top?.fire === null) this.heap.pop();
     return this.heap.minKey;
   }
 

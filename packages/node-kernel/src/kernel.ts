@@ -298,7 +298,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       if (!this.changes.pending) break;
     }
     if (this.changes.pending) next = now;
-    if (next < this.timerAt) {
+    // A later time as well: a process that wakes for a timer that was cancelled wakes for nothing.
+    if (next !== this.timerAt) {
       this.timerAt = next;
       this.outbox.push({ type: 'set_timer', at: next });
     }

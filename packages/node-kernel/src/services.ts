@@ -31,6 +31,7 @@ import { Programs } from './monitor/programs/programs.ts';
 import type { CoreMessage } from './monitor/service.ts';
 import { Rogue } from './monitor/rogue/rogue.ts';
 import { Views } from './monitor/views/views.ts';
+import type { ViewsHost } from './monitor/views/views-host.ts';
 import { Workloads } from './workloads/workloads.ts';
 
 /** What the kernel gives its services. */
@@ -70,14 +71,15 @@ function createMembership(
   const { joinHost } = core;
   const proofOfDeath = (member: Member, now: Nanos): void => views.reaped(member, now);
   const membership: Membership = new Membership(context, config, { ...joinHost, proofOfDeath });
-  const views: Views = new Views(context, {
+  const host: ViewsHost = {
     known: () => membership.join.known,
     dropped: (member, cause, now) => membership.giveUp(member, cause, now),
     fenced: (fenced, now) => core.fenced(fenced, now),
     cutOff: () => core.cutOff(),
     examine: (accused) => agreement.examine(accused),
     excluded: (text) => joinHost.fail('PEER_GONE', text),
-  });
+  };
+  const views: Views = new Views(context, host, config.hostClockNs);
   return { membership, views };
 }
 

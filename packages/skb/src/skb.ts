@@ -25,6 +25,7 @@ import { controlText, Poisoned, requestText } from './knowledge/poisoned.ts';
 import { Registry } from './registry/registry.ts';
 import type { SkbParts } from './skb-parts.ts';
 import { Measurement } from './topology/measurement.ts';
+import { relationsOf } from './topology/measuring-tasks.ts';
 import { Plans } from './topology/plans.ts';
 
 type Handlers = { readonly [T in SkbEvent['type']]: (event: Extract<SkbEvent, { type: T }>, now: Nanos) => void };
@@ -79,10 +80,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     );
     const latencyNs = (from: CoreId, to: CoreId): Nanos => config.machine.latencyNs(from, to);
     const measured = (): void => this.measured();
-    this.measurement = new Measurement(this.registry, this.endpoint.timers, this.outbox, measured, latencyNs);
+    const relationOf = relationsOf(this, config.machine);
+    const { timers } = this.endpoint;
+    this.measurement = new Measurement(this.registry, timers, this.outbox, measured, latencyNs, relationOf);
     this.plans = new Plans(
       config.machine,
       (core) => this.packageOf(core),
+      relationOf,
       this.registry,
       this.measurement.trips,
       this.outbox,
@@ -379,7 +383,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.endpoint.timers.cancel(this.settling);
     this.settling = this.endpoint.timers.set(now + SETTLE, (at) => {
       this.settling = null;
-      this.measurement.start(at);
+      this.measurement.startUnasked(at);
     });
   }
 

@@ -267,7 +267,7 @@ export class Endpoint {
     this.counters.doubled += doubled;
     for (let i = 0; i < messages.length; i++) this.deliver(peer, known(messages[i]), now);
     if (sendable) this.owner.sendable(peer, now);
-    this.outgoing.touch(peer);
+    this.outgoing.answer(peer, frame);
   }
 
   private deliver(peer: Peer, wire: WireMessage, now: Nanos): void {

@@ -4,7 +4,7 @@ import type { EffectSink } from '../outbox.ts';
 import { clear } from '../reused-array.ts';
 import type { TimerQueue } from '../timer-queue.ts';
 import { encodeFrame } from '../urpc/frame-codec.ts';
-import type { Frame } from '../urpc/frames.ts';
+import type { DataFrame, Frame } from '../urpc/frames.ts';
 import type { EndpointCounters } from './owner.ts';
 import type { Peer } from './peer.ts';
 
@@ -26,6 +26,20 @@ export class Outgoing {
     if (peer.dirty) return;
     peer.dirty = true;
     this.dirty.push(peer);
+  }
+
+  /**
+   * A frame has come. If it acknowledged all and said nothing, the channel's timer has nothing left to do: it would wake
+   * the process for that. Else it is left to find out: while messages come and go that costs less than to cancel one for
+   * each.
+   */
+  answer(peer: Peer, { batches }: DataFrame): void {
+    if (batches.length === 0 && peer.timer !== null && peer.channel.idle) {
+      this.timers.cancel(peer.timer);
+      peer.timer = null;
+      peer.armedAt = Infinity;
+    }
+    this.touch(peer);
   }
 
   /** Turns everything queued into frames. */

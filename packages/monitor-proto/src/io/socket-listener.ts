@@ -1,11 +1,13 @@
 import { lstatSync, renameSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
+import { nextHeartbeat } from '../endpoint/heartbeat.ts';
+import { hostClockNs, nowNs } from './clock.ts';
 import { makeFolder } from './folder.ts';
 import { listenAtSocket } from './unix-socket.ts';
 
-/** How often to check that the socket's file is there. */
-const LOOK_EVERY_MS = 1000;
+/** How often to check that the socket's file is there: when an idle process looks at the SKB, so that it wakes once. */
+const LOOK_EVERY_MS = 5000;
 
 /**
  * Listens at a Unix socket until closed: a socket whose file or folder was deleted is made again; one that another
@@ -15,20 +17,25 @@ export class SocketListener {
   private server: Server | null = null;
   /** The file that the server was bound to. The kernel reuses its number for no other while the server has it. */
   private file: string | null = null;
-  private readonly looking: NodeJS.Timeout;
+  private looking: NodeJS.Timeout | null = null;
   private opening = false;
   private closed = false;
 
   private constructor(
     private readonly path: string,
     private readonly connected: (socket: Socket) => void,
+    private readonly lookEveryMs: number,
   ) {
-    this.looking = setInterval(() => void this.look(), LOOK_EVERY_MS).unref();
+    this.lookLater();
   }
 
   /** Rejects with a line that says why the socket cannot be made. */
-  static async at(path: string, connected: (socket: Socket) => void): Promise<SocketListener> {
-    const listener = new SocketListener(path, connected);
+  static async at(
+    path: string,
+    connected: (socket: Socket) => void,
+    lookEveryMs = LOOK_EVERY_MS,
+  ): Promise<SocketListener> {
+    const listener = new SocketListener(path, connected, lookEveryMs);
     try {
       await listener.open();
     } catch (error) {
@@ -40,7 +47,7 @@ export class SocketListener {
 
   close(): void {
     this.closed = true;
-    clearInterval(this.looking);
+    if (this.looking !== null) clearTimeout(this.looking);
     this.leave();
   }
 
@@ -66,6 +73,18 @@ export class SocketListener {
     } catch {
       server.close(); // who may rename nothing in a folder can remove nothing there either
     }
+  }
+
+  private lookLater(): void {
+    const now = nowNs();
+    const pauseNs = nextHeartbeat(now, this.lookEveryMs * 1e6, hostClockNs) - now;
+    this.looking = setTimeout(
+      () => {
+        this.lookLater();
+        void this.look();
+      },
+      Math.ceil(pauseNs / 1e6),
+    ).unref();
   }
 
   private async look(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors, and to the SKB: who takes part (docs/ARCHITECTURE.md). Ordinals 340–359. A view travels flat: its
+ * Between monitors, and to the SKB: who takes part (docs/ARCHITECTURE.md). Ordinals 340–359 and 380. A view travels flat: its
  * number, its leader, how many members, then core and incarnation of each; several follow one another. `round` and
  * `core` name a ballot.
  */
@@ -36,7 +36,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32' },
-    doc: 'From a member to its observers: the link works in this direction.',
+    doc: 'From a member to its observers: the link works in this direction. A member with a lease sends a heartbeat instead.',
   },
   view_vote_request: {
     ordinal: 344,
@@ -149,5 +149,13 @@ export const VIEW_MESSAGES = {
     lane: 'monitor',
     fields: { view: 'u32', core: 'u32' },
     doc: 'From the leader: a member is accused, and the receiver is to look for proof itself.',
+  },
+  view_probe_request: {
+    ordinal: 380,
+    from: 'core',
+    to: 'core',
+    lane: 'urgent',
+    fields: { view: 'u32' },
+    doc: 'From an observer that has heard nothing for longer than a beacon interval: asks for a probe, which is repeated until it comes.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -1,5 +1,5 @@
 import { lstatSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -9,6 +9,8 @@ import { listenAtSocket } from '../../src/io/unix-socket.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'mk-listener-'));
 afterAll(() => rmSync(place, { recursive: true, force: true }));
+
+const LOOK_MS = 100;
 
 /** What the listener at a socket says; null: there is none. */
 function greeting(path: string): Promise<string | null> {
@@ -70,10 +72,11 @@ async function listening(
 ): Promise<{ listener: SocketListener; accepted: { write(text: string): void }[] }> {
   makeFolder(dirname(path));
   const accepted: { write(text: string): void }[] = [];
-  const listener = await SocketListener.at(path, (socket) => {
+  const connected = (socket: Socket): void => {
     accepted.push(socket);
     socket.on('error', () => undefined);
     socket.write('mine');
-  });
+  };
+  const listener = await SocketListener.at(path, connected, LOOK_MS);
   return { listener, accepted };
 }

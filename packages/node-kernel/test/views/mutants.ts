@@ -61,9 +61,9 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   },
   {
     name: 'a member jumps to a view that it was taught out of order',
-    file: 'view-agreement.ts',
-    good: 'if (view.number === this.installedView.number + 1) return true;',
-    bad: 'if (view.number > this.installedView.number) return true;',
+    file: 'view.ts',
+    good: 'if (next.number === current.number + 1) return true;',
+    bad: 'if (next.number > current.number) return true;',
     seenBy: ['V3'],
   },
   {

@@ -151,7 +151,9 @@ export class ViewWorld {
   }
 
   private boot(self: Member, rate: number): Core {
-    const settings = { ...DEFAULT_VIEW_SETTINGS, observers: this.observers };
+    // Each on a host of its own: their probes and beacons fall together on one host only.
+    const hostClockNs = (self.core * 137 + self.incarnation * 61) * MS;
+    const settings = { ...DEFAULT_VIEW_SETTINGS, observers: this.observers, hostClockNs };
     const others = Array.from({ length: this.count }, (_, core) => core).filter((core) => core !== self.core);
     const core: Core = {
       self,
@@ -165,6 +167,8 @@ export class ViewWorld {
         self,
         {
           send: (to, message) => this.send(self, to, message),
+          sign: (to, view) => this.send(self, to, { type: 'view_probe', view }),
+          heardAt: () => -Infinity,
           installed: (view) => {
             core.views.push(view);
             this.agree(view, self);

@@ -6,7 +6,7 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Registry } from '../registry/registry.ts';
-import { type MeasuringTask, measuringTasks } from './measuring-tasks.ts';
+import { type MeasuringTask, measuringTasks, type RelationOf, sampledTasks } from './measuring-tasks.ts';
 import { type RoundTrip, RoundTrips } from './round-trips.ts';
 
 /** A core that has not reported by then is skipped, however many of its peers keep it waiting. */
@@ -60,6 +60,7 @@ export class Measurement {
     private readonly finished: (now: Nanos) => void,
     /** One way, by the machine's description. */
     private readonly latencyNs: (from: CoreId, to: CoreId) => Nanos,
+    private readonly relationOf: RelationOf,
   ) {}
 
   get running(): boolean {
@@ -76,9 +77,20 @@ export class Measurement {
   /** Measures from all cores to all cores; a measurement under way starts over. */
   start(now: Nanos, then?: (measured: Measured) => void): void {
     if (then !== undefined) this.waiting.push(then);
+    this.begins(measuringTasks([...this.registry.members.keys()], !this.manyCores), now);
+  }
+
+  /** What nobody asked for: on a large machine a sample of each relation, whose median stands for the other pairs. */
+  startUnasked(now: Nanos): void {
+    const cores = [...this.registry.members.keys()];
+    if (cores.length <= limit('measureAllCores') || this.waiting.length > 0) return this.start(now);
+    return this.begins(sampledTasks(cores, this.relationOf, limit('measureSample')), now);
+  }
+
+  private begins(tasks: MeasuringTask[], now: Nanos): void {
     this.fresh = new RoundTrips();
     this.passedOver.clear();
-    this.queue = measuringTasks([...this.registry.members.keys()], !this.manyCores);
+    this.queue = tasks;
     this.startedAt = now;
     this.fill(now);
   }

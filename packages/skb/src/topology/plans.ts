@@ -6,7 +6,8 @@ import type { MachineModel } from '../config.ts';
 import type { Registry } from '../registry/registry.ts';
 import { flattenTree } from './flatten.ts';
 import { planAllTrees, planTree, type PlanInput, type PlanKind, type TreeNode } from './multicast-tree.ts';
-import type { RoundTrips } from './round-trips.ts';
+import type { RelationOf } from './measuring-tasks.ts';
+import { type RoundTrips, typicalLatencies } from './round-trips.ts';
 
 /**
  * Plans each core's dissemination trees and pushes them, with a version; replans when measured latencies have moved.
@@ -16,10 +17,12 @@ export class Plans {
   private plannedCores: readonly CoreId[] = [];
   private plannedPackages: readonly number[] = [];
   private plannedLatency = new Map<number, Nanos>();
+  private typical: ReadonlyMap<string, Nanos> = new Map();
 
   constructor(
     private readonly machine: MachineModel,
     private readonly packageOf: (core: CoreId) => number,
+    private readonly relationOf: RelationOf,
     private readonly registry: Registry,
     private readonly trips: RoundTrips,
     private readonly sink: EffectSink,
@@ -55,14 +58,19 @@ export class Plans {
     return planTree(kind, { ...this.inputFor(cores), root });
   }
 
-  /** One-way latency for plans: half the shortest measured round trip, or the description's. */
+  /**
+   * One-way latency for plans: half the shortest measured round trip; of a pair that was not measured the median of its
+   * relation, as far as that was, or the description's.
+   */
   latencyNs(from: CoreId, to: CoreId): Nanos {
     const trip = this.trips.get(from, to);
-    return trip === undefined ? this.machine.latencyNs(from, to) : trip.min / 2;
+    if (trip !== undefined) return trip.min / 2;
+    return this.typical.get(this.relationOf(from, to)) ?? this.machine.latencyNs(from, to);
   }
 
   private inputFor(cores: readonly CoreId[]): Omit<PlanInput, 'root'> {
     const { machine } = this;
+    this.typical = typicalLatencies(this.trips, this.relationOf);
     return {
       cores,
       packageOf: this.packageOf,

@@ -1,4 +1,6 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
+import type { RelationOf } from './measuring-tasks.ts';
 
 /** One measured direction: `message_rtt(From, To, Avg, Var, Min, Max)`, nanoseconds. */
 export interface RoundTrip {
@@ -34,6 +36,21 @@ export class RoundTrips {
       for (const [to, trip] of [...row].sort(byCore)) yield [from, to, trip];
     }
   }
+}
+
+/** The median one-way latency of each relation of which pairs were measured. */
+export function typicalLatencies(trips: RoundTrips, relationOf: RelationOf): ReadonlyMap<string, Nanos> {
+  const byRelation = new Map<string, Nanos[]>();
+  for (const [from, to, { min }] of trips.entries()) {
+    const relation = relationOf(from, to);
+    const latencies = byRelation.get(relation);
+    if (latencies === undefined) byRelation.set(relation, [min / 2]);
+    else latencies.push(min / 2);
+  }
+  const typical = new Map<string, Nanos>();
+  for (const [relation, latencies] of byRelation)
+    typical.set(relation, known(latencies.sort((a, b) => a - b)[latencies.length >> 1]));
+  return typical;
 }
 
 function byCore(a: readonly [CoreId, unknown], b: readonly [CoreId, unknown]): number {

@@ -52,6 +52,11 @@ export class Offences {
     return (this.proven.get(peer) ?? 0) >= limit('quarantineOffences');
   }
 
+  /** Whether any peer has committed one in its present life. */
+  get any(): boolean {
+    return this.proven.size > 0;
+  }
+
   /** What a peer's instance did is not held against the next one. */
   instanceGone(peer: CoreId): void {
     this.proven.delete(peer);

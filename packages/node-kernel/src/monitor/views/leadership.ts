@@ -6,6 +6,7 @@
  * time.
  */
 import { known } from '@mk/monitor-proto/assert';
+import { nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { cutOf, type Suspicion } from './cut.ts';
 import type { Proposal, ViewMessage, ViewMessageOf } from './messages.ts';
@@ -201,7 +202,7 @@ export class Leadership {
   }
 
   private beacon(now: Nanos): void {
-    this.nextBeacon = now + this.settings.beaconNs;
+    this.nextBeacon = nextHeartbeat(now, this.settings.beaconNs, this.settings.hostClockNs);
     this.sequence += 1;
     const leads = now < this.leaseUntil;
     this.sentAt.set(this.sequence, { at: now, leads });

@@ -1,22 +1,33 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
-import { type ViewSettings, observedBy, type View } from './view.ts';
+import { type ViewSettings, observedBy, observersOf, type View } from './view.ts';
+import type { ViewPort } from './view-port.ts';
 
 /** Silence of so many beacon intervals makes a link suspect. */
 const SILENT_INTERVALS = 2.5;
+/** Silence of so many has a probe asked for, which is repeated until it comes: a sign or two may have been lost. */
+const ASK_INTERVALS = 1.5;
 /** A core that stood still for so long had no chance to hear anybody. */
 const STANDSTILL_INTERVALS = 1.5;
 
-/** Which of the links that should be heard do not work, as far as this core can tell. */
+/**
+ * Each member shows its observers once an interval that it is there; which of the links that should be heard do not
+ * work, as far as this core can tell.
+ */
 export class LinkWatch {
   private readonly heardAt = new Map<CoreId, Nanos>();
+  private observers: readonly CoreId[] = [];
   private expected: readonly CoreId[] = [];
   private ranAt: Nanos | null = null;
 
-  constructor(private readonly settings: ViewSettings) {}
+  constructor(
+    private readonly settings: ViewSettings,
+    private readonly port: Pick<ViewPort, 'send' | 'sign' | 'heardAt'>,
+  ) {}
 
   /** A new view: everybody expected counts as just heard. */
   install(view: View, self: CoreId, now: Nanos): void {
+    this.observers = observersOf(view, self, this.settings.observers);
     this.expected = observedBy(view, self, this.settings.observers);
     for (const core of this.heardAt.keys()) if (!this.expected.includes(core)) this.heardAt.delete(core);
     for (const core of this.expected) this.heardAt.set(core, now);
@@ -33,8 +44,18 @@ export class LinkWatch {
     if (stood) for (const core of this.expected) this.heardAt.set(core, now);
   }
 
+  /** An interval is over. */
+  probe(view: number, now: Nanos): void {
+    for (const core of this.observers) this.port.sign(core, view);
+    for (const core of this.silentFor(ASK_INTERVALS, now)) this.port.send(core, { type: 'view_probe_request', view });
+  }
+
   suspects(now: Nanos): CoreId[] {
-    const since = now - SILENT_INTERVALS * this.settings.beaconNs;
-    return this.expected.filter((core) => known(this.heardAt.get(core)) < since);
+    return this.silentFor(SILENT_INTERVALS, now);
+  }
+
+  private silentFor(intervals: number, now: Nanos): CoreId[] {
+    const since = now - intervals * this.settings.beaconNs;
+    return this.expected.filter((core) => Math.max(known(this.heardAt.get(core)), this.port.heardAt(core)) < since);
   }
 }

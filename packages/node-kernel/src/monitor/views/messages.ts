@@ -30,8 +30,10 @@ export type ViewMessage =
     }
   /** Member → leader, at once when a newcomer asks: all whom it hears. */
   | { readonly type: 'view_newcomers'; readonly view: number; readonly newcomers: readonly CoreId[] }
-  /** Member → observer, every T: the link from there to here works. */
+  /** Member → observer: the link from there to here works. Every T without a lease; with one a heartbeat says it. */
   | { readonly type: 'view_probe'; readonly view: number }
+  /** Observer → member: nothing was heard for longer than T; a probe that is repeated until it comes is asked for. */
+  | { readonly type: 'view_probe_request'; readonly view: number }
   /** Member → leader, or everybody when the leader is accused: whom the sender has proof against. */
   | { readonly type: 'view_accuse'; readonly view: number; readonly accused: readonly Member[] }
   | { readonly type: 'view_vote_request'; readonly view: number; readonly round: number }

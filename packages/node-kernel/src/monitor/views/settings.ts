@@ -1,4 +1,5 @@
 import { isWhole } from '@mk/monitor-proto/guards';
+import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
 import { DEFAULT_VIEW_SETTINGS, type ViewSettings } from './view.ts';
 
@@ -9,8 +10,9 @@ export function offencesMostOf(settings: string): number {
 }
 
 /** T and L of the cluster: its settings say how long a lease lasts. */
-export function viewSettingsOf(settings: string): ViewSettings {
+export function viewSettingsOf(settings: string, hostClockNs: Nanos): ViewSettings {
   const { leaseMs }: { readonly leaseMs?: unknown } = JSON.parse(settings);
-  if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return DEFAULT_VIEW_SETTINGS;
-  return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs: Math.round((leaseMs * 1e6) / 3) };
+  if (typeof leaseMs !== 'number' || !(leaseMs >= 30)) return { ...DEFAULT_VIEW_SETTINGS, hostClockNs };
+  const beaconNs = Math.round((leaseMs * 1e6) / 3);
+  return { ...DEFAULT_VIEW_SETTINGS, leaseNs: leaseMs * 1e6, beaconNs, hostClockNs };
 }

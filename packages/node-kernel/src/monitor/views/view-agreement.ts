@@ -7,6 +7,7 @@
  * not oscillate).
  */
 import { known } from '@mk/monitor-proto/assert';
+import { nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import { type CoreId, type Nanos, NO_CORE } from '@mk/monitor-proto/ids';
 import { Acceptor } from './acceptor.ts';
 import { type ElectionHost, Elections } from './elections.ts';
@@ -19,7 +20,7 @@ import { Quarantine } from './quarantine.ts';
 import type { ViewPort } from './view-port.ts';
 import { Wish } from './wish.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
-import { compareBallots, epochOf, isDead, isMember, memberIn, nextEpoch, observersOf } from './view.ts';
+import { compareBallots, isDead, isMember, mayFollow, memberIn, nextEpoch, rankOf } from './view.ts';
 import type { Ballot, Member, View, ViewSettings } from './view.ts';
 
 /** Pause between two candidates that stand because their leader is proven dead. */
@@ -61,7 +62,7 @@ export class ViewAgreement {
     private readonly contacts: () => readonly CoreId[],
   ) {
     this.lease = new Lease(settings.leaseNs);
-    this.watch = new LinkWatch(settings);
+    this.watch = new LinkWatch(settings, port);
     this.newcomers = new Newcomers(settings);
     this.quarantine = new Quarantine(self.core, port.send, (accusation) => port.quarantined(accusation));
     this.wish = new Wish(self, contacts, (core, message) => port.send(core, message), settings);
@@ -74,7 +75,7 @@ export class ViewAgreement {
       acceptor: this.accepting,
       dead: this.dead,
       isLeaderDead: () => this.isLeaderDead,
-      rank: () => this.rank,
+      rank: () => rankOf(this.installed(), this.self.core, this.dead),
       leader: () => this.followed,
       send: (core, message) => this.port.send(core, message),
       leads: (now) => this.leadership !== null && now < this.leadership.leaseUntil,
@@ -130,8 +131,10 @@ export class ViewAgreement {
   proofOfDeath({ core, incarnation }: Member, now: Nanos): void {
     if ((this.dead.get(core) ?? 0) >= incarnation) return;
     this.dead.set(core, incarnation);
-    if (this.isLeaderDead)
-      this.elections.nextCandidacy = now + (1 + this.rank) * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
+    if (this.isLeaderDead) {
+      const turn = 1 + rankOf(this.installed(), this.self.core, this.dead);
+      this.elections.nextCandidacy = now + turn * Math.min(SUCCESSION_TURN, this.settings.beaconNs / 20);
+    }
     this.leadership?.tick(now);
     this.updateFence(now);
   }
@@ -166,10 +169,16 @@ export class ViewAgreement {
   /** When `tick` is next due, at the latest. */
   nextWake(now: Nanos): Nanos {
     const probe = this.installedView === null && this.contacts().length === 0 ? Infinity : this.nextProbe;
-    const wakes = [probe, this.leadership?.nextWake(now) ?? Infinity, now + this.settings.beaconNs / 2];
+    const wakes = [probe, this.leadership?.nextWake(now) ?? Infinity];
+    if (!this.isCalm(now)) wakes.push(now + this.settings.beaconNs / 2);
     if (this.isLeaderDead && this.elections.nextCandidacy > now) wakes.push(this.elections.nextCandidacy);
     if (!this.fenced) wakes.push(this.leaseUntil);
     return Math.max(now + 1, Math.min(...wakes));
+  }
+
+  /** Followers of a leader that is heard, with a lease: nothing happens between two probes, so they sleep. */
+  private isCalm(now: Nanos): boolean {
+    return !this.fenced && this.leadership === null && !this.missesLeader(now + this.settings.beaconNs);
   }
 
   tick(now: Nanos): void {
@@ -235,6 +244,8 @@ export class ViewAgreement {
         return undefined;
       case 'view_accepted':
         return this.leadership?.accepted(from, message.ballot, now);
+      case 'view_probe_request':
+        return this.port.send(from, { type: 'view_probe', view: message.view });
       default:
         return undefined; // a probe says all by arriving
     }
@@ -255,12 +266,14 @@ export class ViewAgreement {
 
   private probe(now: Nanos): void {
     const view = this.installedView;
-    if (view === null && this.contacts().length === 0) return;
-    this.nextProbe = now + (view === null ? Math.min(this.settings.beaconNs, RETRY_MOST) : this.settings.beaconNs);
-    if (view === null) return this.wish.say(now);
+    if (view === null) {
+      if (this.contacts().length === 0) return;
+      this.nextProbe = now + Math.min(this.settings.beaconNs, RETRY_MOST);
+      return this.wish.say(now);
+    }
+    this.nextProbe = nextHeartbeat(now, this.settings.beaconNs, this.settings.hostClockNs);
     this.quarantine.say(this.leader);
-    for (const core of observersOf(view, this.self.core, this.settings.observers))
-      this.port.send(core, { type: 'view_probe', view: view.number });
+    this.watch.probe(view.number, now);
   }
 
   private beacon(
@@ -282,12 +295,6 @@ export class ViewAgreement {
     const suspects = this.watch.suspects(now);
     const newcomers = this.newcomers.heard(now);
     this.port.send(from, { type: 'view_beacon_reply', view, sequence, suspects, newcomers });
-  }
-
-  private get rank(): number {
-    return this.installed()
-      .members.filter((member) => !isDead(this.dead, member))
-      .findIndex(({ core }) => core === this.self.core);
   }
 
   private get isLeaderDead(): boolean {
@@ -357,13 +364,8 @@ export class ViewAgreement {
   private learn(views: readonly View[], now: Nanos, left: readonly Member[] = [], from = this.self.core): void {
     if (from !== this.self.core && this.installedView !== null && !this.elections.believes(from, views, now)) return;
     this.past.noteLeft(left);
-    for (const view of views) if (!this.excluded && this.isNext(view)) this.install(view, now);
-  }
-
-  private isNext(view: View): boolean {
-    if (this.installedView === null) return isMember(view, this.self);
-    if (view.number === this.installedView.number + 1) return true;
-    return epochOf(view.number) > epochOf(this.installedView.number) && isMember(view, this.self);
+    for (const view of views)
+      if (!this.excluded && mayFollow(this.installedView, view, this.self)) this.install(view, now);
   }
 
   private install(view: View, now: Nanos): void {

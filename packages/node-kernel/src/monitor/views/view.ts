@@ -31,6 +31,8 @@ export interface ViewSettings {
   readonly drift: number;
   /** k: how many members each member sends probes to. */
   readonly observers: number;
+  /** What the host's clock reads at time 0: members on one host probe and beacon at the same moments (heartbeat.ts). */
+  readonly hostClockNs: Nanos;
 }
 
 export const DEFAULT_VIEW_SETTINGS: ViewSettings = {
@@ -38,6 +40,7 @@ export const DEFAULT_VIEW_SETTINGS: ViewSettings = {
   leaseNs: 1_500_000_000,
   drift: 0.01,
   observers: 4,
+  hostClockNs: 0,
 };
 
 /**
@@ -93,6 +96,18 @@ export function isMember(view: View, { core, incarnation }: Member): boolean {
 export function isSameView(a: View, b: View): boolean {
   const isSame = a.number === b.number && a.leader === b.leader && a.members.length === b.members.length;
   return isSame && a.members.every((member) => isMember(b, member));
+}
+
+/** Where a core stands among the members that live: 0 is the first to succeed a dead leader. */
+export function rankOf({ members }: View, self: CoreId, dead: Deaths): number {
+  return members.filter((member) => !isDead(dead, member)).findIndex(({ core }) => core === self);
+}
+
+/** Whether a member of `current`, or of none yet, may install `next`: the one after it, or a later epoch that has it in it. */
+export function mayFollow(current: View | null, next: View, self: Member): boolean {
+  if (current === null) return isMember(next, self);
+  if (next.number === current.number + 1) return true;
+  return epochOf(next.number) > epochOf(current.number) && isMember(next, self);
 }
 
 /** Negative: `a` is the lower ballot. */

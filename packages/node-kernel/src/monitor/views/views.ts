@@ -2,15 +2,15 @@ import { type CoreId, isCore, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
-import type { Verb } from '../../control/verb.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError } from '../operations.ts';
-import { sleep, timeNow } from '../waits.ts';
+import { OperationError } from '../operations.ts';
 import type { MessageHandlers, Service, Verbs } from '../service.ts';
 import type { ViewMessage } from './messages.ts';
 import { type CoreView, describeView, type Installed } from './core-view.ts';
 import { Examination } from './examination.ts';
+import { forceVerb } from './force-verb.ts';
 import { Founding } from './founding.ts';
+import { Signs } from './signs.ts';
 import { ViewAgreement } from './view-agreement.ts';
 import { offencesMostOf, viewSettingsOf } from './settings.ts';
 import type { ViewsHost } from './views-host.ts';
@@ -23,9 +23,6 @@ const NOBODY: readonly number[] = [];
 const LEAVE_MOST_NS: Nanos = 3_000_000_000;
 /** A leaving leader takes along those who ask within so long of it, or of one another. */
 const LEADER_LINGERS_NS: Nanos = 700_000_000;
-/** A link opens within milliseconds where somebody answers; half a second is given. */
-const FORCE_LOOKS = 20;
-const FORCE_LOOK_NS: Nanos = 25_000_000;
 
 /**
  * Membership by agreement (docs/ARCHITECTURE.md): the pure protocol of view-agreement.ts on this core's links and
@@ -52,6 +49,7 @@ export class Views implements Service {
     view_beacon_reply: (from, message, now) => this.receive(from, message, now),
     view_newcomers: (from, message, now) => this.receive(from, message, now),
     view_probe: (from, message, now) => this.receive(from, message, now),
+    view_probe_request: (from, message, now) => this.receive(from, message, now),
     view_accuse: (from, message, now) => this.receive(from, message, now),
     view_vote_request: (from, message, now) => this.receive(from, message, now),
     view_vote_reply: (from, message, now) => this.receive(from, message, now),
@@ -74,7 +72,7 @@ export class Views implements Service {
       doc: 'The view that this core has installed, its lease, suspicions and history.',
       run: (_args, now) => this.describe(now),
     },
-    view_force: forceVerb(this),
+    view_force: forceVerb(() => this.context, this),
     reaped: {
       args: ['core', 'incarnation'],
       withoutLease: true,
@@ -91,18 +89,22 @@ export class Views implements Service {
   constructor(
     private readonly context: MonitorContext,
     private readonly host: ViewsHost,
+    private readonly hostClockNs: Nanos = 0,
   ) {
     this.examination = new Examination(context, (core) => host.examine(core));
   }
 
   registered(now: Nanos): void {
     const { core, incarnation, settings, registeredView } = this.context;
-    this.settings = viewSettingsOf(settings);
+    this.settings = viewSettingsOf(settings, this.hostClockNs);
     this.offencesMost = offencesMostOf(settings);
     this.founding.begin(registeredView === 0 && incarnation === 1, now);
+    const signs = new Signs(this.context, () => this.agreement?.view ?? null);
     this.agreement = new ViewAgreement(
       { core, incarnation },
       {
+        sign: (to, view) => signs.sign(to, view),
+        heardAt: (by) => signs.heardAt(by),
         send: (to, message) => void this.context.send(to, toWire(message)),
         installed: (view, at) => this.install(view, at),
         fenced: (fenced, at) => this.fence(fenced, at),
@@ -132,6 +134,7 @@ export class Views implements Service {
   /** Before anything else in a step: a core whose lease ran out while it stood still is fenced before it acts. */
   beforeStep(now: Nanos): void {
     this.agreement?.checkFence(now);
+    if (this.context.offences.any) this.arm(now);
   }
 
   /** A newcomer that knows everybody asks at once. */
@@ -209,21 +212,6 @@ export class Views implements Service {
     if (agreement === null || agreement.self.core === member.core) return;
     agreement.proofOfDeath(member, now);
     this.arm(now);
-  }
-
-  /**
-   * It cannot hear those it has not talked to: it opens a link to everybody, waits a moment, and goes on with those it
-   * hears.
-   */
-  *forced(): Operation<View> {
-    const { endpoint, monitors, timers } = this.context;
-    const closed = (): boolean => [...monitors.keys()].some((core) => !this.isHeard(core));
-    for (const core of monitors.keys()) {
-      const peer = endpoint.peers.get(core);
-      if (peer !== undefined) endpoint.want(peer);
-    }
-    for (let look = 0; look < FORCE_LOOKS && closed(); look += 1) yield* sleep(timers, FORCE_LOOK_NS);
-    return this.force(yield* timeNow());
   }
 
   /** An operator's word that the majority is lost: this core goes on with those it hears, in a new epoch. */
@@ -304,8 +292,10 @@ export class Views implements Service {
 
   private arm(now: Nanos): void {
     const { timers } = this.context;
-    const at = this.agreement?.nextWake(now) ?? Infinity;
-    if (this.timer !== null && this.timerAt <= at && this.timerAt > now) return;
+    const wake = this.agreement?.nextWake(now) ?? Infinity;
+    const at = this.context.offences.any ? Math.min(wake, now + this.settings.beaconNs / 2) : wake;
+    // Also one that is due: put off by every message, it would never fire under a flood.
+    if (this.timer !== null && this.timerAt <= at) return;
     timers.cancel(this.timer);
     this.timerAt = at;
     this.timer = at === Infinity ? null : timers.set(at, this.fire);
@@ -357,7 +347,8 @@ export class Views implements Service {
     this.host.excluded(`view ${view.number} goes on without this incarnation; a new one may take its place`);
   }
 
-  private isHeard(core: number): boolean {
+  /** Whether a link to a core is open. */
+  isHeard(core: number): boolean {
     const peer = this.context.endpoint.peers.get(core);
     return peer !== undefined && peer.link !== 0;
   }
@@ -366,13 +357,4 @@ export class Views implements Service {
   describe(now: Nanos): CoreView {
     return describeView(this.context, this.agreement, this.settings, this.installed, now);
   }
-}
-
-function forceVerb(views: Views): Verb<View> {
-  return {
-    args: [],
-    withoutLease: true,
-    doc: 'An operator’s new epoch: this core goes on with every core that it hears, although no majority of the view is left.',
-    run: () => views.forced(),
-  };
 }
