@@ -1,6 +1,5 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { CoreId } from '@mk/monitor-proto/ids';
-import type { MachineModel } from '../config.ts';
+import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 
 /** One core's turn to measure: both directions between it and each of the others. */
 export interface MeasuringTask {
@@ -14,7 +13,7 @@ export type RelationOf = (from: CoreId, to: CoreId) => string;
 /** By the machine's description; without one by the hosts, or by the packages that are assumed. */
 export function relationsOf(
   cluster: { packageOf(core: CoreId): number; readonly packagesAreHosts: boolean },
-  machine: MachineModel,
+  machine: { latencyNs(from: CoreId, to: CoreId): Nanos },
 ): RelationOf {
   return (from, to) => {
     const [a, b] = [cluster.packageOf(from), cluster.packageOf(to)];

@@ -177,7 +177,7 @@ export class Session {
       this.mayText = said.text;
       if (this.replayed.length > 0) this.startReplay();
     } else if (said.type === 'answer') this.answered(said);
-    else if (isPageEventType(said.type)) this.take(said);
+    else if (said.type !== 'beat' && isPageEventType(said.type)) this.take(said);
     this.changed();
   }
 
