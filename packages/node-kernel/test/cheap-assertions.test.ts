@@ -140,6 +140,7 @@ function roundsOf(act: (node: { ownVote: boolean }) => void, timers = new TimerQ
     self: 5,
     view: 1,
     takesPart,
+    cores: 8,
     sink: new Outbox('off'),
     timers,
     mayAsk: () => true,
