@@ -139,11 +139,10 @@ export const MUTANTS: readonly Mutant[] = [
     method: 'begin',
     wrap: (good) =>
       function (...args) {
-        const [phase, , , , { routes }] = args;
-        const now = args[6];
-        const finish = args[7] as Method;
-        if (phase !== PREPARE || routes.length === 0) return good.apply(this, args);
-        good.apply(this, [...args.slice(0, 7), () => undefined]);
+        const [{ phase, plan }, now] = args;
+        const finish = args[2] as Method;
+        if (phase !== PREPARE || plan.routes.length === 0) return good.apply(this, args);
+        good.apply(this, [...args.slice(0, 2), () => undefined]);
         return finish.call(undefined, { consenting: 0, refusals: [], messages: 0 }, now);
       },
   },
@@ -154,8 +153,8 @@ export const MUTANTS: readonly Mutant[] = [
     method: 'begin',
     wrap: (good) =>
       function (...args) {
-        const finish = args[7] as Method;
-        args[7] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
+        const finish = args[2] as Method;
+        args[2] = (result: object, now: number) => finish.call(undefined, { ...result, refusals: [] }, now);
         return good.apply(this, args);
       },
   },
