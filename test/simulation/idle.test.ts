@@ -3,9 +3,7 @@ import { isCore, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { codecOfValid } from '@mk/monitor-proto/messages/codec';
 import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
-import { hmacSha256 } from '@mk/sim/io/hmac';
+import { quickSimulation } from '../support/quick-simulation.ts';
 
 const CORES = 8;
 const LEASE_MS = 15_000;
@@ -13,15 +11,7 @@ const BEACON_S = LEASE_MS / 3000;
 
 /** A cluster at rest: what its cores were told to do since `watch`, by cause. */
 function atRest() {
-  const simulation = new Simulation({
-    seed: 1,
-    cores: CORES,
-    machine: flatMachine(),
-    hmac: hmacSha256,
-    logLevel: 'info',
-    hash: false,
-    leaseMs: LEASE_MS,
-  });
+  const simulation = quickSimulation({ seed: 1, cores: CORES, logLevel: 'off', measure: true, leaseMs: LEASE_MS });
   const steps = { timers: 0, probes: 0, requests: 0 };
   const followersWake: number[] = [];
   simulation.observe({

@@ -8,7 +8,7 @@ import { CHECKS, type Kind, type ObjectForm, SYSTEM_CALLS, type SystemCallSpec }
 export function whyNoSystemCall({ name, args }: SystemCall): string {
   const [reason] = args;
   if (name === MALFORMED && typeof reason === 'string') return reason;
-  if (!isKeyOf(SYSTEM_CALLS, name)) return `there is no system call ${JSON.stringify(name.slice(0, NAME_SHOWN))}`;
+  if (!isKeyOf(SYSTEM_CALLS, name)) return `there is no system call ${shown(name)}`;
   const { args: forms }: SystemCallSpec = SYSTEM_CALLS[name];
   const misfit = Object.entries(forms)
     .map(([argument, kind], i) => whyNot(argument, kind, args[i]))

@@ -170,14 +170,18 @@ export class Session {
 
   private heard(said: PageEvent | PageReply): void {
     this.pulse.heard(Date.now(), said.type === 'beat' ? said.t : undefined);
-    if (this.connection === 'silent') this.connection = 'open';
-    else if (said.type === 'beat') return;
+    const wasSilent = this.connection === 'silent';
+    if (wasSilent) this.connection = 'open';
+    if (said.type === 'beat') {
+      if (wasSilent) this.changed();
+      return;
+    }
     if (said.type === 'may') {
       this.mayAct = said.act;
       this.mayText = said.text;
       if (this.replayed.length > 0) this.startReplay();
     } else if (said.type === 'answer') this.answered(said);
-    else if (said.type !== 'beat' && isPageEventType(said.type)) this.take(said);
+    else if (isPageEventType(said.type)) this.take(said);
     this.changed();
   }
 

@@ -148,7 +148,8 @@ export class CapopsContext {
     now: Nanos,
     done: Done<T>,
   ): void {
-    this.runFor(asker, this.asks, kind, capability, operation, now, done);
+    const ended = takeShare(this.asks, asker, now, done);
+    if (ended !== null) this.begin(kind, capability, operation, now, ended, true);
   }
 
   /** Runs what this core must look into before it believes another: refused likewise, past a share of its own. */
@@ -160,7 +161,8 @@ export class CapopsContext {
     now: Nanos,
     done: Done<T>,
   ): void {
-    this.runFor(sender, this.arrivals, kind, capability, operation, now, done);
+    const ended = takeShare(this.arrivals, sender, now, done);
+    if (ended !== null) this.begin(kind, capability, operation, now, ended, true);
   }
 
   /** Like `carryOn`, for what nobody waits for and cannot fail. */
@@ -265,26 +267,6 @@ export class CapopsContext {
     return `${kind} ${op}: ${silent.length > 0 ? unanswered(silent) : 'not done in time'}; it continues until it leaves nothing locked`;
   }
 
-  private runFor<T>(
-    core: CoreId,
-    shares: CoreCounts,
-    kind: string,
-    capability: Capability,
-    operation: (op: OperationId) => Operation<T>,
-    now: Nanos,
-    done: Done<T>,
-  ): void {
-    if (!shares.begin(core)) {
-      const text = `so many operations for core ${core} are under way as one core may have`;
-      return done({ ok: false, error: 'TOO_MANY_OPERATIONS', text }, now);
-    }
-    const ended: Done<T> = (outcome, at) => {
-      shares.end(core);
-      done(outcome, at);
-    };
-    this.begin(kind, capability, operation, now, ended, true);
-  }
-
   private begin<T>(
     kind: string,
     capability: Capability,
@@ -326,4 +308,17 @@ function roundIn(value: unknown): { readonly cores?: number; readonly messages?:
   if (!isRecord(value)) return null;
   const { cores, messages } = value;
   return { ...(isWhole(cores) && { cores }), ...(isWhole(messages) && { messages }) };
+}
+
+/** One more operation of a core's share: `done`, which gives it back; null: it has its share, and `done` has been told. */
+function takeShare<T>(shares: CoreCounts, core: CoreId, now: Nanos, done: Done<T>): Done<T> | null {
+  if (!shares.begin(core)) {
+    const text = `so many operations for core ${core} are under way as one core may have`;
+    done({ ok: false, error: 'TOO_MANY_OPERATIONS', text }, now);
+    return null;
+  }
+  return (outcome, at) => {
+    shares.end(core);
+    done(outcome, at);
+  };
 }

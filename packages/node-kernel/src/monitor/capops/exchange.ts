@@ -3,23 +3,13 @@ import { type CoreId, isCore, type Nanos, type OperationId } from '@mk/monitor-p
 import { limit } from '@mk/monitor-proto/limits';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
 import { coreOf } from '../agreement/finished.ts';
+import { WAITED_FOR } from '../conduct/refusals.ts';
 import type { MonitorContext } from '../context.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import { Pending } from '../pending.ts';
 import { CoreCounts } from './by-core.ts';
 
 type AboutOperation = Extract<Message, { readonly op: OperationId }>;
-
-/** What a request that is refused would have been answered with. */
-const REPLIES = [
-  'cap_copy_reply',
-  'cap_receive_reply',
-  'cap_move_reply',
-  'cap_retrieve_reply',
-  'cap_retype_reply',
-  'cap_reclaim_reply',
-  'cap_vouch_reply',
-] as const satisfies readonly MessageType[];
 
 /**
  * Requests with one reply between two monitors. A request has no deadline: the channel delivers it or declares the peer
@@ -65,7 +55,7 @@ export class Exchange {
   refused(from: CoreId, { op, error }: MessageOf<'request_refused'>, now: Nanos): void {
     if (coreOf(op) !== this.context.core) return;
     const why = errorIn({ error }) ?? 'BAD_REQUEST';
-    for (const reply of REPLIES)
+    for (const reply of Object.values(WAITED_FOR))
       this.pending.answered(keyOf(op, reply), from, new OperationError(why, `core ${from} did not serve ${op}`), now);
   }
 

@@ -134,7 +134,8 @@ export class Views implements Service {
   /** Before anything else in a step: a core whose lease ran out while it stood still is fenced before it acts. */
   beforeStep(now: Nanos): void {
     this.agreement?.checkFence(now);
-    if (this.context.offences.any) this.arm(now);
+    // Who was caught is accused within half an interval; nothing else brings that forward.
+    if (this.context.offences.any && this.timerAt > now + this.settings.beaconNs / 2) this.arm(now);
   }
 
   /** A newcomer that knows everybody asks at once. */
