@@ -11,6 +11,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import { nowNs } from '@mk/monitor-proto/io/clock';
 import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
+import { LONGEST_TIMEOUT_MS } from '@mk/monitor-proto/io/long-timer';
 import type { KernelEffect, KernelEvent } from '@mk/node-kernel/effects';
 import { DispatcherHost } from '@mk/node-kernel/io/dispatchers/dispatcher-host';
 import { WorkerVessels } from '@mk/node-kernel/io/dispatchers/worker-vessel';
@@ -109,7 +110,8 @@ class LoneCore {
     if (effect.type === 'control_reply') this.replies.get(effect.id)?.(effect.reply);
     else if (effect.type === 'set_timer') {
       if (this.timer !== null) clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), Math.max(0, (effect.at - nowNs()) / 1e6));
+      const pauseMs = Math.min(LONGEST_TIMEOUT_MS, Math.max(0, (effect.at - nowNs()) / 1e6));
+      this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), pauseMs);
     } else if (effect.type in this.host.performers)
       (this.host.performers as Record<string, (given: unknown) => void>)[effect.type]!(effect);
   }
