@@ -3,7 +3,7 @@ import { formatDuration } from '@mk/machine/duration';
 
 import type { Chapter } from '../tour.ts';
 
-const JOIN_MS = 30_000;
+const JOIN_MS = 120_000;
 
 export const CRASH: Chapter = {
   title: 'A core crashes, starts again, and joins',

@@ -10,13 +10,13 @@ const DELAY_NS = 40_000_000;
 const EARLY_NS = 100_000;
 /** What sockets and a busy host add to the fastest of twenty round trips. */
 const HOST_NS = 8_000_000;
-const REPLAN_MS = 20_000;
+const REPLAN_MS = 120_000;
 
 export const LINK_CHANGE: Chapter = {
   title: 'A link becomes slow: it is measured anew, and the tree goes around it',
   async run(tour) {
     const before = await treeOf(tour);
-    const far = before.children[0]?.core;
+    const far = await fastChild(tour, before);
     if (far === undefined) return tour.say('one core has no links');
     const old = await trip(tour, far);
     tour.say(`core 0 sends to ${children(before)}; the round trip to core ${far} is ${formatDuration(old)}`);
@@ -52,6 +52,13 @@ export const LINK_CHANGE: Chapter = {
     tour.check(`healed; measured anew: ${back === null ? 'still slow' : formatDuration(back)}`, back !== null);
   },
 };
+
+/** A child whose link was measured well below the delay to come: on a busy host a measured trip may be as slow as that. */
+async function fastChild(tour: Tour, { children }: TreeNode): Promise<CoreId | undefined> {
+  const trips = new Map((await tour.trips()).filter(({ from }) => from === 0).map(({ to, min }) => [to, min]));
+  const fast = children.find(({ core }) => (trips.get(core) ?? Infinity) < DELAY_NS / 2);
+  return (fast ?? children[0])?.core;
+}
 
 async function checkTree(tour: Tour, before: TreeNode, far: number): Promise<void> {
   const after = await tour.until(async () => {
