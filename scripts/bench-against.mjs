@@ -8,7 +8,7 @@ const TURNS = 3;
 /** A figure as the benchmarks print it: median [least–most]. */
 const FIGURE = /(-?\d[\d,]*(?:\.\d+)?) \[-?\d[\d,.]*–-?\d[\d,.]*\]/g;
 
-/** The figures in a benchmark's output by what it says of them, in order. */
+/** A benchmark's figures by their label, in order. */
 export function figuresIn(output) {
   const figures = new Map();
   let heading = '';
@@ -25,7 +25,7 @@ export function figuresIn(output) {
   return figures;
 }
 
-/** Both sides' figures, a block each: every turn's median, and the ratio of the middle ones. */
+/** Both sides' figures in blocks: the median of every turn, and the ratio of the middle ones. */
 export function comparison(before, after) {
   const labels = [...new Set([...before, ...after].flatMap((turn) => [...turn.keys()]))];
   const side = (turns, label) => turns.map((turn) => turn.get(label)).filter((value) => value !== undefined);
@@ -73,7 +73,7 @@ function checkOut(revision) {
   return folder;
 }
 
-/** Runs the benchmark in a checkout; a figure that misses its target (exit status 1) is a figure all the same. */
+/** Runs the benchmark in a checkout. Exit status 1 means a missed target; its figures count all the same. */
 function measured(folder, words, title) {
   process.stderr.write(`bench: ${title}\n`);
   const { stdout, status, error } = spawnSync('node', ['scripts/bench.mjs', ...words], {

@@ -71,7 +71,7 @@ export async function buildLibmk() {
   }
 }
 
-/** Another process may have built at the same moment; its result is as good. */
+/** Another process may have built in the meantime; its result is as good. */
 function moveIn(work, wanted) {
   const old = `${work}.old`;
   try {

@@ -108,7 +108,7 @@ for (const file of readdirSync(work)) renameSync(join(work, file), join(dist, fi
 await makeLauncherCache();
 linkCommands();
 
-/** `dist/bin`: the commands under their own names, for PATH. (npx finds them too, but takes a second.) */
+/** `dist/bin`: the commands under their own names, for PATH. (npx finds them too, but takes a second longer.) */
 function linkCommands() {
   mkdirSync(join(dist, 'bin'), { recursive: true });
   for (const [name, { executable }] of wanted) {
@@ -202,8 +202,8 @@ async function saveEngineState() {
 }
 
 /**
- * Boots a small cluster and keeps what its processes have compiled by then: the cache of a program that had only
- * started would lack every function needed to join the mesh, and each core would compile those again.
+ * Boots a small cluster and saves what its processes have compiled by then: a cache taken right after the start would
+ * lack the functions that join the mesh, and each core would compile those again.
  */
 async function makeCodeCaches() {
   const common = {

@@ -30,7 +30,7 @@ const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
 /** On Node 20 it never returns when a parent folder refuses with ENOENT. */
 const SPINNING_MKDIR = /\bmkdir(Sync)?\([^;]*recursive/;
-/** The timeout that jest.config gives every test. */
+/** jest.config's time limit for every test. */
 const LEAST_TEST_MS = 900_000;
 const TIMED_IN_JEST = new Set(['test', 'it', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach']);
 const TEXT = /\.(tsx?|mjs|cjs|js|json|md|ya?ml|pl|sh)$|(^|\/)(Dockerfile|\.ci\/run)$/;

@@ -10,7 +10,7 @@ case $host in
 esac
 case $port in *://*) port=7000 ;; esac # what Kubernetes sets for a Service named mk
 
-# A shell does not speak TLS.
+# A shell has no TLS.
 [ -z "$MK_TLS_DIR$MK_TLS_CA$MK_TLS_CERT" ] || exec mk-node health "$@"
 
 exec 3<>"/dev/tcp/$host/$port" || exit 1

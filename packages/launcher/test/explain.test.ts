@@ -5,7 +5,7 @@ import { parseLine } from '../src/display/log-printer.ts';
 import { storySvg, storyText } from '../src/explain/picture.ts';
 import { storyOf } from '../src/explain/story.ts';
 
-/** A round of core 0 over 1 and 2: the way to 2 takes 40 ms, 1 works for 20 ms, and the request to 3 is lost. */
+/** A round of core 0 over 1 and 2: the message to 2 takes 40 ms, 1 works for 20 ms, and the request to 3 is lost. */
 const line = (core: number | string, time: number, lamport: number, event: string, fields: object): object => ({
   v: 1,
   time,

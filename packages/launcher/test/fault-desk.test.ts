@@ -6,7 +6,7 @@ import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { FaultDesk, type FaultedProcess } from '../src/supervisor/fault-desk.ts';
 
-/** A process with real faults, which may hang or say nothing. */
+/** A process that obeys faults, but may hang or be silent. */
 class Process implements FaultedProcess {
   state: FaultedProcess['state'] = 'running';
   /** Stopped behind the supervisor's back: requests wait until it continues. */

@@ -3,7 +3,7 @@ import { Rogues } from '../src/supervisor/rogues.ts';
 
 const PROCESS = { ended: false };
 
-/** Processes, of which the named ones do not answer. */
+/** Processes; the named ones do not answer. */
 function cluster() {
   const silent = new Set<object>();
   const heard: string[] = [];
@@ -21,7 +21,7 @@ function cluster() {
 const closing: Rogues<typeof PROCESS>[] = [];
 afterEach(() => closing.splice(0).forEach((rogues) => rogues.close()));
 
-/** By the clock of the process: a core is told again a second later. */
+/** By the process's clock: a core is asked again a second later. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }

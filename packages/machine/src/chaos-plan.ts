@@ -5,13 +5,13 @@ import { keysOf } from '@mk/monitor-proto/tables';
 import { visible } from './one-line.ts';
 import { shellWord } from './shell-line.ts';
 
-/** How often each kind of fault comes, relative to the others; unnamed kinds come as often as usual. */
+/** Relative frequency of each kind of fault; unnamed kinds keep their usual one. */
 export type ChaosWeights = { readonly [K in ChaosKind]?: number };
 
 export interface ChaosOptions {
   readonly seed: number | string;
   readonly cores: number;
-  /** How long faults come, from the end of boot; then everything is healed. */
+  /** How long faults are injected, counted from the end of boot; then everything is healed. */
   readonly forNs: Nanos;
   readonly weights?: ChaosWeights;
 }
@@ -21,7 +21,7 @@ interface Entry {
   readonly text: string;
 }
 
-/** The ingredients of a fault; `longestMs`: it is over by then. */
+/** What a fault is drawn from. It is over within `longestMs`. */
 interface Draw {
   readonly prng: Prng;
   readonly cores: number;
@@ -34,9 +34,9 @@ type Maker = (draw: Draw) => {
   readonly ms: number;
 };
 
-/** Between two faults, on average. */
+/** Mean pause between two faults. */
 const PAUSE_MS = 1200;
-/** Nothing new begins near the end, so that restarted cores have joined when everything is healed. */
+/** No fault begins this close to the end, so that restarted cores have joined before everything is healed. */
 const QUIET_MS = 1500;
 const LONGEST_MS = 6000;
 
@@ -120,9 +120,9 @@ const WEIGHTS: Readonly<Record<ChaosKind, number>> = {
 };
 
 /**
- * A fault plan made up from a seed, as the text of a plan file: the same options give the same text, byte for byte.
- * Faults overlap, but crashed, hung and isolated cores are never half of the machine at once, so that a majority
- * remains; every fault ends by itself, every crashed core is restarted, and at `forNs` all is healed. Random capability
+ * Makes up a fault plan from a seed, as the text of a plan file: the same options give the same text, byte for byte.
+ * Faults overlap, but fewer than half of the cores are crashed, hung or isolated at once, so a majority remains. Every
+ * fault ends by itself, every crashed core is restarted, and everything is healed at `forNs`. Random capability
  * operations run meanwhile.
  */
 export function chaosPlan(options: ChaosOptions): string {
@@ -159,19 +159,19 @@ function entriesOf({ seed, cores, forNs, weights = {} }: ChaosOptions): Entry[] 
     if (kind === 'skb_loss' && atMs < skbBackMs) continue;
     if (kind === 'skb_loss') skbBackMs = atMs + made.ms + 2 * PAUSE_MS;
     entries.push(...made.entries);
-    // A core that has just started takes a moment to be useful again.
+    // A core that has just restarted does not count as present at once.
     for (const core of absent) down.push({ core, untilMs: atMs + made.ms + PAUSE_MS });
   }
   return entries;
 }
 
-/** The options of `mkctl chaos` that make this plan. */
+/** The `mkctl chaos` options that make this plan. */
 export function chaosWords({ seed, forNs, weights }: ChaosOptions): string {
   const given = Object.entries(weights ?? {}).map(([kind, weight]) => `${kind}=${weight}`);
   return `--seed ${shellWord(String(seed))} --for ${durationWord(forNs)}${given.length === 0 ? '' : ` --weights ${given.join(',')}`}`;
 }
 
-/** In an option's form. */
+/** A duration as an option spells it. */
 function durationWord(ns: Nanos): string {
   return ns % SECOND === 0 ? `${ns / SECOND}s` : `${ns / MILLISECOND}ms`;
 }
@@ -188,7 +188,7 @@ function spell({ prng, longestMs }: Draw, mostMs: number): number {
   return Math.round(Math.min(longestMs, 100 + prng.nextInt(mostMs)));
 }
 
-/** At least one core and not all of them. */
+/** At least one core, but not all of them. */
 function someOf({ prng, cores }: Draw): readonly number[] {
   const all = Array.from({ length: cores }, (_, core) => core);
   const side = all.filter(() => prng.nextInt(2) === 0);

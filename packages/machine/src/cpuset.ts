@@ -11,12 +11,12 @@ const INFINITE = '0xf...f';
 /** A set of OS indexes. */
 export class CpuSet {
   private constructor(
-    /** The lowest word first. */
+    /** Lowest word first. */
     private readonly words: readonly number[],
     private readonly infinite: boolean,
   ) {}
 
-  /** Parses a text; null when hwloc did not write it. */
+  /** Parses hwloc's notation; null if the text is not in it. */
   static parse(text: string): CpuSet | null {
     const infinite = text.startsWith(INFINITE);
     const rest = infinite ? text.slice(INFINITE.length) : text;

@@ -25,7 +25,7 @@ function setting(name: string, value: unknown): string {
   return `${name.replaceAll('_', ' ')} ${value}`;
 }
 
-/** What 0 takes away. */
+/** What a setting of 0 takes away. */
 const WITHOUT: Readonly<Record<string, string>> = {
   rate_bytes_per_second: 'at any rate',
   limit: 'no limit',

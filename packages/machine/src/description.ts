@@ -1,17 +1,17 @@
 import { known } from '@mk/monitor-proto/assert';
 
 /**
- * What a machine is made of and what messages on it cost. Plain data: the launcher hands it to the SKB as JSON.
- * Cores are numbered 0 … n−1; so are packages and NUMA nodes, by their place in the lists.
+ * The parts of a machine, and what messages on it cost. Plain data: the launcher hands it to the SKB as JSON. Cores are
+ * numbered 0 … n−1; so are packages and NUMA nodes, by their place in the lists.
  */
 export interface MachineDescription {
   readonly name: string;
-  /** One sentence: what it models, and where the numbers come from. */
+  /** One sentence: what it models and where the numbers come from. */
   readonly doc: string;
-  /** Clock, to turn nanoseconds into cycles and back. */
+  /** Clock rate, to convert between nanoseconds and cycles. */
   readonly ghz: number;
   readonly packages: readonly Package[];
-  /** Each core's place in the hardware; empty: every core is a whole one, its OS index its number. */
+  /** Each core's place in the hardware. Empty: every core is a whole physical core, and its OS index is its number. */
   readonly processors: readonly Processor[];
   readonly numaNodes: readonly NumaNode[];
   /**
@@ -20,8 +20,8 @@ export interface MachineDescription {
    */
   readonly numaDistances: readonly (readonly (number | null)[])[];
   /**
-   * The NUMA distances that count as one hop, two hops, … between cores of two nodes, even within a package, rising.
-   * Empty: hops are those between packages.
+   * Distances between NUMA nodes that count as one hop, two hops, …, ascending, even within a package. Empty: hops are
+   * counted between packages.
    */
   readonly hopDistances: readonly number[];
   readonly caches: readonly CacheLevel[];
@@ -32,18 +32,18 @@ export interface MachineDescription {
   readonly coreKinds: readonly CoreKind[];
   /** Links between packages; `full`: each to every other. */
   readonly interconnect: 'full' | readonly (readonly [number, number])[];
-  /** Hops between packages, row by row, where they are otherwise known; empty: the fewest links on a way. */
+  /** Hops between packages, row by row, where a file gives them. Empty: the shortest path over `interconnect`. */
   readonly packageHops: readonly (readonly number[])[];
   readonly costs: MachineCosts;
-  /** How many wall nanoseconds a modelled one takes when cores are processes. */
+  /** Wall-clock nanoseconds per modelled nanosecond when cores are processes. */
   readonly timeScale: number;
 }
 
 export interface Package {
   readonly cores: readonly number[];
   /**
-   * The node of its first core; null: that core is local to none. A package may have several nodes, and a node several
-   * packages.
+   * The node of its first core; null if that core is local to none. A package may span several nodes, and a node
+   * several packages.
    */
   readonly numaNode: number | null;
 }
@@ -62,11 +62,11 @@ export interface NumaNode {
   readonly cores: readonly number[];
   /** The OS's number for it; absent: its place in the list. */
   readonly osIndex?: number;
-  /** DRAM, HBM, CXL, … where the file tells it. */
+  /** DRAM, HBM, CXL, …, if the file says so. */
   readonly subtype?: string;
 }
 
-/** All caches of one level and size: each group of cores shares one. `bytes` 0: the size is unknown. */
+/** All caches of one level and size; each group of cores shares one. `bytes` 0: unknown size. */
 export interface CacheLevel {
   readonly level: number;
   readonly bytes: number;
@@ -95,8 +95,9 @@ export interface CoreKind {
 }
 
 /**
- * What a message costs, in nanoseconds, by how far apart two cores are. A message takes send + latency + receive from
- * call to delivery; a sender is busy for `send`, a receiver for `receive`; a channel takes the next after `gap`.
+ * What a message costs, in nanoseconds, by the distance between two cores. From call to delivery it takes send +
+ * latency + receive; `send` occupies the sender and `receive` the receiver; a channel accepts the next message after
+ * `gap`.
  */
 export interface MachineCosts {
   readonly send: RelationCosts;
@@ -118,13 +119,13 @@ export interface RelationCosts {
   readonly sameCore: number;
   readonly sharedCache: number;
   readonly samePackage: number;
-  /** One hop, two hops, …; the last entry also holds for farther packages. */
+  /** One hop, two hops, …; the last entry covers all greater distances. */
   readonly hops: readonly number[];
 }
 
 export const FREE: RelationCosts = { sameCore: 0, sharedCache: 0, samePackage: 0, hops: [0] };
 
-/** A machine of which only the cores are known: a reader's starting point. */
+/** A machine of which only the cores are known: readers start from it. */
 export const BARE = {
   processors: [],
   numaDistances: [],
@@ -136,11 +137,14 @@ export const BARE = {
   packageHops: [],
 } as const satisfies Partial<MachineDescription>;
 
-/** The most cores and the most NUMA nodes of one description: two EPYC 9754 have 512 threads, the largest of the public files 1,024. */
+/**
+ * Most cores, and most NUMA nodes, of one description: two EPYC 9754 have 512 threads, the largest public topology file
+ * 1,024.
+ */
 export const MAX_CORES = 1024;
 export const MAX_NODES = 1024;
 
-/** A message that takes longer is a slip: the farthest of `wan` take 140 ms. */
+/** A longer message time is a typing error: the farthest links of `wan` take 140 ms. */
 const MAX_MESSAGE_NS = 60e9;
 
 /** How many cores the machine has. */
@@ -160,7 +164,7 @@ export function nsToCycles(description: MachineDescription, ns: number): number 
   return ns * description.ghz;
 }
 
-/** Why no cluster can wait for messages of this machine at that scale, in one line; null: it can. */
+/** Says in one line why no cluster can wait for this machine's messages at that scale; null if one can. */
 export function checkMessageTimes({ costs }: MachineDescription, timeScale: number): string | null {
   const { send, latency, receive, gap } = costs;
   const longest = [send, latency, receive, gap]
@@ -171,7 +175,7 @@ export function checkMessageTimes({ costs }: MachineDescription, timeScale: numb
   return `a message would take up to ${scaled.toPrecision(3)} ns at a time scale of ${timeScale}; at most ${MAX_MESSAGE_NS / 1e9} s`;
 }
 
-/** The links between packages one by one. */
+/** Lists the links between packages. */
 export function linksOf({ interconnect, packages }: MachineDescription): readonly (readonly [number, number])[] {
   return interconnect === 'full' ? everyPair(packages.length) : interconnect;
 }

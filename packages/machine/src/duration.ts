@@ -8,7 +8,7 @@ const NS_PER_UNIT = new Map(
     ns: 1,
     us: 1e3,
     µs: 1e3,
-    μs: 1e3, // the Greek letter, which normalising texts (NFKC) makes of the sign
+    μs: 1e3, // the Greek letter: Unicode normalisation (NFKC) turns the micro sign into it
     ms: 1e6,
     s: 1e9,
     m: 60e9,
@@ -105,7 +105,7 @@ export function parseCores(value: string | number | readonly number[]): Result<r
   return success([...cores]);
 }
 
-/** Like `parseCores`, and also `skb`: those whose links a fault can affect. */
+/** Like `parseCores`, but also accepts `skb`: everybody whose links a fault can affect. */
 export function parsePeers(value: string | number | readonly (number | string)[]): Result<readonly PeerId[]> {
   const parts = typeof value === 'object' ? value.map(String) : String(value).split(',');
   const cores = parts.filter((part) => part.trim() !== 'skb');
@@ -133,7 +133,7 @@ export function formatCores(cores: readonly number[]): string {
 /** A time for people, three digits and a unit: `2 ms`, `1.25 s`, `340 ns`. */
 export function formatDuration(ns: number): string {
   const size = Math.abs(ns);
-  // Past 999.5 of a unit, three digits round up to the next.
+  // At 999.5 of a unit, three digits would round up to the next.
   const [unit, name] = TIME_UNITS.find(([scale]) => size < 999.5 * scale) ?? [1e9, 's'];
   return `${Number((ns / unit).toPrecision(size >= 999.5e9 ? 6 : 3))} ${name}`;
 }

@@ -13,7 +13,7 @@ const SETTINGS = z.strictObject(LINK_SETTINGS);
 const NOTHING_SET =
   'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate, reset_after or reset_opening';
 
-/** The fault engine's rule for a plan's entry, or what the entry lacks. */
+/** Turns a plan's entry into a rule for the fault engine, or says what the entry lacks. */
 export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null): FaultRule | string {
   const { partition, isolate, link } = entry;
   if (partition !== undefined) {
@@ -30,7 +30,7 @@ export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null
   return { kind: 'link', id: link.id ?? defaultId, for_ns: forNs, from, to, both, settings };
 }
 
-/** Parsed settings as the overrides of a link rule. */
+/** Settings of a plan's entry as the overrides of a link rule. */
 function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
   const { loss, reset_after: resetAfter } = link;
   const overrides: { -readonly [K in keyof LinkOverrides]: LinkOverrides[K] | undefined } = {
@@ -38,7 +38,7 @@ function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
     jitter_ns: link.jitter,
     distribution: link.distribution,
     correlation: link.correlation,
-    // One kind of loss replaces the other: loss 0 ends bursts too.
+    // One kind of loss replaces the other: even loss 0 ends bursts.
     loss: loss === undefined ? undefined : typeof loss === 'number' ? loss : 0,
     burst: loss === undefined ? undefined : typeof loss === 'number' ? null : loss,
     drop_first: link.drop_first,

@@ -11,7 +11,7 @@ import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 import { parseStrict } from './strict.ts';
 
-/** A normalised fault plan: times in nanoseconds since boot was complete, faults in order of time. */
+/** A normalised fault plan: times in nanoseconds since the end of boot, faults in order of time. */
 export interface FaultPlan {
   readonly seed: number | string | null;
   /** Name or path of a machine description. */
@@ -41,7 +41,7 @@ export interface PlannedFault {
   readonly action: FaultAction;
 }
 
-/** An event: a rule for the fault engine, or something done to processes. `forNs` null: until a fault ends it. */
+/** A rule for the fault engine, or something done to processes. `forNs` null: it lasts until it is healed. */
 export type FaultAction =
   | { readonly type: 'rule'; readonly rule: FaultRule }
   | { readonly type: 'heal'; readonly target: HealTarget }
@@ -61,8 +61,8 @@ interface Lasting {
 }
 
 /**
- * Reads a fault plan: the same file for real processes and the simulator. The error is one line that names the place,
- * and for an unknown key the nearest known one. `what` begins that line.
+ * Reads a fault plan, the same file for real processes and the simulator. The error is one line that starts with `what`
+ * and names the place, and for an unknown key suggests the nearest known one.
  */
 export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultPlan> {
   const parsed = parseStrict(splitEntries(text), PLAN, what);
@@ -71,7 +71,7 @@ export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultP
   return faults.ok ? success(normalise(parsed.value, faults.value)) : failure(`${what}: ${faults.error}`);
 }
 
-/** `- at: 2s   crash: { core: 5 }` on one line reads well but is not YAML: such lines are split. */
+/** `- at: 2s   crash: { core: 5 }` on one line reads well but is not YAML, so such lines are split. */
 function splitEntries(text: string): string {
   return text.replace(/^([ \t]*)- (at:[ \t]*\S+)[ \t]+([a-z_]+:.*)$/gm, '$1- $2\n$1  $3');
 }
@@ -116,7 +116,7 @@ const KINDS = [
 ] as const;
 const AT_ONCE = 'for has no meaning here; crash, restart and heal happen at once';
 
-/** The one action of an entry, or what is wrong with it. */
+/** An entry's single action, or what is wrong with the entry. */
 function toAction(entry: FaultEntry, index: number): FaultAction | string {
   const kinds = KINDS.filter((kind) => entry[kind] !== undefined);
   if (kinds.length !== 1) {

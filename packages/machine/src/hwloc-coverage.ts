@@ -48,7 +48,7 @@ export const HWLOC_COVERAGE: readonly Coverage[] = [
     part: 'L1Cache to L5Cache, Cache with `depth`',
     becomes: 'a cache that its PUs share, for the relation shared_cache',
     facts: '`cache(Name, Core, Level, Bytes, SharingCores)`',
-    note: 'Data and unified caches; 0 bytes where the size is not told. Without any cache the threads of a Core share an L1.',
+    note: 'Data and unified caches; 0 bytes where the size is unknown. Without any cache the threads of a Core share an L1.',
   },
   {
     part: 'Die, Group',
@@ -60,19 +60,19 @@ export const HWLOC_COVERAGE: readonly Coverage[] = [
     part: 'distances2 (latency) of NUMANode or Package, distances of hwloc 1 by `relative_depth`',
     becomes: 'memory distances, and hops between cores: the rank of the distance between their nearest nodes',
     facts: '`node_distance`, `node_hops`, `package_hops`, `message_cost`',
-    note: '`NUMALatency` first, then firmware’s, then a user’s. Whole numbers to 10⁹; nothing may be nearer than what is local.',
+    note: '`NUMALatency` first, then firmware’s, then a user’s. Whole numbers to 10⁹; nothing may be nearer than local memory.',
   },
   {
     part: 'cpukind: `CoreType`, `LinuxCapacity`, `FrequencyMaxMHz`, `FrequencyBaseMHz`',
     becomes: 'kinds of cores with a speed relative to the fastest; a slow core is busy with a message for longer',
     facts: '`cpu_kind(Core, Kind, Speed)`',
-    note: 'By the first of the three that every kind has; `forced_efficiency` is a rank and no speed.',
+    note: 'By the first of the three that every kind has; `forced_efficiency` is a rank, not a speed.',
   },
   {
     part: '`CPUModel` info',
     becomes: 'the clock, where it ends in `@ 2.70GHz`',
     facts: '',
-    note: 'Else 2 GHz. Costs in cycles are those of amd-8x4: hwloc tells none.',
+    note: 'Else 2 GHz. Costs in cycles are those of amd-8x4: hwloc has none.',
   },
   {
     part: 'L1iCache and other instruction caches, `cache_linesize`, `cache_associativity`',

@@ -11,17 +11,17 @@ export type Matrix = readonly (readonly number[])[];
 /** A matrix of the file and the objects of its rows. */
 export interface ObjectMatrix {
   readonly type: 'NUMANode' | 'Package';
-  /** Its name in errors. */
+  /** Its name in error messages. */
   readonly name: string;
   readonly objects: readonly HwlocObject[];
   readonly matrix: Matrix;
-  /** The firmware's own precede those that a user added. */
+  /** Firmware matrices come before those that a user added. */
   readonly rank: number;
 }
 
 /** Bits of `kind` in hwloc 2. */
 const KIND = { fromOs: 1, meansLatency: 4 } as const;
-/** Relative distances are some tens, latencies some hundreds of nanoseconds; no machine reports more. */
+/** Relative distances are some tens, latencies some hundreds of nanoseconds; no machine reports anything near this. */
 const MAX_DISTANCE = 1e9;
 const MAX_OBJECTS = 1024;
 const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
@@ -31,7 +31,9 @@ const TYPES: ReadonlyMap<string, 'NUMANode' | 'Package'> = new Map([
   ['node', 'NUMANode'],
 ]);
 
-/** The latency matrices of NUMA nodes and packages in the file, both generations, best first; refuses a broken one. */
+/**
+ * The file's latency matrices of NUMA nodes and packages, both generations of format, best first; refuses a broken one.
+ */
 export function readMatrices(topology: Topology): readonly ObjectMatrix[] {
   const modern = listOf(topology.raw, 'distances2').map((element) => readModern(element, topology));
   const old = topology.objects.flatMap((object) =>
@@ -97,7 +99,7 @@ function readOld(element: RawElement, holder: HwlocObject, topology: Topology): 
 }
 
 /**
- * The objects that `relative_depth` means. hwloc 1 counts its levels, NUMA nodes among them. hwloc 2, when it writes
+ * The objects that `relative_depth` denotes. hwloc 1 counts its levels, NUMA nodes among them. hwloc 2, when it writes
  * hwloc 1's format, leaves latencies unchanged and counts without nodes: a matrix of nodes has the depth of their
  * parents plus one. Null: neither nodes nor packages.
  */
@@ -125,7 +127,10 @@ function objectsOf(
   return level.length === count && level.length > 0 ? level : null;
 }
 
-/** hwloc 1's latencies are floats: whole ones are taken as they are, others by the thousandth, as hwloc 2 takes them. */
+/**
+ * hwloc 1 stores latencies as floats. As in hwloc 2, whole numbers stay as they are and others are taken in
+ * thousandths.
+ */
 function wholeScale(values: readonly number[]): number[] {
   const whole = values.every((value) => Math.abs(value - Math.round(value)) < 0.001);
   return values.map((value) => Math.round(whole ? value : value * 1000));

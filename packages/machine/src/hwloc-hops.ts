@@ -11,13 +11,13 @@ const MAX_LEVELS = 32;
 
 type Known = number | null;
 
-/** A file's hops by its matrices, and the cost of a hop by its distance relative to local. */
+/** Hops from a file's matrices, and the cost of each hop from its distance relative to local. */
 export type Nearness = Pick<MachineDescription, 'numaDistances' | 'hopDistances' | 'packageHops' | 'interconnect'> & {
   /** How much farther than local each hop is, the nearest package being 1. */
   readonly factors: readonly number[];
 };
 
-/** Cores of one package and one node, by the first matrix that tells. */
+/** Derives hops from the first matrix that distinguishes the places of cores: their packages, and nodes within them. */
 export function readNearness(
   matrices: readonly ObjectMatrix[],
   nodes: readonly NumaNode[],
@@ -56,8 +56,8 @@ export function readNearness(
 
 /**
  * Costs in cycles from machines/amd-8x4.yaml: 580 within a package, 613 one hop away. Anything nearer than a hop, such
- * as nodes within a package, lies in between; farther levels add to the 538 in proportion to their distance: the matrix
- * says how far, not how long a message takes.
+ * as another node of the package, lies in between; farther levels add to the 538 in proportion to their distance: a
+ * matrix gives distances, not message times.
  */
 export function assumedCosts(ghz: number, factors: readonly number[]): MachineCosts {
   const ns = (sharedCache: number, samePackage: number, hops: readonly number[]) => ({
@@ -108,7 +108,7 @@ interface Place {
   readonly node: number;
 }
 
-/** Where cores are, as messages see it: a package, and the part of it that is near to one node. */
+/** The places of cores as messages distinguish them: a package, or the part of it that is near to one node. */
 function placesOf(packages: readonly (readonly number[])[], nearest: readonly (number | null)[]): readonly Place[] {
   const places = new Map<string, Place>();
   packages.forEach((cores, index) => {
@@ -181,7 +181,7 @@ function hopLevels(
   return { thresholds, factors: thresholds.map((level) => farness(level, local, one)) };
 }
 
-/** Packages that share a NUMA node are apart by no more than one is from itself; then only the ratio tells. */
+/** Packages that share a NUMA node are no farther apart than the node is from itself; only the ratio helps then. */
 function farness(level: number, local: number, one: number): number {
   if (one > local) return (level - local) / (one - local);
   return one > 0 ? level / one : 1;

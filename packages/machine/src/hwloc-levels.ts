@@ -6,9 +6,9 @@ const WITHOUT_LEVEL = /^(misc|bridge|pcidev|osdev|hostbridge)$/i;
 const MAX_LEVELS = 64;
 
 /**
- * The objects so many levels below another, as hwloc 1 counts levels (`hwloc_connect_levels`): objects of one type form
- * a level at any depth, an object above another of its level's type goes first, PUs come last. `without` replaces a
- * type's objects by their children.
+ * The objects `depth` levels below another, as hwloc 1 counts levels (`hwloc_connect_levels`): objects of one type form
+ * one level at any depth; a level's objects come after every object that stands above one of their type; PUs come last.
+ * `without` replaces a type's objects by their children.
  */
 export function levelBelow(from: HwlocObject, depth: number, without?: string): readonly HwlocObject[] {
   const below = new Map<HwlocObject, ReadonlySet<string>>();
@@ -21,7 +21,7 @@ export function levelBelow(from: HwlocObject, depth: number, without?: string): 
   return [];
 }
 
-/** An object that stands above none of the types of the others. */
+/** An object whose type none of the other objects stands above. */
 function topmost(
   frontier: readonly HwlocObject[],
   below: Map<HwlocObject, ReadonlySet<string>>,

@@ -6,15 +6,15 @@ import type { HwlocObject, Topology } from './hwloc-tree.ts';
 import { Refusal } from './hwloc-xml.ts';
 import { shown } from './one-line.ts';
 
-/** The NUMA nodes of a topology, and their elements: none for a machine without nodes. */
+/** A topology's NUMA nodes, and their elements; empty without nodes. */
 export interface FoundNodes {
   readonly nodes: readonly NumaNode[];
   readonly objects: readonly HwlocObject[];
 }
 
 /**
- * The usable nodes. A node's cores are those of its cpuset, wherever its element stands; without a cpuset those inside
- * it, of which a memory child of hwloc 2 has none.
+ * The usable nodes. A node's cores are those of its cpuset, wherever its element stands; without a cpuset, those inside
+ * the element, though a memory child of hwloc 2 has none.
  */
 export function readNodes(topology: Topology): FoundNodes {
   const all = topology.objects.filter(({ type }) => type === 'NUMANode');
@@ -65,7 +65,7 @@ function refuseTwins(nodes: readonly HwlocObject[]): void {
   }
 }
 
-/** hwloc drops nodes outside `allowed_nodeset`; versions that did not know it wrote a set that allows none. */
+/** Like hwloc, drops nodes outside `allowed_nodeset`; an empty set comes from versions that did not fill it in. */
 function allowedNodes(root: HwlocObject): (index: number | null) => boolean {
   const set = setOf(root, 'allowed_nodeset');
   return (index) => set === null || set.isEmpty || index === null || set.has(index);
@@ -76,7 +76,7 @@ function machineMemory({ objects, root }: Topology): number | null {
   return memoryOf(objects.find(({ type }) => type === 'Machine') ?? root);
 }
 
-/** hwloc omits the attribute where the amount is unknown; 0.9 wrote KiB. */
+/** hwloc omits the attribute for an unknown amount; 0.9 wrote KiB. */
 function memoryOf(object: HwlocObject): number | null {
   const kibibytes = wholeOf(object, 'memory_kB');
   const bytes = wholeOf(object, 'local_memory') ?? (kibibytes === null ? null : kibibytes * 1024);

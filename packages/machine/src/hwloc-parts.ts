@@ -6,19 +6,20 @@ import type { HwlocObject, Topology } from './hwloc-tree.ts';
 import { attribute, infosOf, listOf, Refusal } from './hwloc-xml.ts';
 import { shown } from './one-line.ts';
 
-/** Where no package is listed, the largest of these that exists replaces it. */
+/** Without packages, the largest of these that exists takes their place. */
 const PACKAGE_STAND_INS = ['NUMANode', 'Die', 'Group', 'Machine', 'System'];
 const INSTRUCTION_CACHE = '2';
 const UNKNOWN_GHZ = 2;
-/** A clock outside this range is a slip in a processor's name. */
+/** A clock outside this range is a typing error in a processor's name. */
 const SOUND_GHZ = { min: 0.01, max: 20 };
 /**
- * Attributes that show a core kind's speed, best first. Linux' capacity includes what a clock cannot: work per cycle.
+ * Attributes that show the speed of a kind of core, best first. Linux's capacity includes work per cycle, a clock does
+ * not.
  */
 const SPEED_INFOS = ['LinuxCapacity', 'FrequencyMaxMHz', 'FrequencyBaseMHz'];
 
 /**
- * The cores of each package; without packages, of whatever comes closest; cores outside every package form one more.
+ * The cores of each package; without packages, of whatever comes closest. Cores outside every package form one more.
  */
 export function readPackages({ objects, pus }: Topology): (readonly number[])[] {
   const found = objects.filter(({ type, cores }) => type === 'Package' && cores.length > 0);
@@ -152,7 +153,7 @@ function refuseOverlap(kinds: readonly { readonly name: string; readonly cores: 
   }
 }
 
-/** As parts of the fastest, by the first info that every kind has; 1 each where nothing tells. */
+/** Speeds relative to the fastest, by the first attribute that every kind has; all 1 without one. */
 function speedsOf(kinds: readonly ReadonlyMap<string, string>[]): number[] {
   for (const name of SPEED_INFOS) {
     const values = kinds.map((infos) => Number(/^\d{1,9}(?:\.\d{1,9})?$/.exec(infos.get(name) ?? '')?.[0] ?? 0));

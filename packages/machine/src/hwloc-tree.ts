@@ -153,7 +153,7 @@ function refuseTwins(pus: readonly HwlocObject[], osIndexes: readonly number[]):
   });
 }
 
-/** hwloc 2 says on the Machine what is allowed; hwloc 1 on every object, and what is online too. */
+/** hwloc 2 lists the allowed PUs on the Machine; hwloc 1 on every object, along with those online. */
 function mayBeUsed(root: HwlocObject, objects: readonly HwlocObject[]): (pu: HwlocObject, index: number) => boolean {
   const machine = objects.find(({ type }) => type === 'Machine') ?? root;
   const setsOf = (object: HwlocObject): CpuSet[] =>

@@ -45,7 +45,7 @@ export function attribute(element: RawElement, name: string): string | undefined
   return value === undefined ? undefined : String(value);
 }
 
-/** What `<info name= value=>` elements tell; the first of a name counts. */
+/** The values of `<info name= value=>` elements; the first of a name counts. */
 export function infosOf(element: RawElement): ReadonlyMap<string, string> {
   const infos = new Map<string, string>();
   for (const info of listOf(element, 'info')) {
@@ -72,7 +72,7 @@ function parseXml(text: string): RawElement {
   }
 }
 
-/** Comments and CDATA declare nothing. One pass, whatever the text. */
+/** Comments and CDATA declare nothing. A single pass, whatever the text. */
 function withoutComments(text: string): string {
   const kept: string[] = [];
   let from = 0;

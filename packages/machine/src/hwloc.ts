@@ -11,7 +11,7 @@ import { nearestNodes } from './nearest-node.ts';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
-/** Modelled messages take some 300 ns: this makes them some 3 ms between processes, well above the noise. */
+/** Modelled messages take about 300 ns: this stretches them to about 3 ms between processes, well above the noise. */
 const TIME_SCALE = 10_000;
 
 /**

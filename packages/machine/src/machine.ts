@@ -10,13 +10,13 @@ export type Relation = 'same_core' | 'shared_cache' | 'same_package' | `hop_${nu
 const SAME_CORE = 0;
 const SHARED_CACHE = 1;
 const SAME_PACKAGE = 2;
-/** Higher relation numbers are hops: 3 is one hop. */
+/** From here on, relation numbers count hops: 3 is one hop. */
 const HOPS_AFTER = 2;
 const MAX_HOPS = 250;
 /** Distances that firmware tables use: 10 is local. */
 const LOCAL_DISTANCE = 10;
 const DISTANCE_PER_HOP = 6;
-/** Another node of one's own package, without a matrix: between local and one hop. */
+/** To another node of one's own package, without a matrix: between local and one hop. */
 const DISTANCE_WITHIN_PACKAGE = 13;
 const NO_NODE = -1;
 
@@ -32,7 +32,7 @@ export class Machine {
   private readonly nodes: Int16Array;
   private readonly sharedCaches: readonly (readonly number[])[][];
   private neighbours: readonly (readonly number[])[] | null = null;
-  /** The packages of each node's cores. */
+  /** The packages that each node's cores belong to. */
   private readonly nodePackages: readonly (readonly number[])[];
   private readonly speeds: Float64Array;
   private readonly hopRows: (Int16Array | undefined)[] = [];
@@ -79,12 +79,12 @@ export class Machine {
     return known((this.rows[a] ?? this.makeRow(a))[b]);
   }
 
-  /** Links between two cores; 0 within a package, or within a node where nodes are distinguished. */
+  /** Links between two cores; 0 within a package, or within a node if nodes are distinguished. */
   hops(a: number, b: number): number {
     return Math.max(0, this.relationNumber(a, b) - HOPS_AFTER);
   }
 
-  /** Time under way, between the sender's and the receiver's occupancy. */
+  /** Time in flight, without the sender's and the receiver's occupancy. */
   latencyNs(a: number, b: number): number {
     return known(this.latency[this.relationNumber(a, b)]);
   }
@@ -103,7 +103,7 @@ export class Machine {
     return known(this.speeds[core]);
   }
 
-  /** Least time between two messages on one channel: the inverse of its throughput. */
+  /** Minimum time between two messages on one channel: the inverse of its throughput. */
   gapNs(a: number, b: number): number {
     return known(this.gap[this.relationNumber(a, b)]);
   }
@@ -188,7 +188,7 @@ export class Machine {
     if (this.description.interconnect === 'full') return new Int16Array(count).fill(1).fill(0, index, index + 1);
     this.neighbours ??= adjacency(count, linksOf(this.description));
     const row = hopsFrom(index, this.neighbours);
-    // Packages without a way count as one hop farther than the farthest: messages always find one.
+    // Packages without a path count as one hop beyond the farthest: messages always find a way.
     const beyond = row.reduce((most, hops) => Math.max(most, hops), 0) + 1;
     return row.map((hops) => Math.min(hops < 0 ? beyond : hops, MAX_HOPS));
   }
@@ -236,7 +236,7 @@ export class Machine {
       else row[b] = HOPS_AFTER + told;
     }
     for (const group of known(this.sharedCaches[a])) {
-      // A known distance within the cache's reach comes from firmware and determines the cost.
+      // Where firmware gives a distance between cores that share a cache, the distance determines the cost.
       for (const core of group) if (!byDistance || row[core] === SAME_PACKAGE) row[core] = SHARED_CACHE;
     }
     row[a] = SAME_CORE;

@@ -1,10 +1,10 @@
 /**
- * Whether a name matches a pattern, in which * stands for anything, also for nothing. Takes at most pattern × name
- * steps: a regular expression made of many stars takes years.
+ * Whether a name matches a pattern in which * stands for any text, even none. Takes at most pattern × name steps; a
+ * regular expression with many stars can take years.
  */
 export function matchesPattern(pattern: string, name: string): boolean {
   let [at, i] = [0, 0];
-  /** Where to go on when what follows the latest star does not match: it takes one character more. */
+  /** Where to resume when the text after the latest star does not match: the star takes one character more. */
   let star: { readonly next: number; readonly from: number } | null = null;
   while (i < name.length) {
     if (pattern[at] === '*') {

@@ -1,14 +1,15 @@
-/** What a machine's messages occupy, when its cores are processes and its times are stretched (`--occupancy`). */
+/** How long messages occupy cores that are processes, with the machine's times stretched (`--occupancy`). */
 import type { MachineDescription } from './description.ts';
 import { Machine } from './machine.ts';
 
 /**
- * What one message to each other core, and one back, may occupy a core. At 0.16 s a cluster of 32 stays whole, at 0.49 s its first
- * core is lost: heartbeats, links and a program's start queue up faster than they leave (docs/decisions/0210).
+ * The longest that one message to each other core, and one back, may occupy a core. At 0.16 s a cluster of 32 stays
+ * whole, at 0.49 s it loses its first core: heartbeats, links and a program's start queue up faster than they leave
+ * (docs/decisions/0210).
  */
 const MOST_SECONDS = 0.4;
 
-/** Why a cluster of so many cores would not stay whole at that scale, in one line; null: it does. */
+/** Says in one line why a cluster of so many cores would not stay whole at that scale; null if it would. */
 export function checkOccupancy(description: MachineDescription, cores: number, timeScale: number): string | null {
   const seconds = ((cores - 1) * dearestMessageNs(description, cores) * timeScale) / 1e9;
   if (seconds <= MOST_SECONDS) return null;
@@ -16,7 +17,9 @@ export function checkOccupancy(description: MachineDescription, cores: number, t
   return `a message to each of ${cores - 1} others and one back would occupy a core for up to ${seconds.toFixed(1)} s at a time scale of ${timeScale}, and it would be taken for dead; take at most ${scale}, fewer cores, or a lease of your own`;
 }
 
-/** The most that a message between two of so many cores occupies both its ends together, in the machine's own time. */
+/**
+ * The longest that a message between two of the first `cores` cores occupies both its ends together, in modelled time.
+ */
 export function dearestMessageNs(description: MachineDescription, cores: number): number {
   const machine = new Machine(description);
   let dearest = 0;

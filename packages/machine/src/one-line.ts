@@ -1,12 +1,15 @@
-/** How much of a foreign text is shown. */
+/** Characters of a foreign text that an error shows. */
 const MOST_CHARACTERS = 80;
 
-/** A foreign text for one line of an error: without control characters, and only as much as is needed to find it. */
+/**
+ * Foreign text in the form that fits one line of an error: no control characters, and only as much as is needed to find
+ * it.
+ */
 export function shown(text: string): string {
   return visible(text.length > MOST_CHARACTERS ? `${text.slice(0, MOST_CHARACTERS)}…` : text);
 }
 
-/** Foreign lines, each with its control characters written so; tabs stay. */
+/** Makes control characters visible, line by line; tabs stay. */
 export function visibleLines(text: string): string {
   return text.replace(/[^\n\t]+/g, visible);
 }

@@ -6,16 +6,16 @@ import { Reach } from './spanning.ts';
 type Edge = readonly [number, number];
 type Distances = MachineDescription['numaDistances'];
 
-/** With more packages, machines side by side are fully linked: there are too many pairs to list. */
+/** With more packages, machines side by side are fully linked: there would be too many pairs to list. */
 const MOST_LINKED = 512;
 /** With more nodes, distances of machines side by side follow from their hops. */
 const MOST_DISTANT = 1024;
 
 /**
- * The same machine with exactly n cores. Fewer: the first n, filling packages in order. More: whole machines side by
- * side, the last one cut short, package p of one wired to package p of the others like the corners of a hypercube, so
- * that the longest way grows with the logarithm of their number: 256 cores of amd-8x4 are 8 machines, 64 packages.
- * Cores are numbered along the packages. The same input gives the same machine; n cores give the machine itself.
+ * The same machine with exactly n cores. Fewer: the first n, filling packages in order. More: copies of the machine
+ * side by side, the last one cut short; package p of one copy is linked to package p of the others like the corners of
+ * a hypercube, so that the longest path grows with the logarithm of the number of copies: 256 cores of amd-8x4 are 8
+ * copies, 64 packages. Cores are numbered along the packages. Deterministic; n cores give the machine itself.
  */
 export function forCores(description: MachineDescription, n: number): MachineDescription {
   const cores = coreCount(description);
@@ -61,7 +61,7 @@ class Resize {
       interconnect: this.interconnect(packages.length),
       packageHops: this.packageHops(packages.length),
       numaDistances: this.distances(),
-      // Without all distances there is no telling what a hop is.
+      // Hop distances mean nothing without all node distances.
       hopDistances: this.tooManyNodes() ? [] : old.hopDistances,
     };
   }
@@ -106,7 +106,7 @@ class Resize {
     ).filter(({ cores }) => cores.length > 0);
   }
 
-  /** Memory local to no core is kept once; memory of omitted cores is dropped with them. */
+  /** Memory local to no core is kept once; memory of dropped cores goes with them. */
   private addNodes(copy: number): void {
     this.nodeNumbers[copy] = this.old.numaNodes.map((node) => {
       const cores = this.at(copy, node.cores);
@@ -146,7 +146,7 @@ class Resize {
     return kept;
   }
 
-  /** Between copies a package is as far away as its own twin, plus one hop for each bit in which the copies differ. */
+  /** Hops within a copy, plus one for each bit in which the numbers of the two copies differ. */
   private packageHops(packages: number): MachineDescription['packageHops'] {
     const { packageHops: hops } = this.old;
     const size = this.old.packages.length;
@@ -163,7 +163,7 @@ class Resize {
     return this.nodes.length > MOST_DISTANT;
   }
 
-  /** Within a copy as in the machine's matrix; another copy is farther than anything in it. */
+  /** Within a copy, the machine's matrix; another copy is farther than anything in it. */
   private distances(): Distances {
     const { numaDistances: given } = this.old;
     if (given.length === 0 || this.tooManyNodes()) return [];

@@ -1,9 +1,9 @@
-/** Words as a shell command line that reproduces them. */
+/** Joins words into a shell command line that reproduces them. */
 export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }
 
-/** A word as a shell reads it. */
+/** Quotes a word for the shell if need be. */
 export function shellWord(word: string): string {
   return /^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,6 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 
-/** Sets of packages that reach one another: union by path halving. */
+/** Disjoint sets of packages that reach one another: union with path halving. */
 export class Reach {
   private readonly parents: Int32Array;
   parts: number;
@@ -29,9 +29,7 @@ export class Reach {
   }
 }
 
-/**
- * The least distance within which all can be reached from one another: the longest edge of a minimum spanning tree (Prim).
- */
+/** The smallest distance that connects all: the longest edge of a minimum spanning tree (Prim). */
 export function joinNearest(count: number, distance: (a: number, b: number) => number): number {
   const nearest = new Float64Array(count).fill(Infinity);
   const done = new Uint8Array(count);

@@ -8,24 +8,24 @@ import { shown, visible } from './one-line.ts';
 import { failure, success } from './result.ts';
 import type { Result } from './result.ts';
 
-/** Larger files were not written by hand, and are refused before parsing. */
+/** Larger files were not written by hand; they are refused before parsing. */
 const MAX_TEXT = 4 << 20;
 /**
- * Nested blocks; files that people write have ten. The library recurses, and V8 aborts without an exception when it
+ * Nested blocks; handwritten files have ten at most. The library recurses, and V8 aborts without an exception when it
  * compiles a regular expression at the end of its stack.
  */
 const MAX_DEPTH = 200;
 
 /**
- * Reads YAML and checks it against a strict schema: the value, or one line that names the place, and for an unknown key
- * the nearest known one. `what` begins the line: a file's name, or "fault plan".
+ * Reads YAML and checks it against a strict schema. The error is one line that begins with `what` (a file's name, or
+ * "fault plan") and names the place, and for an unknown key suggests the nearest known one.
  */
 export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string): Result<T> {
   if (text.length > MAX_TEXT) return failure(`${what}: larger than ${MAX_TEXT >> 20} MiB`);
   const lines = new yaml.LineCounter();
   const deep = tooDeep(text);
   if (deep !== null) return failure(`${what}: ${deep}`);
-  // The library compares every key of a map with every other; `sameKey` looks each up once.
+  // The library compares every key of a map with every other; `sameKey` takes linear time.
   const document = yaml.parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: lines });
   const problem = document.errors[0] ?? document.warnings[0];
   if (problem !== undefined) return failure(`${what}: ${ownWords(problem, lines)}`);
@@ -38,7 +38,7 @@ export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string)
   return parsed.success ? success(parsed.data) : failure(`${what}: ${explain(parsed.error, schema)}`);
 }
 
-/** A string or number for one of this project's parsers, whose error becomes the schema's. */
+/** Turns one of this project's parsers into a schema; its error becomes the schema's. */
 export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.ZodType<T, string | number> {
   return z.union([z.string(), z.number()]).transform((value, context) => {
     const result = parse(value);
@@ -51,7 +51,7 @@ export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.Zod
 /** The first problem in one line: `costs.send: unknown key "same_cor"; did you mean same_core?` */
 export function explain(error: z.ZodError, schema: z.ZodType): string {
   const issues = error.issues.map((first) => deepest(first, []));
-  // A misspelt key often means a missing one too, and is what the writer needs to hear.
+  // A misspelt key often leaves a required one missing, too; the misspelling is what the writer needs to hear.
   const { issue, path } = issues.find(({ issue: { code } }) => code === 'unrecognized_keys') ?? known(issues[0]);
   const place = path.length === 0 ? '' : `${pathText(path)}: `;
   if (issue.code === 'unrecognized_keys') {
@@ -87,7 +87,7 @@ function deepest(issue: Issue, prefix: readonly PropertyKey[]): PlacedIssue {
   return farthest ?? { issue, path };
 }
 
-/** Every key that the schema knows at a path; a union knows those of all its branches. */
+/** Every key that the schema knows at a path; for a union, those of all its branches. */
 function keysAt(schema: Schema, path: readonly PropertyKey[]): string[] {
   let at: readonly Schema[] = flatten(schema);
   for (const step of path) {
@@ -119,14 +119,12 @@ function pathText(path: readonly PropertyKey[]): string {
     .replace(/^\./, '');
 }
 
-/**
- * Counts nesting with the library's own token reader, which keeps its own stack and stops where the text is too deep.
- */
+/** Counts nesting with the library's tokeniser, which does not recurse, and stops where the text is too deep. */
 function tooDeep(text: string): string | null {
   const parser = new yaml.Parser();
   let line = 1;
   for (const lexeme of new yaml.Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) if (token.type === 'error') return null; // the library says it better
+    for (const token of parser.next(lexeme)) if (token.type === 'error') return null; // the parser words it better
     if (parser.stack.length > MAX_DEPTH) return `nested too deeply at line ${line}: ${MAX_DEPTH} levels are allowed`;
     if (lexeme.includes('\n')) line += lexeme.split('\n').length - 1;
   }
@@ -141,7 +139,7 @@ function toPlain(document: yaml.Document): Result<unknown> {
   }
 }
 
-/** The YAML reader's programmer messages, reworded for the file's writer. */
+/** Rewords the YAML library's messages, meant for programmers, for the file's writer. */
 function ownWords({ code, message, pos }: yaml.YAMLParseError | yaml.YAMLWarning, lines: yaml.LineCounter): string {
   const { line, col } = lines.linePos(pos[0]);
   const place = `at line ${Math.max(1, line)}, column ${Math.max(1, col)}`;

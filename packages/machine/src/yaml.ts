@@ -9,12 +9,12 @@ import { parsedBy, parseStrict } from './strict.ts';
 
 const MAX_NAME = 100;
 const MAX_DOC = 1000;
-/** A core needs a clock that turns cycles into times that somebody can wait for. */
+/** At a slower clock, cycles take longer than anyone can wait. */
 const MIN_GHZ = 0.001;
 
 /**
- * Reads a machine description in YAML (see packages/launcher/machines/flat.yaml for the format with comments).
- * The error is one line that names the place; an unknown key is told the nearest known one. `what` begins that line.
+ * Reads a machine description in YAML; packages/launcher/machines/flat.yaml explains the format. The error is one line
+ * that begins with `what` and names the place, and for an unknown key suggests the nearest known one.
  */
 export function parseMachineYaml(text: string, what = 'machine description'): Result<MachineDescription> {
   const parsed = parseStrict(text, MACHINE, what);

@@ -44,7 +44,7 @@ function hasTools(): boolean {
   }
 }
 
-/** What both must say about a file. OS indexes throughout, since the two may number objects differently. */
+/** What both must agree on about a file. By OS index throughout, since the two may number objects differently. */
 interface Said {
   readonly pus: readonly number[];
   readonly packages: number;
@@ -110,7 +110,7 @@ function loaderSays(file: string): Said {
   const os = (core: number): number => description.processors[core]!.osIndex;
   const caches: Record<string, number> = {};
   for (const { level, bytes, groups } of description.caches) {
-    // Threads of a core share something that no file calls a cache.
+    // The L1 that the loader assumes for a core's threads is in no file.
     if (bytes > 0) caches[`L${level} ${Math.floor(bytes / KIB)}`] = groups.length;
   }
   return {

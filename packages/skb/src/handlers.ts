@@ -6,7 +6,7 @@ import { isKeyOf } from '@mk/monitor-proto/tables';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { SkbParts } from './skb-parts.ts';
 
-/** What the SKB can be sent. */
+/** The messages that the SKB receives. */
 export type SkbMessage = { [T in MessageTo<'skb'>]: MessageOf<T> }[MessageTo<'skb'>];
 
 /** Whether the SKB can be sent this message; false for those that only it sends. */
@@ -19,7 +19,6 @@ export function handleMessage(skb: SkbParts, from: Peer, message: SkbMessage, no
   handlerFor(HANDLERS, message.type)(message, skb, from, now);
 }
 
-/** What the SKB does with a message. */
 type Handler<T extends MessageTo<'skb'>> = (message: MessageOf<T>, skb: SkbParts, from: Peer, now: Nanos) => void;
 
 /** One handler for every message that the SKB can be sent: the compiler misses none. */

@@ -6,7 +6,7 @@ import { claimDataDir } from './io/data-place.ts';
 import { parseSkbSettings, type SkbSettings } from './io/settings.ts';
 import { SkbProcess } from './io/skb-process.ts';
 
-/** The program of the SKB, configured by MK_SKB, except for the machine, which its parent sends. */
+/** The SKB's program, configured by MK_SKB; its parent sends the machine. */
 const settings = parseSkbSettings(process.env.MK_SKB);
 if (typeof settings === 'string') {
   process.stderr.write(`mk skb: ${settings}\n`);

@@ -8,9 +8,7 @@ import type { Registry } from './registry/registry.ts';
 import type { Measurement } from './topology/measurement.ts';
 import type { Plans } from './topology/plans.ts';
 
-/**
- * What message handlers and verbs of the control port work with: the SKB's parts, and what it does with all of them.
- */
+/** The SKB as message handlers and control verbs see it: its parts, and what it does with all of them. */
 export interface SkbParts {
   readonly endpoint: Endpoint;
   readonly outbox: { logFrom(level: LogLevel | 'off'): void };

@@ -30,7 +30,7 @@ import { Plans } from './topology/plans.ts';
 
 type Handlers = { readonly [T in SkbEvent['type']]: (event: Extract<SkbEvent, { type: T }>, now: Nanos) => void };
 
-/** Pause between a complete mesh and the first measurement: the cores finish what boot left undone. */
+/** Pause between a complete mesh and the first measurement, in which cores finish booting. */
 const SETTLE: Nanos = 200 * MILLISECOND;
 /** Trees over hosts are replanned this long after the members last changed. */
 const REPLAN_AFTER: Nanos = 500 * MILLISECOND;
@@ -38,8 +38,7 @@ const NOTHING_HOSTED = { engine: false, journal: false } as const;
 
 /**
  * The system knowledge base: a synchronous state machine like the kernel, so that the simulator hosts it too. It holds
- * the registry, the topology service and Octopus; the Prolog engine and the journal belong to its host, reached by
- * effects.
+ * the registry, the topology service and Octopus; its host owns the Prolog engine and the journal, reached by effects.
  */
 export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, SkbParts {
   readonly outbox: Outbox<SkbEffect>;
@@ -50,13 +49,13 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   readonly knowledge: Knowledge;
   /** When the engine first answered; 0: it has not yet, or there is none. */
   engineReadyAt: Nanos = 0;
-  /** Why the knowledge base lacks facts that it was told. */
+  /** Why the knowledge base lacks facts that it was given. */
   private factsMissing: string | null = null;
   private startedAt: Nanos = 0;
   private timerAt: Nanos = Infinity;
   private settling: Timer | null = null;
   private replanning: Timer | null = null;
-  /** The registry's epoch that trees were, or are going to be, planned for. */
+  /** The registry's epoch that trees are, or will be, planned for. */
   private plannedEpoch = 0;
   private stopped = false;
   private current: Message | ControlRequest | null = null;
@@ -194,7 +193,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return this.config.machine.isAssumed === true && this.registry.hosts.several;
   }
 
-  /** A monitor reports that the round trip to a peer has moved: its new shortest one replaces the measurement. */
+  /** A monitor reports that the round trip to a peer has changed: its new minimum replaces the measurement. */
   linkChanged(from: CoreId, to: CoreId, roundTripNs: Nanos): void {
     const { trips } = this.measurement;
     for (const [a, b] of [
@@ -215,7 +214,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     return this.knowledge;
   }
 
-  /** A client said that it ends. A member's monitor does not leave this way. */
+  /** A client says that it ends. A member's monitor does not leave this way. */
   clientLeaves(peer: Peer, now: Nanos): void {
     if (this.registry.memberOf(peer) === undefined) this.endpoint.forget(peer, 'it has left', now);
   }
@@ -262,7 +261,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.perform(peer, message, now);
   }
 
-  /** A client's request ends in an answer, even when a failure of ours prevents a real one. */
+  /** Every request of a client ends in an answer, even if a bug of ours prevents a real one. */
   private perform(peer: Peer, message: SkbMessage, now: Nanos): void {
     if (this.poisoned.has(message)) return this.knowledge.refuse(peer, message, 'POISONED');
     this.current = message;
@@ -278,7 +277,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.current = null;
   }
 
-  /** The running request of a client or the control port: whoever sees it fail needs to name it. */
+  /** The request under way, of a client or the control port: whoever sees it fail must be able to name it. */
   get requestUnderWay(): string | null {
     const current = this.knowledge.octopus.underWay ?? this.current;
     if (current === null) return null;
@@ -349,8 +348,8 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
   }
 
   /**
-   * A host whose leader is gone would be told core by core, and a core that joins while others are missing by
-   * everybody: between hosts that costs too much to wait for a complete mesh.
+   * Until new trees are planned, a message goes core by core to a host whose leader is gone, and everybody sends to a
+   * core that joined: between hosts that costs too much to wait for a complete mesh.
    */
   private replanLater(now: Nanos): void {
     if (!this.packagesAreHosts || this.plannedEpoch === this.registry.epoch) return;
@@ -366,7 +365,7 @@ export class Skb implements StateMachine<SkbEvent, SkbEffect>, EndpointOwner, Sk
     this.replanLater(now);
     this.knowledge.flush(now);
     this.endpoint.flush(now);
-    this.knowledge.flush(now); // what timers changed
+    this.knowledge.flush(now); // flushes what timers changed
     const { next } = this.endpoint.timers;
     if (next >= this.timerAt) return;
     this.timerAt = next;

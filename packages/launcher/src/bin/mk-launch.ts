@@ -10,7 +10,7 @@ import { certsCommand } from '../tls/certs-command.ts';
 import { takeoverCommand } from '../launch/takeover-command.ts';
 import { tourCommand } from '../tour/command.ts';
 
-/** The program `mk-launch`; with MK_SUPERVISE it is the supervisor of a detached cluster. */
+/** The program `mk-launch`; with MK_SUPERVISE, the supervisor of a detached cluster. */
 guardStandardOutput('mk-launch');
 const supervise = process.env[DAEMON_VARIABLE];
 delete process.env[DAEMON_VARIABLE];

@@ -1,8 +1,8 @@
 /*
  * One process of a cluster without a launcher: `mk-node skb`, `mk-node core`, configured by environment variables
- * (node-settings.ts). It turns into the SKB or the core in the same process, so signals and logs are the kernel's own.
- * `mk-node health` asks the process on this host how it is, `mk-node health alive` whether it answers; for container
- * checks.
+ * (node-settings.ts). It becomes the SKB or the core in the same process, so signals and logs are the kernel's own. For
+ * container checks, `mk-node health` asks this host's process whether it is well, `mk-node health alive` whether it
+ * answers.
  */
 import { asError } from '@mk/monitor-proto/thrown';
 import '../cli/working-folder.ts';
@@ -59,13 +59,13 @@ async function become(role: NodeRole): Promise<void> {
   if (typeof page === 'string') return fail(page);
   process.env[role === 'skb' ? 'MK_SKB' : 'MK_CORE'] = JSON.stringify(told);
   createRequire(import.meta.url)(role === 'skb' ? skbProgram() : coreProgram());
-  // The SKB waits for the machine as for a parent's message: this process is its own parent.
+  // The SKB takes the machine from its parent's message: this process is its own parent.
   if (described !== null) process.emit('message', { type: 'machine', machine: described }, undefined);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, quit);
   if (page !== null) await servePage(page, address, settings.secret);
 }
 
-/** The SKB's process serves the page of its cluster; a page that cannot be served stops no SKB. */
+/** The SKB's process serves the cluster's page; failing to serve it does not stop the SKB. */
 async function servePage(place: PagePlace, address: string, secret: string): Promise<void> {
   const { openLivePage } = await import('../ui/open-page.ts');
   const skb = formatAddress(healthAddress(process.env, address));
@@ -105,7 +105,7 @@ async function secretFor(role: NodeRole): Promise<string> {
   }
 }
 
-/** This host's first address that other hosts can reach: IPv4 where there is one. */
+/** This host's first address that other hosts can reach; IPv4 if there is one. */
 function ownAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const outward = all.filter(({ internal, address }) => !internal && !/^fe[89ab]/i.test(address));
@@ -113,7 +113,7 @@ function ownAddress(): string {
   return first?.address ?? '127.0.0.1';
 }
 
-/** The process's own certificate also serves for asking itself. */
+/** The process's own certificate also serves to ask itself. */
 async function health(): Promise<void> {
   const address = formatAddress(healthAddress(process.env, ownAddress()));
   const { tls, metricsToken = '' } = oneLine(() => guards('any', process.env));

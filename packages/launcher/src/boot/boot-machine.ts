@@ -17,14 +17,14 @@ export type BootEvent =
   | { readonly type: 'registered'; readonly process: string }
   | { readonly type: 'progress'; readonly members: number; readonly links: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
-  /** The process said why it ends, before it ended. */
+  /** The process gave its reason before it ended. */
   | { readonly type: 'failed'; readonly process: string; readonly error: string }
   | {
       readonly type: 'exited';
       readonly process: string;
       readonly how: string;
       readonly lastWords: string;
-      /** False: the system did not start it. */
+      /** False: the operating system could not start it. */
       readonly started?: boolean;
     }
   | { readonly type: 'deadline'; readonly afterMs: number }
@@ -48,7 +48,7 @@ export interface BootProgress {
 
 export type BootState = 'waiting_for_skb' | 'joining' | 'complete' | 'failed';
 
-/** Boot's reaction to each event; performs nothing itself. */
+/** Boot's reactions to events; performs nothing itself. */
 export class BootMachine {
   state: BootState = 'waiting_for_skb';
   private readonly listening = new Set<string>();
@@ -89,7 +89,7 @@ export class BootMachine {
     },
     registered: ({ process }) => {
       this.registered.add(process);
-      // A lone core has no peer: the SKB hears of no link and reports no complete mesh.
+      // A lone core has no peer, so the SKB hears of no link and never reports a complete mesh.
       if (this.cores === 1) return this.complete(1, 0, 0);
       return this.report();
     },
@@ -152,12 +152,12 @@ export function coreName(core: CoreId): string {
   return `core-${core}`;
 }
 
-/** A process's name in sentences. */
+/** A process's name in running text. */
 export function title(process: string): string {
   return process === SKB ? 'the SKB' : process.replace('-', ' ');
 }
 
-/** `PORT_IN_USE: host:port …` in words that a person can act on; null for any other error. */
+/** Rewords `PORT_IN_USE: host:port …` so that a person can act on it; null for any other error. */
 function portInUse(error: string): string | null {
   const port = /^PORT_IN_USE: .*:(\d+) /.exec(error)?.[1];
   return port === undefined

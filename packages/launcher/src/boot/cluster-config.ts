@@ -9,7 +9,7 @@ import type { LogLevel } from '@mk/monitor-proto/log-events';
 export type LinkTransport = 'tcp' | 'unix';
 export const LINK_TRANSPORTS: readonly LinkTransport[] = ['tcp', 'unix'];
 
-/** Everything that a supervisor is told about its cluster. Plain JSON: it travels to a daemon. */
+/** Everything a supervisor must know about its cluster. Plain JSON: a daemon gets it, too. */
 export interface ClusterConfig {
   readonly name: string;
   readonly cores: number;
@@ -19,7 +19,7 @@ export interface ClusterConfig {
   readonly machine: unknown;
   /** Wall nanoseconds per modelled one; 0: the machine adds no delay. */
   readonly timeScale: number;
-  /** Messages occupy their ends for the machine's costs; absent: those delay links instead. */
+  /** Messages occupy both ends for the machine's costs; absent: those delay links instead. */
   readonly occupancy?: boolean;
   readonly maxCores: number;
   readonly latencyNs: Nanos;
@@ -51,7 +51,7 @@ export interface ClusterConfig {
   readonly skbSilenceMs?: number;
   /** Where the certificates come from; absent: no TLS. */
   readonly tls?: TlsPlan;
-  /** The token for /metrics and /healthz; absent: none is asked for. */
+  /** The token for /metrics and /healthz; absent: none is needed. */
   readonly metricsToken?: string;
 }
 
@@ -60,7 +60,7 @@ interface Credentials {
   readonly tls?: TlsSettings;
 }
 
-/** The content of MK_SKB. The machine follows as a message: one of 200 packages is more than an environment takes. */
+/** The content of MK_SKB. The machine follows as a message: 200 packages are more than an environment takes. */
 export function skbEnvironment(config: ClusterConfig, listenPort: number, credentials: Credentials = {}): string {
   const { name, secret, listenHost, cores, maxCores, seed, latencyNs, jitterNs, timeScale, measure, detached } = config;
   return JSON.stringify({
@@ -104,7 +104,7 @@ export function coreEnvironment(
     listenHost,
     listenPort: 0,
     detached,
-    // Who boots many cores on few CPUs waits for them: none gives up before its launcher does.
+    // A boot of many cores on few CPUs takes long: no core may give up before its launcher does.
     joinMs: Math.ceil(Math.max(bootTimeoutMs, limit('joinDeadlineNs') / 1e6)),
     ...(config.isolation === undefined ? {} : { isolation: config.isolation }),
     ...sockets(config),

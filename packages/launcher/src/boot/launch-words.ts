@@ -2,8 +2,8 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { ClusterConfig } from './cluster-config.ts';
 
 /**
- * The words behind `mk-launch` that boot a cluster like this one, of so many cores: everything that changes how it behaves is among them,
- * and where it writes is not.
+ * The arguments of `mk-launch` that boot a cluster like this one, with `cores` cores: everything that changes its
+ * behaviour, but not where it writes.
  */
 export function launchWords(config: ClusterConfig, cores = config.cores): readonly string[] {
   const { machineName, timeScale, occupancy, latencyNs, jitterNs, seed, isolation = 'thread' } = config;
@@ -28,7 +28,7 @@ function given(option: string, value: string | undefined): readonly string[] {
   return value === undefined ? [] : [option, value];
 }
 
-/** As an option takes it, without a loss. */
+/** Lossless, in an option's form. */
 function durationWord(ns: Nanos): string {
   return ns % 1e6 === 0 ? `${ns / 1e6}ms` : `${ns}ns`;
 }

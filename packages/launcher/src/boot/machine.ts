@@ -11,12 +11,12 @@ import { UsageError } from '../cli/usage-error.ts';
 import { valueOf } from '../cli/values.ts';
 
 /**
- * A core is a process of some 45 MB that all others talk to: a laptop starts this many unasked, and more when --cores
- * says so.
+ * A core is a process of some 45 MB that all others talk to: a laptop can start this many without being asked. --cores
+ * allows more.
  */
 const MOST_UNASKED = 128;
 
-/** A machine with room for the requested cores, and some that may be added later. */
+/** A machine with room for the requested cores, and for some that join later. */
 export interface ResolvedMachine {
   readonly name: string;
   /** How many cores to boot. */
@@ -27,8 +27,8 @@ export interface ResolvedMachine {
 }
 
 /**
- * The machine of `--machine`: a shipped one's name, or a file. Without a number of cores every usable one is booted; a
- * machine of another size is resized.
+ * Resolves `--machine`: a shipped machine's name, or a file. Without a number of cores, boots every usable one; resizes
+ * a machine of another size.
  */
 export function resolveMachine(nameOrFile: string, asked: number | null): ResolvedMachine {
   const loaded = valueOf('--machine', loadMachine(nameOrFile, machinesDirectory()));
@@ -54,7 +54,7 @@ export function machinesDirectory(): string {
   return found;
 }
 
-/** The one-way delays that the machine adds to one core's links, by the other core: what the SKB tells that core. */
+/** The one-way delays that the machine adds to one core's links, by the other core: what the SKB sends that core. */
 export function addedDelaysNs(
   { description, maxCores }: ResolvedMachine,
   from: number,

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 
-/** Where the page listens, and the names beside addresses under which it may be requested. */
+/** Where the page listens, and the host names under which it may be requested besides addresses. */
 export interface PagePlace {
   /** An address of this host; loopback by default. */
   readonly host: string;
@@ -11,14 +11,14 @@ export interface PagePlace {
   readonly names: readonly string[];
 }
 
-/** A page being served. */
+/** A page that is served. */
 export interface OpenPage {
   /** Without the token. */
   readonly url: string;
   close(): void;
 }
 
-/** Serves the page of a running cluster of this host. */
+/** Serves the page of a cluster that runs on this host. */
 export type ServePage = (place: PagePlace, cluster: string) => Promise<OpenPage>;
 
 type Args = Readonly<Record<string, unknown>>;
@@ -34,7 +34,7 @@ export function pagePlaceOf(args: Args, prefix: string): PagePlace {
   return { host, port, names };
 }
 
-/** The page's address with the right to act: the token follows the #, which browsers keep to themselves. */
+/** The page's address with the right to act: the token follows the #, which browsers do not send. */
 export function actingUrl(url: string, token: string): string {
   return `${url}#token=${token}`;
 }

@@ -7,7 +7,7 @@ export function programDirectory(): string {
   return dirname(realpathSync(process.argv[1] ?? '.'));
 }
 
-/** The program of a core's process: through the code-cache loader where there is one. */
+/** The program of a core's process, through the code-cache loader if there is one. */
 export function coreProgram(directory: string = programDirectory()): string {
   return program(directory, 'boot-core.cjs', 'core.cjs');
 }

@@ -11,7 +11,7 @@ import { durationMs } from './values.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** Seed, time and kinds of faults, as options of `mkctl chaos` and `mk-launch chaos`. */
+/** Seed, duration and kinds of faults, as options of `mkctl chaos` and `mk-launch chaos`. */
 export function chaosOptions(cli: Cli): void {
   cli
     .option('for', {
@@ -33,20 +33,20 @@ export function chaosOptions(cli: Cli): void {
     .option('print', { type: 'boolean', default: false, describe: 'print the plan and exit' });
 }
 
-/** The options' chaos, for so many cores. */
+/** The chaos that the options describe, for so many cores. */
 export function chaosOf(args: Args, seed: string, cores: number): ChaosOptions {
   const weights = args['weights'] === undefined ? {} : { weights: weightsOf(String(args['weights'])) };
   return { seed, cores, forNs: Math.round(durationMs('--for', String(args['for'] ?? '60s')) * 1e6), ...weights };
 }
 
-/** Where a run's results go, and the plan already there. */
+/** The folder of a run's results, and the plan that it already holds. */
 export interface ChaosPlace {
   readonly folder: string;
   readonly plan: string;
   readonly text: string;
 }
 
-/** Makes an empty folder, unless one was named, and writes the plan into it. */
+/** Makes a folder, unless one was named, and writes the plan into it. */
 export function placeChaos(args: Args, chaos: ChaosOptions): ChaosPlace {
   const text = chaosPlan(chaos);
   const named = args['out'] === undefined ? null : resolve(String(args['out']));

@@ -1,6 +1,6 @@
 import { UsageError } from './usage-error.ts';
 
-/** It names files and sockets, and travels in the first frame of each link. */
+/** The name becomes part of files and sockets, and of the first frame of each link. */
 const NAME = /^[a-z0-9][a-z0-9_.-]{0,40}$/i;
 export const CLUSTER_NAMES = 'up to 41 letters, digits, dots, dashes and underscores';
 
@@ -8,7 +8,7 @@ export function isClusterName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** The name as it is, or a UsageError. */
+/** Returns a valid name unchanged; throws a UsageError otherwise. */
 export function checkClusterName(name: string): string {
   if (isClusterName(name)) return name;
   throw new UsageError(`${JSON.stringify(name)} cannot name a cluster; use ${CLUSTER_NAMES}`);

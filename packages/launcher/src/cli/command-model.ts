@@ -38,7 +38,7 @@ interface Module {
   readonly builder?: Builder;
 }
 
-/** Runs a configuration against a recorder instead of yargs: what it declares is the model. */
+/** Runs a configuration against a recorder instead of yargs: the model is whatever it declares. */
 export function modelOf(name: string, configure: (cli: Cli) => unknown): CommandModel {
   return record(name, name, '', configure);
 }
@@ -54,7 +54,7 @@ function record(name: string, usage: string, describe: string, builder: Builder)
     if (spec.hidden !== true) options.push(optionOf(option, spec));
   };
   const addCommand = (words: string, what: string | false | undefined, inner: Builder): void => {
-    // `$0` is the program itself: it takes those options.
+    // `$0` is the program itself: its options are the program's.
     if (words === '$0') declare(inner);
     else if (what !== false) commands.push(record(words.split(' ')[0] ?? words, words, what ?? '', inner));
   };

@@ -67,7 +67,7 @@ complete -o default -F _${name} ${program.name}
 `;
 }
 
-/** Functions that print what may follow at a place. */
+/** Shell functions that print the words possible at a place. */
 function bashTables(name: string, program: CommandModel, places: readonly Place[]): string {
   const table = (what: string, rows: readonly (readonly [at: string, words: string])[]): string => {
     const cases = rows

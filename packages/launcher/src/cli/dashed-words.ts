@@ -1,14 +1,14 @@
 /*
- * Words that begin with a dash and are no options: a goal `-1 < 0`, a record's name, everything after `--`. The parser
- * would take them apart, so they pass through it under a mark and come out as typed.
+ * Words that begin with a dash but are no options: a goal `-1 < 0`, a record's name, everything after `--`. The parser
+ * would take them apart, so they pass through it marked and come out as typed.
  */
 
 /** A private-use character: nobody types it, and no option begins with it. */
 const MARK = '\uE000';
-/** One dash, then what begins no option, or several words in one: `-1 < 0`, `-X > 3`. */
+/** One dash and then something that begins no option, or several words in one: `-1 < 0`, `-X > 3`. */
 const NO_OPTION = /^-(?:[^-A-Za-z]|[^-].*\s)/s;
 
-/** The arguments as the parser may see them, without the first `--`. */
+/** Marks the dashed words, so that the parser leaves them alone, and drops the first `--`. */
 export function markDashedWords(argv: readonly string[]): string[] {
   const end = argv.indexOf('--');
   const [before, after] = end < 0 ? [argv, []] : [argv.slice(0, end), argv.slice(end + 1)];

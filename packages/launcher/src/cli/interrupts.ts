@@ -1,14 +1,14 @@
 import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 import { afterOutput } from './standard-output.ts';
 
-/** What to do on the first Ctrl-C, on the second, and when this process ends in whatever way. */
+/** Handlers for the first Ctrl-C, for the second, and for the end of this process, however it comes. */
 export interface InterruptHandlers {
   first(): void;
   second(): void;
   last(): void;
 }
 
-/** Counts signals that ask for an end; the returned function stops it. */
+/** Counts signals that ask for an end; the returned function stops the counting. */
 export function onInterrupts({ first, second, last }: InterruptHandlers): () => void {
   let count = 0;
   const heard = (): void => {
@@ -18,7 +18,7 @@ export function onInterrupts({ first, second, last }: InterruptHandlers): () => 
   };
   for (const name of ENDING) process.on(name, heard);
   process.on('exit', last);
-  // A reader that went away (`mk-launch | head`) is no reason to die half-way: the cluster ends in order.
+  // A reader that has gone (`mk-launch | head`) must not kill the launcher half-way: the cluster ends in order.
   const release = afterOutput(heard);
   return () => {
     for (const name of ENDING) process.off(name, heard);

@@ -1,9 +1,9 @@
 /*
- * JSON for machines has one spelling: snake_case, as on the wire and in logs, with units in names. The programs spell
- * as TypeScript does; the border is here.
+ * JSON for machines is in snake_case, as on the wire and in logs, with units in names. TypeScript's spelling is
+ * converted here.
  */
 
-/** The members of a series of times, whose unit is internally in their type's docstring. */
+/** The members of a summary of times; inside the program, only their type's docstring gives the unit. */
 const TIMES: Readonly<Record<string, string>> = {
   min: 'min_ns',
   max: 'max_ns',
@@ -13,7 +13,7 @@ const TIMES: Readonly<Record<string, string>> = {
   variance: 'variance_ns2',
 };
 
-/** A value as `--json` shows it; records keyed by a user's own names (no lower camel case) stay as they are. */
+/** Converts a value for `--json`; records keyed by a user's own names (no lower camel case) stay as they are. */
 export function forMachines(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(forMachines);
   if (typeof value !== 'object' || value === null) return value;

@@ -3,7 +3,7 @@ import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { accessSync, constants } from 'node:fs';
 import { UsageError } from './usage-error.ts';
 
-/** Makes a folder and its parents; a UsageError says in one line what it was for and why that failed. */
+/** Makes a folder and its parents; a UsageError says in one line what it was for and why it failed. */
 export function makeDirectory(path: string, what: string, mode = 0o777): void {
   try {
     makeFolder(path, mode);
@@ -13,7 +13,7 @@ export function makeDirectory(path: string, what: string, mode = 0o777): void {
 }
 
 /**
- * Makes a folder and checks that this user can write into it: a process that finds out later cannot tell its caller.
+ * Makes a folder and checks that this user can write into it: a process that found out later could not tell its caller.
  */
 export function makeWritable(path: string, what: string): void {
   makeDirectory(path, what);

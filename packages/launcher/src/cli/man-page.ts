@@ -61,7 +61,7 @@ function exampleLines(program: string, command: string, what: string): readonly 
   return ['.PP', '.EX', roff(command.replaceAll('$0', program)), '.EE', roff(what)];
 }
 
-/** Text for roff: a hyphen stays a hyphen, and no line becomes a request. */
+/** Escapes text for roff: a hyphen stays a hyphen, and no line becomes a request. */
 function roff(text: string): string {
   return text
     .replaceAll('\\', '\\e')

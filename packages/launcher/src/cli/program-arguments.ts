@@ -26,9 +26,9 @@ const SIM_OPTIONS: Readonly<Record<string, boolean>> = {
 const SWITCHES = new Set(['--detach', '--json', '--help', '-h', '--version']);
 
 /**
- * Separates a program's options from those of the command that runs it: after `mk-launch run PROGRAM` all are the
- * program's; after `mk-launch sim run PROGRAM` those that the simulator does not know, and all after `--`. They move
- * behind a `--`.
+ * Separates a program's options from those of the command that runs it, by moving them behind a `--`. After `mk-launch
+ * run PROGRAM` all options are the program's; after `mk-launch sim run PROGRAM` those that the simulator does not know,
+ * and everything after `--`.
  */
 export function withProgramArguments(given: readonly string[]): readonly string[] {
   const argv = withLitmus(given);
@@ -54,7 +54,7 @@ function withLitmus(argv: readonly string[]): readonly string[] {
   return argv[word] === 'litmus' ? [...argv.slice(0, word), 'run', ...argv.slice(word)] : argv;
 }
 
-/** The index of the command's word; past the end: there is none. */
+/** The index of the command's word; past the end if there is none. */
 function commandAt(argv: readonly string[]): number {
   return nextWord(argv, 0);
 }
@@ -92,7 +92,7 @@ function partOptions(words: readonly string[]): {
   return { own, others };
 }
 
-/** An option that nearly matches one of the simulator's is a mistake rather than the program's. */
+/** An option that is nearly one of the simulator's is a typing error, not the program's. */
 function refuseMisspelt(name: string): void {
   const guess = Object.keys(SIM_OPTIONS).find((own) => name.length > 3 && editDistance(name, own) === 1);
   if (guess !== undefined)

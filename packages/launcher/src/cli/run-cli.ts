@@ -11,10 +11,10 @@ import { ControlError } from '@mk/libmk/io/control-call';
 import { CommandError, UsageError } from './usage-error.ts';
 import { VERSION } from '@mk/monitor-proto/version';
 
-/** The yargs type of an option table that commands extend. */
+/** The type of a table of options that commands extend. */
 export type Cli = Argv;
 
-/** A yargs builder from a declaring function. A parser adds to itself, and only its type changes with each call. */
+/** Makes a yargs builder of a declaring function: a parser adds to itself, and only its type changes with each call. */
 export function declaring(declare: (cli: Cli) => unknown): (cli: Cli) => Cli {
   return (cli) => {
     declare(cli);
@@ -23,8 +23,8 @@ export function declaring(declare: (cli: Cli) => unknown): (cli: Cli) => Cli {
 }
 
 /**
- * Parses arguments and runs the command they name. Resolves with the exit status: the command's own, 2 for a mistake in
- * the arguments. Mistakes are one line on stderr; only a bug of ours prints a stack trace.
+ * Parses arguments and runs the command that they name. Resolves with the exit status: the command's own, or 2 for a
+ * mistake in the arguments. Mistakes are one line on stderr; only a bug of ours prints a stack trace.
  */
 export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: readonly string[]): Promise<number> {
   let status = 0;
@@ -47,7 +47,7 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
     .check((args) => refuseRepeats(args), true)
     .check(() => refuseValuesOfFlags(argv, flagsOf(cli)), true)
     .fail((message, error) => {
-      // yargs reports its own complaints as YErrors or texts; a command threw everything else.
+      // yargs reports its own errors as YErrors or texts; anything else was thrown by a command.
       if (error && error.name !== 'YError') throw error;
       throw new UsageError(improve(error?.message ?? message, argv, knownWords(cli)));
     });
@@ -60,12 +60,12 @@ export async function runCli(name: string, configure: (cli: Cli) => Cli, argv: r
   return status;
 }
 
-/** Whether all options of the program are needed: none may be left out for speed. */
+/** Whether the arguments need all of the program's options, so that none may be left out for speed. */
 export function asksForTables([word]: readonly string[]): boolean {
   return word === 'completion' || word === 'man';
 }
 
-/** What every program shows beside `--help`, from the same declarations. */
+/** The commands and texts that every program has besides `--help`, from the same declarations. */
 function withOwnTexts(name: string, configure: (cli: Cli) => Cli, cli: Cli): Cli {
   const model = (): CommandModel => modelOf(name, (recorder) => withOwnTexts(name, configure, configure(recorder)));
   const shell = declaring((sub) =>
@@ -113,12 +113,12 @@ export function report(name: string, error: unknown, json = false): number {
   return status;
 }
 
-/** Whether the file system refused something: its words name what and where, and it is no bug of ours. */
+/** Whether the file system refused something: the error says what and where, and it is no bug of ours. */
 function isOfFile(error: unknown): boolean {
   return codeOf(error) !== undefined && isRecord(error) && isText(error['path']) && isText(error['syscall']);
 }
 
-/** yargs makes a list of a repeated option; where one value is wanted that is a mistake. */
+/** yargs turns a repeated option into a list; where one value is wanted that is a mistake. */
 function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   for (const [name, value] of Object.entries(args)) {
     if (Array.isArray(value) && name !== '_' && !LIST_ARGUMENTS.includes(name)) {
@@ -128,9 +128,7 @@ function refuseRepeats(args: Readonly<Record<string, unknown>>): true {
   return true;
 }
 
-/**
- * yargs reads any value of a flag but `true` as false: `--force=yes` would silently do the opposite of what was asked.
- */
+/** yargs reads any value of a flag but `true` as false: `--force=yes` would silently do the opposite. */
 function refuseValuesOfFlags(argv: readonly string[], flags: readonly string[]): true {
   const end = argv.indexOf('--');
   for (const part of end < 0 ? argv : argv.slice(0, end)) {
@@ -151,7 +149,7 @@ function flagsOf(cli: Argv): readonly string[] {
 /** Positional arguments that are lists by nature. */
 const LIST_ARGUMENTS: readonly string[] = ['groups', 'args'];
 
-/** What yargs knows of a program, but its types do not say. */
+/** What yargs knows of a program but does not declare in its types. */
 function innerOf(cli: Argv): {
   getOptions(): {
     readonly key: Readonly<Record<string, unknown>>;
@@ -168,7 +166,7 @@ interface Words {
   readonly commands: readonly string[];
 }
 
-/** Words that may have been meant. */
+/** Words that the user may have meant. */
 function knownWords(cli: Argv): Words {
   const inner = innerOf(cli);
   const options = Object.keys(inner.getOptions().key).filter((option) => option.length > 1);
@@ -204,7 +202,7 @@ function improve(message: string | null | undefined, argv: readonly string[], wo
 function explainUnknown(unknown: readonly string[], argv: readonly string[], { options, commands }: Words): string {
   const optionOf = (part: string): string | null =>
     part.startsWith('-') ? known(part.replace(/^--?/, '').split('=')[0]) : null;
-  // yargs names both spellings of an option; show the typed one.
+  // yargs names both spellings of an option; show the one that was typed.
   const typed = unknown.filter((word) => argv.some((part) => part === word || optionOf(part) === word));
   return (typed.length > 0 ? typed : unknown)
     .map((word) => {

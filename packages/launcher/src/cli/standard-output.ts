@@ -1,8 +1,7 @@
 /*
- * What a program does when its standard output goes away. A closed pipe (`mkctl logs | head -1`) means that the reader
- * has enough: the program ends quietly, with 0. Unwritable output (a full disk) is reported once on stderr, and the
- * program ends with 1. A program that looks after a cluster carries on in both cases and ends it in order
- * (`afterOutput`).
+ * Handles the loss of a program's standard output. A closed pipe (`mkctl logs | head -1`) means that the reader has
+ * enough: the program ends quietly, with 0. Unwritable output (a full disk) is reported once on stderr, and the program
+ * ends with 1. A program in charge of a cluster carries on in both cases, to end it in order (`afterOutput`).
  */
 import { asError } from '@mk/monitor-proto/thrown';
 import { fstatSync, writeSync } from 'node:fs';
@@ -10,7 +9,7 @@ import { isatty } from 'node:tty';
 
 const OUTPUT = 1;
 
-/** What write errors mean to a person. */
+/** Write errors in words. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the device',
   EDQUOT: 'the disk quota is used up',
@@ -19,12 +18,12 @@ const REASONS: Readonly<Record<string, string>> = {
   EBADF: 'it is not open for writing',
 };
 
-/** Replaces the program's end when its reader has gone; null: the program ends at once. */
+/** Called instead of ending the program when its reader has gone; null: the program ends at once. */
 let readerGone: (() => void) | null = null;
 let keepsRunning = false;
 let lost = false;
 
-/** Watches standard output for the rest of this process; errors of standard error cannot be reported. */
+/** Watches standard output for the rest of this process. Errors of standard error cannot be reported anywhere. */
 export function guardStandardOutput(program: string): void {
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => outputFailed(program, error));
@@ -32,7 +31,7 @@ export function guardStandardOutput(program: string): void {
   if (isFile()) process.stdout.write = wholeWrites(program);
 }
 
-/** For a program with a cluster: `closed` is called when the reader has gone; the returned function ends that. */
+/** For a program with a cluster: calls `closed` when the reader has gone; the returned function stops that. */
 export function afterOutput(closed: () => void): () => void {
   readerGone = closed;
   keepsRunning = true;
@@ -41,7 +40,7 @@ export function afterOutput(closed: () => void): () => void {
   };
 }
 
-/** The exit status of a program that would end with `status`: 1 when output was lost and all else went well. */
+/** The exit status: `status`, or 1 if all went well but output was lost. */
 export function statusWithOutput(status: number): number {
   return status === 0 && lost ? 1 : status;
 }

@@ -1,8 +1,8 @@
 import picocolors from 'picocolors';
 
-/** Where a command writes: what people see on a terminal, and what machines read. */
+/** Where a command writes: to people on a terminal, or to machines. */
 export interface Terminal {
-  /** Stdout is a terminal with a person: colour and progress make sense. */
+  /** Stdout is a terminal with a person at it: colour and progress make sense. */
   readonly interactive: boolean;
   readonly columns: number;
   readonly colour: ReturnType<typeof picocolors.createColors>;

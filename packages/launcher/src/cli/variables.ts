@@ -1,4 +1,4 @@
-/** The variables that mirror the TLS options, for mkctl and mk-node. */
+/** The environment variables that mirror the TLS options, for mkctl and mk-node. */
 export const TLS_VARIABLES = {
   MK_TLS_DIR: {
     otherwise: '',
@@ -13,7 +13,7 @@ export const TLS_VARIABLES = {
   },
 } as const;
 
-/** The variables that mk-launch and mkctl read: their meanings and defaults. */
+/** The environment variables that mk-launch and mkctl read. */
 export const CLIENT_VARIABLES = {
   MK_STATE_DIR: {
     otherwise: '',
@@ -34,7 +34,7 @@ export const CLIENT_VARIABLES = {
   TERM: { otherwise: '', doc: '`dumb`: no colour.' },
 } as const;
 
-/** What docker-compose.yml reads beside the variables of mk-node. */
+/** The environment variables that docker-compose.yml reads besides those of mk-node. */
 export const COMPOSE_VARIABLES = {
   CORES: { otherwise: '4', doc: 'How many cores; `--scale core=N` changes it on a running cluster.' },
   MK_TLS_FOLDER: {

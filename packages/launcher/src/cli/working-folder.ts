@@ -1,6 +1,6 @@
 /*
- * Imported before everything else: libraries ask for the current folder while they load, and in a shell whose folder
- * was removed that ends the program with a stack trace. What needs no folder then works from the root.
+ * Imported before everything else: libraries ask for the current folder while they load, which ends the program with a
+ * stack trace if the folder was removed. Falling back to the root keeps everything working that needs no folder.
  */
 try {
   process.cwd();

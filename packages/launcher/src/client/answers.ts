@@ -7,26 +7,26 @@ import type { CertificateRow } from '../tls/certificate-desk.ts';
 import type { PlanTold } from './plan-told.ts';
 import type { FaultTarget } from './fault-targets.ts';
 
-/** What each kind of process answers to the verbs of its control port. */
+/** The answers of each kind of process to the verbs of its control port. */
 export interface Answers {
   readonly core: CoreAnswers;
   readonly skb: SkbAnswers & ProcessAnswers;
   readonly supervisor: SupervisorAnswers;
 }
 
-/** What core and SKB answer before their state machines see it. */
+/** The verbs that core and SKB answer before their state machines see them. */
 interface ProcessAnswers {
   readonly log_lines: LogLinesAnswer;
 }
 
-/** What every process that has links answers about faults on them (`LinkFaults`). */
+/** The answers of every process with links about faults on them (`LinkFaults`). */
 export interface LinkFaultAnswers {
   readonly fault_add: { readonly id: string };
   readonly fault_heal: { readonly healed: readonly string[] };
   readonly faults: readonly ActiveRule[];
 }
 
-/** A core's: what its kernel's verbs promise, and what only outsiders know. */
+/** A core's answers: those of its kernel's verbs, and those that only outsiders know. */
 export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers, ProcessAnswers {
   readonly cap_retype: { readonly address: number };
   readonly cap_revoke: { readonly cores: number; readonly messages: number };
@@ -35,9 +35,9 @@ export interface CoreAnswers extends KernelAnswers, LinkFaultAnswers, ProcessAns
   readonly vspaces: readonly SpaceRow[];
 }
 
-/** What the supervisor's verbs answer: SUPERVISOR_VERBS is compiled against these rows. */
+/** The answers of the supervisor's verbs: SUPERVISOR_VERBS is compiled against these rows. */
 export interface SupervisorAnswers {
-  /** `launch`: the words behind `mk-launch` that boot a cluster like this one. */
+  /** `launch`: the arguments of `mk-launch` that boot a cluster like this one. */
   readonly status: { readonly name: string; readonly launch: readonly string[] };
   readonly ps: readonly ProcessRow[];
   readonly crash: null;
@@ -74,7 +74,7 @@ export interface Healed {
   readonly missing: readonly FaultTarget[];
 }
 
-/** What is mapped in one address space. */
+/** The mappings of one address space. */
 export interface SpaceRow {
   readonly domain: string;
   readonly epoch: number;
@@ -91,7 +91,7 @@ interface MappedRow {
   readonly holders: readonly number[];
 }
 
-/** A page at its home. */
+/** A page, as its home core keeps it. */
 export interface PageRow {
   readonly page: number;
   readonly state: string;

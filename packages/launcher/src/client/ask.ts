@@ -4,7 +4,7 @@ import type { Answers } from './answers.ts';
 
 /**
  * Calls a verb of one kind of process; resolves with that verb's answer. Both ends are compiled against the same rows
- * (`Answers`), and a process of another version would not have joined, so the answer's form is not checked again.
+ * (`Answers`), and a process of another version could not have joined, so the form of the answer is not checked again.
  * Rejects with a ControlError.
  */
 export function askProcess<K extends keyof Answers, V extends string>(

@@ -1,6 +1,6 @@
 import type { Gone, Loss } from '@mk/node-kernel/capability/audit/losses';
 
-/** The losses for people: a line per core that is gone. */
+/** Describes losses for people: a line per core that is gone. */
 export function describeLosses(losses: readonly Loss[], { absent, reborn }: Gone): readonly string[] {
   const count = (why: Loss['why'], of: number | null): number =>
     losses.filter((loss) => loss.why === why && loss.of === of).length;

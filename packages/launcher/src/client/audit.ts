@@ -7,7 +7,7 @@ import { type AbsentCore, askCores, type Cores, rebornCores } from './cores.ts';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };
 
-/** What an audit found. */
+/** The result of an audit. */
 export interface AuditReport {
   readonly cores: number;
   readonly capabilities: number;
@@ -23,7 +23,7 @@ export interface AuditReport {
 }
 
 const QUIET_WITHIN_MS = 20_000;
-/** A core takes a snapshot and answers at once. */
+/** A snapshot takes no time: a core answers at once. */
 const ANSWER_MS = 5000;
 
 /**
@@ -35,7 +35,7 @@ export async function audit(cluster: Cores, withinMs: number = QUIET_WITHIN_MS):
   return cluster.waiting === undefined ? look() : cluster.waiting(() => describePause(pause.busy), look);
 }
 
-/** Notes in `pause` which cores are not at rest. */
+/** Audits as soon as all is quiet; keeps in `pause` which cores are still busy. */
 async function auditWhenQuiet(
   cluster: Cores,
   withinMs: number,
@@ -101,14 +101,14 @@ export function describeAudit(report: AuditReport): readonly string[] {
 }
 
 /**
- * Every core answered, nothing moved, and nothing is wrong. Losses by a crash are reported; no survivor is to blame for
- * them.
+ * Every core answered, nothing moved, and nothing is wrong. Losses by a crash are reported, but no survivor is to blame
+ * for them.
  */
 export function isSoundAudit({ quiet, violations, absent }: AuditReport): boolean {
   return quiet && violations.length === 0 && absent.length === 0;
 }
 
-/** The snapshots of those that answer; notes the others. An absent core is not asked again. */
+/** The snapshots of the cores that answer; notes the others in `absent`, which are not asked again. */
 async function snapshotsOf(
   cluster: Cores,
   cores: readonly number[],

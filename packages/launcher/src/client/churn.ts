@@ -5,7 +5,7 @@ import { type DomainRow, domainsOn, flatPeers } from './domains.ts';
 
 export interface ChurnRequest {
   readonly seconds: number;
-  /** At most so many per domain. */
+  /** Most operations per domain. */
   readonly operations: number;
   readonly seed: number;
   /** Domains on each core. */
@@ -18,27 +18,27 @@ export interface ChurnReport {
   readonly ok: number;
   readonly seconds: number;
   readonly errors: Readonly<Record<string, number>>;
-  /** The oracles' objections. */
+  /** Objections of the oracles. */
   readonly wrong: readonly string[];
-  /** Cores that left or did not answer: what their domains did is unknown. */
+  /** Cores that left or did not answer: the results of their domains are unknown. */
   readonly lost: readonly AbsentCore[];
 }
 export type AuditedChurn = ChurnReport & { readonly audit: AuditReport };
 
 /** Memory of each domain, bytes. */
 const MEMORY = 4 << 20;
-/** After its time a churn finishes the operations in progress: a few deadlines, on a busy host. */
+/** When its time is up, a churn finishes the operations in progress: a few deadlines, on a busy host. */
 const PATIENCE_S = 30;
 
 /**
- * Random capability operations of new domains on these cores, with an oracle beside each. A core that crashes or hangs
- * meanwhile only loses its own domains: the others continue, and the report names it.
+ * Runs random capability operations in new domains on these cores, with an oracle beside each. A core that crashes or
+ * hangs only loses its own domains: the others continue, and the report names it.
  */
 export async function churn(
   cluster: Cores,
   cores: readonly number[],
   { workers, ...request }: ChurnRequest,
-  /** Asked before anything is churned. */
+  /** Checked before anything begins. */
   isAbandoned: () => boolean = () => false,
 ): Promise<ChurnReport> {
   const size = { cnodes: 1, memory: MEMORY };
@@ -59,7 +59,7 @@ export async function churn(
   return { domains: domains.length, ...sumOf(reports.map(({ value }) => value)), wrong, lost: [...lost.values()] };
 }
 
-/** A churn, then an audit of all cores once everything is quiet. */
+/** A churn, then an audit of all cores once they are quiet. */
 export async function churnAndAudit(
   cluster: Cores,
   cores: readonly number[],
@@ -69,12 +69,15 @@ export async function churnAndAudit(
   return { ...report, audit: await audit(cluster) };
 }
 
-/** Neither the oracles nor the audit found anything wrong; a core that somebody crashed is no fault of the others. */
+/**
+ * Neither the oracles nor the audit found anything wrong; a core that somebody crashed does not count against the
+ * others.
+ */
 export function isSound({ wrong, audit: found }: AuditedChurn): boolean {
   return wrong.length === 0 && found.quiet && found.violations.length === 0;
 }
 
-/** A churn for people: how much was done, how fast, and how it ended. */
+/** Describes a churn for people: how much was done, how fast, and how it ended. */
 export function describeChurn(report: ChurnReport): readonly string[] {
   const { domains, operations, ok, seconds, errors, wrong, lost } = report;
   const whole = (value: number): string => Math.round(value).toLocaleString('en');

@@ -27,13 +27,13 @@ import { asksForTls, type CredentialPlace, placeInEnvironment } from '@mk/libmk/
 import { readCredentials } from '../tls/read-credentials.ts';
 import { WaitTeller } from './wait-teller.ts';
 
-/** A process that does not answer about faults within this time is named. */
+/** A process that does not answer about faults within this time is named in the report. */
 const TELL_MS = 3000;
 
 /** No such cluster runs here. */
 export class NoClusterError extends CommandError {}
 
-/** Which cluster the person means. */
+/** Which cluster is meant. */
 export interface TargetOptions {
   readonly cluster?: string | undefined;
   readonly skb?: string | undefined;
@@ -46,7 +46,7 @@ export interface TargetOptions {
 export class ClusterClient {
   private constructor(
     readonly name: string,
-    /** What its processes require. */
+    /** The credentials that its processes require. */
     readonly access: Access,
     private readonly skbAddress: string,
     /** Null when the cluster was not started by mk-launch on this host. */
@@ -129,7 +129,7 @@ export class ClusterClient {
     return this.ask('supervisor', 'the supervisor', record.supervisor.address, verb, args, options);
   }
 
-  /** From now on, names the peers that it waits for when an answer is slow. */
+  /** From now on, says which peers a slow answer waits for. */
   tellWaits(say: (text: string) => void): void {
     this.waits = new WaitTeller(this.access, say);
   }
@@ -150,7 +150,7 @@ export class ClusterClient {
       : this.waits.during(who, address, whatOf(verb, args), call);
   }
 
-  /** Runs work that is not a single request, and says what it waits for if it is slow. */
+  /** Runs work that is not a single request; if it is slow, says what it waits for. */
   waiting<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
     return this.waits === null ? call() : this.waits.until(describe, call);
   }
@@ -166,7 +166,7 @@ export class ClusterClient {
     return this.waits === null ? call() : this.waits.during(title(process), address, path, call);
   }
 
-  /** Proves to the page's server that its reader may act; hex. */
+  /** The token that lets the page's reader act, in hex. */
   get controlToken(): string {
     return this.access.token;
   }
@@ -185,7 +185,7 @@ export class ClusterClient {
     return this.skb('cores');
   }
 
-  /** Cores that were started here and have ended or hang; nothing is known of a cluster started elsewhere. */
+  /** Cores that were started here and have ended or hang; unknown for a cluster started elsewhere. */
   async absent(): Promise<readonly AbsentCore[]> {
     if (!this.supervised) return [];
     return (await this.supervisor('ps')).flatMap(({ name, state, how }) => {
@@ -194,7 +194,7 @@ export class ClusterClient {
     });
   }
 
-  /** Everything that has a port: for health and metrics. */
+  /** Every process with a port, for health and metrics. */
   async endpoints(): Promise<readonly { readonly process: string; readonly address: string }[]> {
     if (this.record !== null) return this.record.processes.map(({ name, address }) => ({ process: name, address }));
     const cores = (await this.cores()).map(({ core, address }) => ({ process: `core-${core}`, address }));
@@ -202,8 +202,8 @@ export class ClusterClient {
   }
 
   /**
-   * The certificates of the cluster's processes: those that the supervisor gave out, and of the others, which an earlier supervisor or
-   * nobody here has started, what each shows, with who shows it.
+   * The certificates of the cluster's processes. The supervisor lists those that it gave out; the others, started by an
+   * earlier supervisor or elsewhere, are asked to show theirs.
    */
   async certificates(): Promise<ShownCertificates> {
     const given = this.record === null ? [] : await this.supervisor('certs');
@@ -248,7 +248,7 @@ export class ClusterClient {
     return this.supervised ? { address: known(this.record).supervisor.address, access: this.access } : null;
   }
 
-  /** Whose links faults can act on, where no supervisor knows. */
+  /** Everybody whose links faults can affect, if no supervisor knows. */
   private async faulted(): Promise<readonly { readonly peer: PeerId; readonly address: string }[]> {
     const cores = (await this.cores()).map(({ core, address }) => ({ peer: core, address }));
     return [...cores, { peer: SKB_PEER, address: this.skbAddress }];
@@ -272,14 +272,14 @@ export class ClusterClient {
   }
 }
 
-/** A request in a word or two: its verb, and its subject. */
+/** A request in a word or two: its verb and its subject. */
 function whatOf(verb: string, args: object): string {
   const { core, target }: { readonly core?: unknown; readonly target?: unknown } = args;
   const about = typeof core === 'number' ? ` core ${core}` : typeof target === 'number' ? ` core ${target}` : '';
   return `${verb.replaceAll('_', ' ')}${about}`;
 }
 
-/** Turns a call's error into one line that says whose it is. */
+/** Rewords a call's error as one line that says whose it is. */
 async function named<T>(who: string, call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -311,10 +311,10 @@ function direct<T>(
   );
 }
 
-/** The TLS credentials from the options, else from the environment; null: no TLS. */
+/** The TLS credentials by the options, else by the environment; null: no TLS. */
 function clientCredentials(given: CredentialPlace, env: NodeJS.ProcessEnv): TlsSettings | null {
   const place = { ...placeInEnvironment(env), ...definedOf(given) };
-  // In a container lies what its process needs, and that may ask as well.
+  // A container holds its process's certificate, which may ask as well.
   return asksForTls(place) ? readCredentials(place, ['client', 'skb', 'core']) : null;
 }
 
@@ -322,7 +322,7 @@ function definedOf(place: CredentialPlace): CredentialPlace {
   return Object.fromEntries(Object.entries(place).filter(([, value]) => value !== undefined));
 }
 
-/** What one does in place of a supervisor's verb where an engine of containers started the processes. */
+/** The replacement for a supervisor's verb where a container engine started the processes. */
 function elsewhere(verb: string): string {
   const ways: Readonly<Record<string, string>> = {
     add_cores: 'in containers: docker compose up --detach --scale core=N',

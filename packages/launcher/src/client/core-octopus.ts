@@ -7,8 +7,8 @@ import type { CoreAnswers } from './answers.ts';
 export type AskCore = <V extends keyof CoreAnswers>(verb: V, args: object) => Promise<AnswerOf<CoreAnswers, V>>;
 
 /**
- * Octopus as a core's monitor uses it, driven over the core's control port: every request leaves from that core. For
- * one-shot triggers; watches and subscriptions need their own client.
+ * Octopus through a core's control port: every request leaves from that core's monitor. For one-shot triggers; watches
+ * and subscriptions need a client of their own.
  */
 export function octopusOfCore(ask: AskCore): OctopusTransport {
   const listeners = new Set<(notification: OctopusNotification) => void>();
@@ -21,7 +21,7 @@ export function octopusOfCore(ask: AskCore): OctopusTransport {
   return {
     async request(request: OctopusRequest) {
       const reply = await ask('octopus', { request });
-      // If a core ends while a caller waits through it, the wait fails elsewhere: there is nobody to tell here.
+      // If the core ends while a caller waits, the wait itself fails: nothing is left to report here.
       if (reply.installed && 'trigger' in request && request.trigger !== undefined)
         void tellNext(request.trigger.id).catch(() => undefined);
       return reply;

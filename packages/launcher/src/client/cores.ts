@@ -12,7 +12,9 @@ export interface AbsentCore {
   readonly why: string;
 }
 
-/** What cores' observers and users need of a cluster: one that mkctl reaches, one of this process, a simulated one. */
+/**
+ * What observers and users of cores need of a cluster: one that mkctl reaches, one in this process, a simulated one.
+ */
 export interface Cores extends AskCores {
   /** Calls a verb of a core's control port. */
   core<V extends string>(
@@ -21,19 +23,19 @@ export interface Cores extends AskCores {
     args?: object,
     options?: CallOptions,
   ): Promise<AnswerOf<Answers['core'], V>>;
-  /** Cores that were started and have ended or hang, where somebody knows of them. */
+  /** Cores that were started and have ended or hang, if anybody knows. */
   absent?(): Promise<readonly AbsentCore[]>;
   /** Runs work that may take long; `describe` names, on request, the peers that it waits for. */
   waiting?<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T>;
 }
 
-/** Each core's answer, or why there is none; a silent core does not hold up the others. */
+/** The cores' answers, or why there are none; a silent core does not delay the others. */
 export interface EachAnswer<T> {
   readonly answers: readonly { readonly core: CoreId; readonly value: T }[];
   readonly absent: readonly AbsentCore[];
 }
 
-/** Incarnations of one life of the SKB (decision 0051). */
+/** Distance between the incarnations of two lives of the SKB (decision 0051). */
 const LIVES_APART = 100_000;
 
 /** The cores that are up, ascending. */
@@ -41,7 +43,7 @@ export async function coresUp(cluster: Cores): Promise<readonly number[]> {
   return upAmong(await cluster.cores());
 }
 
-/** The restarted cores: what an earlier life held is gone. */
+/** The restarted cores: everything their earlier lives held is gone. */
 export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
   const first = rows.reduce((least, { incarnation }) => Math.min(least, incarnation), Infinity);
   return rows
@@ -49,7 +51,7 @@ export function rebornCores(rows: readonly CoreRow[]): readonly number[] {
     .map(({ core }) => core);
 }
 
-/** Asks some cores at once: the answers, and why others gave none. */
+/** Asks several cores at once: their answers, and why others gave none. */
 export async function askCores<T>(cores: readonly number[], ask: (core: CoreId) => Promise<T>): Promise<EachAnswer<T>> {
   const answers: { core: CoreId; value: T }[] = [];
   const absent: AbsentCore[] = [];
@@ -64,7 +66,7 @@ export async function askCores<T>(cores: readonly number[], ask: (core: CoreId) 
   return { answers: answers.sort(byCore), absent: absent.sort(byCore) };
 }
 
-/** Why a process's state makes it absent; empty when it runs. */
+/** Why a process's state makes its core absent; empty if it runs. */
 export function absentBy(core: CoreId, state: string, how: string): readonly AbsentCore[] {
   if (state === 'hung') return [{ core, why: 'it hangs' }];
   return state === 'ended' ? [{ core, why: `its process has ended (${how})` }] : [];

@@ -31,7 +31,7 @@ export function domainsOn(
   );
 }
 
-/** Domains in the form that the cores' verbs take: core, domain, core, domain, … */
+/** Domains in the form that verbs of cores take: core, domain, core, domain, … */
 export function flatPeers(rows: readonly DomainRow[]): readonly number[] {
   return rows.flatMap(({ core, domain }) => [core, domain]);
 }

@@ -4,7 +4,7 @@ import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { ControlError } from '@mk/libmk/io/control-call';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** A process by the name that people use: a core's number, or `skb`. */
+/** A process as people name it: a core's number, or `skb`. */
 export type FaultTarget = number | string;
 
 /** The result of a fan-out: the answers, and who gave none. */
@@ -13,7 +13,7 @@ export interface FaultAnswers<Value> {
   readonly missing: readonly FaultTarget[];
 }
 
-/** Asks these processes at once: the answers, and who gave none. Rejects when one of them calls the request itself wrong. */
+/** Asks these processes at once. Rejects if one of them calls the request itself wrong. */
 export async function askTargets<Target extends { readonly peer: PeerId }, Value>(
   targets: readonly Target[],
   ask: (target: Target) => Promise<Value>,
@@ -33,7 +33,7 @@ export async function askTargets<Target extends { readonly peer: PeerId }, Value
   return { values, missing: missing.sort((a, b) => a - b).map(peerName) };
 }
 
-/** Refuses a rule about an unknown core, which would do nothing. */
+/** Refuses a rule about an unknown core: it would do nothing. */
 export function refuseUnknownCores(rule: FaultRule, isKnown: (core: CoreId) => boolean): void {
   const unknown = peersOfRule(rule).find((peer) => isCore(peer) && !isKnown(peer));
   if (unknown !== undefined) throw new CommandError(`there is no core ${unknown}; mkctl ps lists the cores`);

@@ -1,7 +1,7 @@
 import { formatDuration } from '@mk/machine/duration';
 import type { FloodResult } from '@mk/node-kernel/control/verb-answers';
 
-/** Whether everything came, once and in order. */
+/** Whether every message came, once and in order. */
 export function isClean({ lost, doubled, reordered }: FloodResult): boolean {
   return lost === 0 && doubled === 0 && reordered === 0;
 }

@@ -1,7 +1,7 @@
 import type { Terminal } from '../cli/terminal.ts';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';
 
-/** Round trips as comma-separated values with a head, a line a directed pair; whole nanoseconds. */
+/** Round trips as comma-separated values with a header, one directed pair a line, in whole nanoseconds. */
 export function csvOf(rows: readonly RttRow[]): string {
   const lines = rows.map(({ from, to, min, average, max, variance }) =>
     [from, to, ...[min, average, max, variance].map(Math.round)].join(','),
@@ -10,12 +10,12 @@ export function csvOf(rows: readonly RttRow[]): string {
 }
 
 const SHADES = ['·', '░', '▒', '▓', '█'] as const;
-/** From fast to slow, of the 256 colours of a terminal. */
+/** From fast to slow, in the 256 colours of a terminal. */
 const HEAT = [22, 28, 34, 106, 142, 178, 208, 202, 196, 160] as const;
 
 /**
- * The matrix in shades, two columns per cell: rows ping, columns answer. Steps are equal factors between the fastest
- * and the slowest.
+ * Draws the matrix in shades, two columns per cell: rows ping, columns answer. Steps are equal factors between the
+ * fastest and the slowest.
  */
 export function heatText(
   rows: readonly RttRow[],

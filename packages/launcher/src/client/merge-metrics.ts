@@ -7,8 +7,8 @@ export interface MetricsPage {
 }
 
 /**
- * Merges pages: each family's HELP and TYPE once, its samples together, each labelled with `process` so that two
- * processes' samples stay apart.
+ * Merges pages: each family's HELP and TYPE once, its samples together, each labelled with `process` to keep those of
+ * two processes apart.
  */
 export function mergeMetrics(pages: readonly MetricsPage[]): string {
   const families = new Map<string, { head: string[]; samples: string[] }>();

@@ -1,4 +1,4 @@
-/** What a page number counts. */
+/** The unit of page numbers. */
 export const PAGE_BYTES = 4096;
 
 /** Rights of a mapping for people: `rw-`. */

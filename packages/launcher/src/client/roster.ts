@@ -12,7 +12,7 @@ export interface Attendance {
   /** `skb`, `core-3`, `supervisor`. */
   readonly process: string;
   readonly address: string;
-  /** `silent`: it runs, as far as anybody knows, and does not answer. */
+  /** `silent`: it should be running, but does not answer. */
   readonly state: 'running' | 'starting' | 'hung' | 'silent' | 'ended';
   /** The problem and its remedy; null: none. */
   readonly reason: string | null;
@@ -23,12 +23,12 @@ export interface Attendance {
 
 type Expected = Pick<Attendance, 'process' | 'address' | 'state' | 'reason'>;
 
-/** A process that has not answered within this time hangs or has no CPU: both are worth reporting. */
+/** A process that has not answered within this time hangs or gets no CPU: both are worth reporting. */
 const ANSWER_MS = 3000;
 
 /**
- * Every process that should be running: the SKB, every core ever started and, if there is one, the supervisor.
- * Each is asked how it is. Resolves within `ANSWER_MS`, whoever hangs.
+ * Every process that should be running: the SKB, every core ever started, and the supervisor if there is one. Asks each
+ * how it is. Resolves within `ANSWER_MS`, whoever hangs.
  */
 export async function roster(cluster: ClusterClient): Promise<readonly Attendance[]> {
   return Promise.all((await expected(cluster)).map((who) => ask(who, cluster.access)));
@@ -48,7 +48,7 @@ function ofSupervisor({ name, state, address, how }: ProcessRow): Expected {
   return { ...base, state: state === 'running' ? 'running' : 'starting', reason: null };
 }
 
-/** A cluster whose supervisor is gone: its last record says who should be there. */
+/** The processes that should be there according to the last record of a supervisor that is gone. */
 function orphans({ record, name }: ClusterClient): readonly Expected[] {
   const processes = known(record).processes.map((process): Expected => {
     const runs = isRunning(process);
@@ -61,7 +61,7 @@ function orphans({ record, name }: ClusterClient): readonly Expected[] {
   return [{ process: 'supervisor', address: '', state: 'ended', reason }, ...processes];
 }
 
-/** A cluster without a launcher on this host: the SKB knows its members, and how many there should be. */
+/** A cluster that no launcher of this host started: the SKB knows its members, and how many there should be. */
 async function unlaunched(cluster: ClusterClient): Promise<readonly Expected[]> {
   const running = { state: 'running', reason: null } as const;
   return (await cluster.endpoints()).map(({ process, address }) => ({ process, address, ...running }));
@@ -81,7 +81,7 @@ async function ask(who: Expected, access: Access): Promise<Attendance> {
   }
 }
 
-/** Why a process calls itself unwell. */
+/** Why a process reports itself unhealthy. */
 function reasonOf(detail: Readonly<Record<string, unknown>>): string {
   const { core, members, expected: wanted, journal } = detail;
   if (core !== 'skb') return 'is not bound to every other member yet, or no longer';

@@ -1,7 +1,7 @@
 import { keysOf, tableOf } from '@mk/monitor-proto/tables';
 import type { ActiveRule } from '@mk/monitor-proto/link/rule-state';
 
-/** One row per rule: what it did, summed over the reporting cores. */
+/** One row per rule: its effects, summed over the reporting cores. */
 export function sumActiveRules(lists: readonly (readonly ActiveRule[])[]): ActiveRule[] {
   const byId = new Map<string, ActiveRule>();
   for (const active of lists.flat()) {

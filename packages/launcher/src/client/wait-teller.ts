@@ -3,9 +3,9 @@ import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
 import type { Access } from '@mk/libmk/io/control-call';
 import { askProcess } from './ask.ts';
 
-/** A pending answer, or whatever else is waited for. */
+/** A pending answer, or another wait. */
 interface Pending {
-  /** `core 3`, `the SKB`, `the supervisor`; other waits are told by their own text. */
+  /** `core 3`, `the SKB`, `the supervisor`; other waits describe themselves. */
   readonly who: string;
   readonly address: string;
   readonly what: string;
@@ -14,23 +14,23 @@ interface Pending {
 }
 
 /**
- * Nobody is left in the dark for more than two seconds after the command began: this much of its life, at least so much
- * of the wait, and the time that processes take to say whom they wait for.
+ * Nobody stares at a silent terminal for more than two seconds: this much of the command's life and of the wait, plus
+ * the time that processes take to say whom they wait for.
  */
 const FIRST_MS = 1000;
 const LEAST_MS = 500;
 const AGAIN_MS = 2000;
 const PROBE = { timeoutMs: 500 } as const;
-/** A core's wait is blamed on a peer that owes an acknowledgement and has been silent for this long. */
+/** A core's wait is blamed on a peer that owes an acknowledgement and has been silent this long. */
 const SILENT_MS = 1000;
 const MOST_PROBED = 64;
 const SUPERVISOR = 'the supervisor';
-/** A process that the supervisor has started and that has not joined yet. */
+/** States of a process that has been started and has not joined yet. */
 const NOT_JOINED = ['starting', 'listening'];
 
 /**
- * Tells whom a command waits for, within two seconds and whenever that changes: a process that does not answer at all,
- * or one that answers and waits for others itself.
+ * Says whom a command waits for, within two seconds and whenever that changes: a process that does not answer at all,
+ * or one that answers but waits for others itself.
  */
 export class WaitTeller {
   private readonly pending = new Set<Pending>();
@@ -42,12 +42,12 @@ export class WaitTeller {
     private readonly say: (text: string) => void,
   ) {}
 
-  /** The call's own outcome; reported while it lasts. */
+  /** Passes on the call's outcome; reports the wait while it lasts. */
   during<T>(who: string, address: string, what: string, call: () => Promise<T>): Promise<T> {
     return this.telling({ who, address, what, startedAt: performance.now() }, call);
   }
 
-  /** Like `during`, for other waits: `describe` says what it currently waits for, and may ask. */
+  /** Like `during`, for other waits: `describe` says what the command currently waits for, and may ask. */
   until<T>(describe: () => string | Promise<string>, call: () => Promise<T>): Promise<T> {
     return this.telling({ who: '', address: '', what: '', startedAt: performance.now(), describe }, call);
   }
@@ -79,7 +79,7 @@ export class WaitTeller {
     const late = [...this.pending].filter(({ startedAt }) => now - startedAt >= LEAST_MS - 50);
     const own = late.flatMap(({ describe }) => (describe === undefined ? [] : [describe]));
     const requests = late.filter(({ describe }) => describe === undefined);
-    // A supervisor does several things at once; for cores and the SKB the latest request represents all.
+    // A supervisor does several things at once; for cores and the SKB the latest request stands for all.
     const byProcess = new Map(requests.map((entry) => [keyOf(entry), entry]));
     const [told, states] = await Promise.all([
       Promise.all(own.map(async (describe) => describe())),
@@ -87,7 +87,7 @@ export class WaitTeller {
     ]);
     this.timer = null;
     if (this.pending.size === 0) return;
-    // The command's own account says more than which request is pending for it.
+    // The command's own description says more than its pending request does.
     const text = told.length > 0 ? [...new Set(told)].join('; ') : describeWaits(states);
     if (text !== '' && text !== this.last) this.say(`waiting for ${text}`);
     this.last = text;
@@ -125,7 +125,7 @@ function keyOf({ who, what }: Pending): string {
   return who === SUPERVISOR ? `${who} ${what}` : who;
 }
 
-/** Whom one process waits for; null: it does not answer. */
+/** Whom one process waits for; null if it does not answer. */
 interface WaitState {
   readonly who: string;
   readonly what: string;

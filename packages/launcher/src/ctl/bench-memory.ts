@@ -70,7 +70,7 @@ export const BENCH_UNMAP: CtlCommand = {
           String(step),
         ]);
         const after = await context.cluster.core(home, 'unmap_plan', {});
-        // Earlier rounds do not count; of very many rounds the core remembers only the latest.
+        // Earlier rounds do not count; the core only remembers the latest.
         const last = after.last.slice(-Math.max(1, after.rounds - before.rounds));
         curves.push(unmapCurve(kind, came.rows, last));
         status = Math.max(status, came.status);

@@ -10,7 +10,7 @@ import { statusOf } from '../programs/program-run.ts';
 import { type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 import { printLine, runFollowed } from './run-file.ts';
 
-/** A point, and the memory of the two processes while it was measured. */
+/** A point of the curve, and the memory of both processes while it was measured. */
 type MeasuredRow = QueueRow & {
   readonly client_bytes: number | null;
   readonly server_bytes: number | null;
@@ -82,7 +82,7 @@ async function pairOf({ cluster, args }: CtlContext): Promise<readonly [number, 
   return [client, server];
 }
 
-/** The most memory that processes had since the last call. */
+/** The most memory that the processes used since the last call. */
 class MemoryWatch {
   private most: (number | null)[];
   private stopped = false;

@@ -18,7 +18,7 @@ interface Who {
 const WHO = 'a domain: core/number, as `cap domain` prints it';
 const ADDRESS = 'address in its cspace, as `cap ls` lists it';
 const MAX_ADDRESS = 2 ** 32 - 1;
-/** A call may wait for two deadlines: its monitor's and its library's. */
+/** A call may wait for two deadlines: the monitor's and the library's. */
 const PATIENCE = { timeoutMs: 40_000 };
 
 /** Acts for a domain through its own system calls, so it can do exactly what a program on that core could. */

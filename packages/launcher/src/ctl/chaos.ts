@@ -13,7 +13,7 @@ import { onInterrupts } from '../cli/interrupts.ts';
 import { followLogs } from './logs.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
 
-/** The supervisor begins a plan, and reports on it, at once. */
+/** The supervisor answers at once when it begins a plan, and when asked about it. */
 const ANSWER_MS = 60_000;
 
 export const CHAOS: CtlCommand = {
@@ -65,7 +65,9 @@ export const CHAOS: CtlCommand = {
   },
 };
 
-/** The lines that are logged until the signal, and the picture of them; what cannot be kept is said, and is no verdict. */
+/**
+ * Keeps the lines logged until the signal, and a picture of them; failing to do so is reported, and changes no verdict.
+ */
 async function keepLogs(
   context: CtlContext,
   seed: string | number,
@@ -89,8 +91,9 @@ async function coresOf({ cluster }: CtlContext): Promise<number> {
 }
 
 /**
- * Has the supervisor go through the plan, and says what it says. A signal that asks for an end, or a reader that has gone, ends the plan
- * and not the cluster: the supervisor heals what was injected, and this waits for that. The second ends the wait.
+ * Has the supervisor run the plan, and prints its output. A signal that asks for an end, or a reader that has gone,
+ * ends the plan but not the cluster: the supervisor heals what it injected while this waits. A second signal ends the
+ * wait.
  */
 async function goThrough(
   { cluster }: CtlContext,
@@ -108,7 +111,7 @@ async function goThrough(
   const release = onInterrupts({ first: stop, second: () => process.exit(2), last: () => undefined });
   const lines: string[] = [];
   try {
-    // A signal that comes before the answer ends the plan as soon as it has begun, so no plan runs unattended.
+    // A signal that comes before the answer ends the plan as soon as it has begun, so that no plan runs unattended.
     await cluster.supervisor('plan_begin', { text, folder }, options);
     begun = true;
     if (stopped) stop();

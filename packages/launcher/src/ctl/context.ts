@@ -5,7 +5,7 @@ import { ClusterClient } from '../client/cluster-client.ts';
 
 export type Args = Readonly<Record<string, unknown>>;
 
-/** What a command of mkctl works with. */
+/** The surroundings of a command of mkctl. */
 export interface CtlContext {
   readonly args: Args;
   readonly terminal: Terminal;
@@ -13,7 +13,7 @@ export interface CtlContext {
   readonly cluster: ClusterClient;
 }
 
-/** A command of mkctl: its arguments, and what it does. Throws errors; returns an exit status other than 0. */
+/** A command of mkctl: its arguments and its action, which throws errors and may return an exit status other than 0. */
 export interface CtlCommand {
   /** In yargs's form: `link <a> <b>`. */
   readonly command: string;
@@ -23,7 +23,7 @@ export interface CtlCommand {
   run(context: CtlContext): Promise<number | void>;
   /** Runs without any cluster; null: these arguments need one. */
   alone?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
-  /** What can be said when no such cluster runs; without it that is an error. */
+  /** What the command can do when no such cluster runs; without it that is an error. */
   afterwards?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;
 }
 

@@ -9,7 +9,7 @@ import { type CtlCommand, printJson } from './context.ts';
 
 type NamedProcess = ClusterRecord['supervisor'];
 
-/** How long each kind of end may take before the next, harder one. */
+/** How long each way of ending may take before the next, harder one. */
 const ASKED_MS = 15_000;
 const TERMINATED_MS = 5000;
 const KILLED_MS = 3000;
@@ -37,8 +37,8 @@ export const DOWN: CtlCommand = {
 };
 
 /**
- * The cluster as nobody else takes it over from now on: with a supervisor that runs, or with this process as the heir of the one that is
- * gone (decision 0172). Whoever is taking it over just now is waited for, and asked.
+ * The cluster, secured against a takeover: by its running supervisor, or by this process as the heir of one that is
+ * gone (decision 0172). A takeover in progress is waited for; then its supervisor is asked.
  */
 async function undisturbed(
   cluster: ClusterClient,
@@ -55,14 +55,14 @@ async function undisturbed(
       succeed(state.path, now);
       break;
     } catch (error) {
-      if (!(error instanceof CommandError) || performance.now() > until) break; // it is ended by signals all the same
+      if (!(error instanceof CommandError) || performance.now() > until) break; // it is ended by signals in that case
     }
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
   return [cluster, record];
 }
 
-/** Asks the supervisor; terminates, then kills, whatever still runs. Nothing of the cluster runs afterwards. */
+/** Asks the supervisor, then terminates, then kills what still runs. Afterwards nothing of the cluster runs. */
 async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<string> {
   const state = new StateDirectory();
   if (cluster.supervised) {
@@ -100,7 +100,7 @@ async function takeDown(cluster: ClusterClient, record: ClusterRecord): Promise<
   return how;
 }
 
-/** Names of those that have not ended. */
+/** The names of the processes that have not ended. */
 function describeRunning(processes: readonly NamedProcess[]): string {
   const names = processes.filter(isRunning).map(({ name }) => (name === 'supervisor' ? 'the supervisor' : title(name)));
   return names.length === 0 ? 'the last process to end' : `${[...new Set(names)].join(', ')} to end`;

@@ -37,7 +37,7 @@ export const EXPLAIN: CtlCommand = {
     const folder = optional(context.args, 'logs');
     return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
   },
-  /** The cluster is down: its last run left its logs. */
+  /** The cluster is down, but its last run left logs. */
   afterwards(context) {
     const folder = lastRun(optional(context.args, 'cluster'))?.logDir;
     return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));

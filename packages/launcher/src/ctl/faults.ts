@@ -19,7 +19,7 @@ import { coreNumber, duration, peerList, wholeNumber } from '../cli/values.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
 
-/** Options of `link` that become settings of the same name in a fault plan. */
+/** Options of `link` that become the settings of the same name in a fault plan. */
 const SETTINGS: Readonly<Record<string, string>> = {
   delay: 'one-way delay, instead of the link’s own (20ms, 0.5ms, 0)',
   jitter: 'spread of the delay',
@@ -150,7 +150,7 @@ const FAULTS: CtlCommand = {
   },
 };
 
-/** A core that does not report soon hangs, and is named for that. */
+/** A core that has not reported by then hangs, and is listed as a fault. */
 const STATUS_MS = 3000;
 
 /** A process that hangs, is silent or has ended, as a row among the rules of links. */
@@ -175,7 +175,7 @@ async function faultsOfProcesses(cluster: CtlContext['cluster']): Promise<readon
   });
 }
 
-/** Cores that misbehave on command, as they report themselves. */
+/** Cores that misbehave on command, by their own report. */
 async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessFault[]> {
   const up = await coresUp(cluster).catch(() => []);
   const { answers } = await askCores(up, (core) => cluster.core(core, 'rogue', {}, { timeoutMs: STATUS_MS }));
@@ -192,7 +192,7 @@ async function rogues(cluster: CtlContext['cluster']): Promise<readonly ProcessF
 
 export const FAULT_COMMANDS: readonly CtlCommand[] = [LINK, PARTITION, ISOLATE, HEAL, FAULTS];
 
-/** The rule of `link A B …`. Its id is made of the ends and the settings: repeating the settings replaces it. */
+/** The rule of `link A B …`. Its id consists of the ends and the settings, so that repeating them replaces it. */
 export function linkRule(args: Args): FaultRule {
   const [from, to] = [selector('from', required(args, 'from')), selector('to', required(args, 'to'))];
   const given = Object.keys(SETTINGS).filter((name) => optional(args, name) !== undefined);

@@ -5,10 +5,10 @@ import { askCores } from '../client/cores.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import type { CtlContext } from './context.ts';
 
-/** A core that looks something up answers at once; one that does not within this time hangs, or has no CPU. */
+/** A core only looks something up, and answers at once; one that does not within this time hangs, or gets no CPU. */
 const ANSWER_MS = 5000;
 
-/** Each core's answer. Silent cores are named without holding up the others; the exit status is then 1. */
+/** The cores' answers. Silent cores are named without delaying the others; the exit status is then 1. */
 export interface Shown<T> {
   readonly values: readonly { readonly core: CoreId; readonly value: T }[];
   readonly status: number;
@@ -23,7 +23,7 @@ export async function fromEach<V extends keyof CoreAnswers>(
   let status: 1 | 2 = 2;
   const { answers, absent } = await askCores(cores, (core) =>
     cluster.core(core, verb, {}, { timeoutMs: ANSWER_MS }).catch((error: unknown) => {
-      // A core that does not exist is the caller's mistake; one that does not answer cannot be reached.
+      // Naming a core that does not exist is the caller's mistake; one that does not answer is out of reach.
       if (error instanceof CommandError) status = error.exitCode;
       throw error;
     }),

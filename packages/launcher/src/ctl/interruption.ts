@@ -1,8 +1,8 @@
-/** How a command that waits, or holds something, ends by a signal: it gives back first what others wait for. */
+/** Ends by a signal a command that waits or holds something: it first gives back what others wait for. */
 import { ENDING } from '@mk/monitor-proto/io/ending-signals';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 
-/** A signal ended a wait: nothing was got. */
+/** A signal ended a wait: nothing was acquired. */
 class Interrupted extends Error {
   override readonly name = 'Interrupted';
 
@@ -33,7 +33,7 @@ export async function interruptibly<T>(work: (signal: AbortSignal) => Promise<T>
   }
 }
 
-/** Does something with `interruptibly` in it; when that was interrupted the process ends by the signal, as tools do. */
+/** Runs a command with `interruptibly` in it; if it was interrupted, the process ends by that signal, as tools do. */
 export async function endingBySignal<T>(command: () => Promise<T>): Promise<T> {
   try {
     return await command();
@@ -45,7 +45,7 @@ export async function endingBySignal<T>(command: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Resolves at the abort, or after so long. */
+/** Resolves at the abort, or after `afterMs`. */
 export function untilAborted(signal: AbortSignal, afterMs: number | null): Promise<void> {
   return new Promise((resolve) => {
     const timer = afterMs === null ? undefined : callAfter(afterMs, resolve);

@@ -15,9 +15,9 @@ interface Told {
 }
 
 /**
- * The last lines that a cluster's processes keep themselves (`mk-node` has them do so), in order of time as far as they
- * are known at once; with `follow` also later ones, until the signal. Skips a process that does not answer; rejects
- * when none keeps any.
+ * The last lines that the processes of a cluster keep themselves (`mk-node` makes them do so), in order of time as far
+ * as they are known together; with `follow` also later ones, until the signal. Skips a process that does not answer;
+ * rejects when none keeps any.
  */
 export async function keptLogs(
   cluster: ClusterClient,
@@ -61,7 +61,7 @@ async function newLines(
     all.set(who, { life: answer.life, next: anew ? 0 : answer.next });
     if (anew) continue;
     lines.push(...answer.lines);
-    // A process that logs without a pause has new lines at each request.
+    // A process that logs without a pause has new lines at every request.
     if (answer.lines.length < LOG_LINES_AT_ONCE) return lines;
   }
 }

@@ -79,7 +79,7 @@ async function planned({ cluster, terminal }: CtlContext, file: string): Promise
   return new PlannedFaults(cluster, plan, (text) => terminal.error(`mkctl: ${text}`));
 }
 
-/** 2 when a fault could not be applied: the tests ran under a different plan. */
+/** 2 when a fault could not be applied: the tests ran under another plan. */
 async function ended({ terminal }: CtlContext, faults: PlannedFaults): Promise<number> {
   const left = await faults.end();
   if (left > 0) terminal.error(`mkctl: the tests ended before ${left} of the plan’s faults; give more --runs`);

@@ -59,13 +59,13 @@ export const LOGS: CtlCommand = {
     const ever = cluster.supervised ? await cluster.supervisor('ps') : cluster.record.processes;
     refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
     const { show, end } = printer(context, filter);
-    // A detached cluster logs only into files; another one’s supervisor has the last lines of all processes.
+    // A detached cluster logs only into files; the supervisor of any other has the last lines of all processes.
     if (logDir !== null) await fromFiles(logDir, follow, show, () => cluster.supervised);
     else if (cluster.logStream !== null) await fromSupervisor(cluster.logStream, follow, show);
     else throw new CommandError('the supervisor is gone and no --log-dir was given: there are no logs');
     end();
   },
-  /** The cluster is down: its last run left its logs. */
+  /** The cluster is down, but its last run left logs. */
   afterwards(context) {
     const filter = filterOf(context.args);
     const run = lastRun(optional(context.args, 'cluster'));
@@ -91,7 +91,7 @@ function loggedIn(logDir: string | null): readonly string[] {
   return files.filter((file) => file.endsWith('.jsonl')).map((file) => file.slice(0, -'.jsonl'.length));
 }
 
-/** A core that never existed has logged nothing, which is no answer. */
+/** A core that never existed has logged nothing; an empty answer would hide the mistake. */
 function refuseUnknownCores(args: Args, known: readonly string[], cluster: string): void {
   const core = optional(args, 'core');
   if (core === undefined) return;
@@ -151,7 +151,7 @@ function eventFilter(pattern: string): Filter {
 
 interface Printer {
   readonly show: (text: string) => void;
-  /** Throws when one operation was requested and no line mentions it. */
+  /** Throws if one operation was requested and no line mentions it. */
   readonly end: () => void;
 }
 
@@ -190,7 +190,7 @@ export async function followLogs(
     throw new CommandError(`the logs of ${cluster.name} are not on this host: what the program prints cannot be shown`);
 }
 
-/** Calls `show` with every line that the cluster’s processes have written and that still exists. */
+/** Calls `show` with every line written by the cluster's processes that still exists. */
 export async function pastLogs(cluster: CtlContext['cluster'], show: (line: string) => void): Promise<void> {
   if (cluster.record === null) return keptLogs(cluster, show, { follow: false });
   const { logDir } = cluster.record;

@@ -1,4 +1,4 @@
-/** The state an Octopus command waits on, shown while it waits: the holder, those ahead of us, those missing. */
+/** What an Octopus command waits for, shown while it waits: the holder, those ahead of it, those missing. */
 import { type EnteredBarrier, enterBarrier } from '@mk/libmk/octopus/barrier';
 import { acquireLock, type HeldLock } from '@mk/libmk/octopus/lock';
 import { type Octopus, type OctopusRecord, quotedName } from '@mk/libmk/octopus/octopus';
@@ -6,7 +6,7 @@ import { acquirePermit, type Permit, waitSemaphore } from '@mk/libmk/octopus/sem
 import { recipeName, sequenceOf } from '@mk/monitor-proto/octopus/names';
 import type { CtlContext } from './context.ts';
 
-/** If the SKB does not report within this time, it is itself the cause of the wait. */
+/** If the SKB does not report within this time, the wait is for the SKB itself. */
 const ANSWER_MS = 600;
 
 export function takeLock(

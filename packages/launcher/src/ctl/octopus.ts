@@ -15,7 +15,7 @@ type Waiting = (context: CtlContext, octopus: Octopus, signal: AbortSignal) => P
 const RECORD = 'a record: name { attribute: value, … }';
 const QUERY = "a query: name { attribute: > 5, other: r'regex' }, or _ { … } for any name";
 
-/** Records, waiting and coordination through Octopus. Transient records of a command end with it. */
+/** Records, waiting and coordination through Octopus. A command's transient records end with it. */
 export const OCTOPUS: readonly CtlCommand[] = [
   command(
     'get <text>',
@@ -240,7 +240,7 @@ function text({ args }: CtlContext): string {
   return given;
 }
 
-/** Commands without a result only report to machines. */
+/** A command without a result only reports to machines. */
 function done({ json, terminal }: CtlContext, what: string): void {
   if (json) terminal.out(JSON.stringify({ [what]: true }));
 }

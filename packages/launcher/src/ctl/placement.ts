@@ -8,7 +8,7 @@ import type { Args } from './context.ts';
 /** `near` one another, or `far` apart. */
 export type PlacementKind = 'near' | 'far';
 
-/** Cores that the SKB chose, and its account of them. */
+/** Cores that the SKB chose, and its reasons. */
 export interface Placement {
   readonly kind: PlacementKind;
   /** Ascending. */
@@ -16,7 +16,7 @@ export interface Placement {
   /** `best_found`: the search exceeded its budget. */
   readonly proof: 'optimal' | 'best_found';
   readonly packages: readonly number[];
-  /** One way between the two that are farthest apart. */
+  /** One-way time between the two that are farthest apart. */
   readonly farthestNs: Nanos;
 }
 
@@ -49,7 +49,7 @@ export async function placeCores(
   return { kind, cores, proof, packages, farthestNs };
 }
 
-/** One line: where, by whose choice and why. */
+/** One line: where, who chose it, and why. */
 export function describePlacement({ kind, cores, proof, packages, farthestNs }: Placement): string {
   const where = `cores ${cores.join(' ')} in package${packages.length === 1 ? '' : 's'} ${packages.join(' ')}`;
   const why = kind === 'near' ? 'the least way between all pairs' : 'as many packages as can be';

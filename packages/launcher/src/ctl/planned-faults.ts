@@ -11,7 +11,7 @@ import { describeAction } from '@mk/machine/describe-fault';
 
 /** How long a crash or a restart may take before mkctl gives up. */
 const PROCESS_MS = 60_000;
-/** A fault that took longer was told as one that is waited for: then its end is told, too. */
+/** A fault that took longer was announced as a wait, so its end is announced, too. */
 const SLOW_MS = 500;
 
 type Performers = {
@@ -21,7 +21,7 @@ type Performers = {
   ) => Promise<unknown>;
 };
 
-/** What each kind of fault does to a running cluster, from outside. */
+/** How each kind of fault is applied to a running cluster, from outside. */
 const PERFORMERS: Performers = {
   rule: ({ rule }, cluster) => cluster.addFault(rule),
   heal: ({ target }, cluster) => cluster.heal(target),
@@ -38,7 +38,7 @@ const PERFORMERS: Performers = {
   },
 };
 
-/** A plan's faults in a running cluster, at their times from now on. */
+/** Applies a plan's faults to a running cluster, at their times from now on. */
 export class PlannedFaults {
   private readonly timers = new Map<LongTimer, number>();
   private readonly underWay: Promise<void>[] = [];
@@ -52,7 +52,7 @@ export class PlannedFaults {
     private readonly say: (text: string) => void,
   ) {}
 
-  /** When this resolves, those at time 0 are in force. */
+  /** Resolves when the faults of time 0 are in force. */
   async begin(): Promise<void> {
     for (const { atNs, action } of this.plan.faults) {
       if (atNs <= 0) await this.perform(0, action);
@@ -66,7 +66,7 @@ export class PlannedFaults {
     }
   }
 
-  /** Cancels faults that are not yet due and ends the plan's rules; resolves with how many faults were left. */
+  /** Cancels faults that are not due yet and ends the plan's rules; resolves with the number of cancelled faults. */
   async end(): Promise<number> {
     const left = this.timers.size;
     for (const timer of this.timers.keys()) timer.cancel();
@@ -91,7 +91,7 @@ export class PlannedFaults {
   }
 }
 
-/** Reads a plan for a running cluster; a CommandError says which part needs something else. */
+/** Reads a plan for a running cluster; a CommandError names anything in it that a running cluster cannot provide. */
 export async function planOf(file: string, cores: readonly number[]): Promise<FaultPlan> {
   const text = await readFile(file, 'utf8').catch((error: Error) => {
     throw new CommandError(`${file} cannot be read: ${error.message}`);

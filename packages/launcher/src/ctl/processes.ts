@@ -67,7 +67,7 @@ export const CORES: CtlCommand = {
   },
 };
 
-/** A core as the registry knows it, and its state; without membership it has no package, host or incarnation. */
+/** A core as the registry knows it, and its state; a core that is not a member has no package, host or incarnation. */
 type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation' | 'host'> & {
   readonly package: number | null;
   readonly host: string | null;
@@ -75,7 +75,7 @@ type CoreStateRow = Omit<CoreRow, 'package' | 'incarnation' | 'host'> & {
   readonly state: Attendance['state'];
 };
 
-/** The registry's rows with each core's state, then the cores that should be there and are not members. */
+/** The registry's rows with each core's state, then the cores that should be there but are not members. */
 async function coresWithState({ cluster }: CtlContext): Promise<readonly CoreStateRow[]> {
   const [members, attendance] = await Promise.all([cluster.cores(), roster(cluster)]);
   const stateOf = new Map(attendance.map(({ process, state }) => [process, state]));
@@ -232,7 +232,7 @@ function targetsOf(args: Args): Target[] {
   return text === 'skb' ? ['skb'] : coreList('core', text);
 }
 
-/** From the supervisor; without one, what is visible from outside. */
+/** From the supervisor; without one, what can be seen from outside. */
 async function processRows({ cluster }: CtlContext): Promise<readonly ProcessRow[]> {
   if (cluster.supervised) return cluster.supervisor('ps');
   if (cluster.record !== null) {

@@ -9,7 +9,7 @@ import { fromEach } from './from-each.ts';
 const PLAIN = ['forge', 'lie', 'flood', 'garbage'] as const;
 const SPAM = ['remap', 'retype', 'revoke'] as const;
 
-/** Makes a core's monitor misbehave: a fault. */
+/** Makes a core's monitor misbehave, as a fault. */
 export const ROGUE: CtlCommand = {
   command: 'rogue <cores>',
   describe: 'makes the monitors of cores misbehave, to see how the others cope',
@@ -41,7 +41,7 @@ export const ROGUE: CtlCommand = {
   },
 };
 
-/** Which core was caught at which offence, and by which other. */
+/** Which core was caught at which offence, and by which other core. */
 export const OFFENCES_COMMAND: CtlCommand = {
   command: 'offences',
   describe: 'which cores were caught misbehaving, by whom and for what',

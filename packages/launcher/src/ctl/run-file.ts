@@ -9,8 +9,8 @@ import { type CtlContext, optional, printJson } from './context.ts';
 import { followLogs } from './logs.ts';
 
 /**
- * Runs a user's file: a domain on each core of `--on`, by default on the lowest core. What the programs print comes out
- * as it is printed, with core and domain where there are several. The exit status is the highest of theirs.
+ * Runs a user's file: a domain on each core of `--on`, by default on the lowest core. Prints the programs' output as it
+ * comes, with core and domain if there are several. The exit status is the highest of theirs.
  */
 export async function runFile(context: CtlContext, file: string): Promise<number> {
   const { cluster, args } = context;
@@ -28,7 +28,7 @@ export async function runFile(context: CtlContext, file: string): Promise<number
   return statusOf(statuses);
 }
 
-/** Runs domains, passes on their output, and says how failed ones ended. */
+/** Runs domains, passes on their output, and reports how failed ones ended. */
 export async function runFollowed(
   context: CtlContext,
   request: RunRequest,
@@ -57,7 +57,7 @@ export function printLine(
   else terminal.out(told);
 }
 
-/** What follows the file, and `--`. */
+/** The arguments after the file and after `--`. */
 export function argumentsOf(args: CtlContext['args']): readonly string[] {
   const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
   return [...list(args['args']), ...list(args['--'])];

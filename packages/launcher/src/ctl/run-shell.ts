@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { CtlContext } from './context.ts';
 
-/** What the shell prints when it listens. */
+/** The shell's line when it is ready for input. */
 const READY = /^shell (\S+) on core /;
 
 /** Sends the lines of standard input to a shell, once it listens; the end of the input ends it. */
@@ -10,7 +10,7 @@ export class ShellInput {
 
   constructor(private readonly context: CtlContext) {}
 
-  /** A line that a program of the run has printed. */
+  /** A program of the run has printed a line. */
   printed(text: string): void {
     const domain = READY.exec(text)?.[1];
     if (domain === undefined || this.begun) return;

@@ -13,10 +13,10 @@ import { argumentsOf, printLine, runFile, runFollowed } from './run-file.ts';
 import { ShellInput } from './run-shell.ts';
 import { withSkb } from './with-skb.ts';
 
-/** The search for a placement has its own budget; this allows for a busy host. */
+/** The search for a placement has its own budget; this leaves room for a busy host. */
 const PLACE_MS = 10_000;
 
-/** Where a program runs, and who chose that; null: the person did, or it is every core. */
+/** Where a program runs, and who chose that; null: the user did, or it runs on every core. */
 interface Chosen {
   readonly cores: readonly number[];
   readonly placement: Placement | null;
@@ -113,7 +113,7 @@ async function runShipped(context: CtlContext, shipped: ShippedProgram): Promise
   return status;
 }
 
-/** A program's result for machines: its last line, when that is JSON, else its whole output. */
+/** A program's result for machines: its last line if that is JSON, else its whole output. */
 function resultIn(lines: readonly string[]): unknown {
   try {
     return JSON.parse(lines.at(-1) ?? '');

@@ -50,7 +50,7 @@ async function once(context: CtlContext, intervalMs: number, view: TopView): Pro
   terminal.out(plainText({ cluster: cluster.name, intervalMs, faults, rows }, view));
 }
 
-/** Samples, draws, and listens to keys until the person has seen enough. */
+/** Samples, draws, and reads keys until the user quits. */
 class Top {
   private readonly sampler: Sampler;
   private readonly screen: FullScreen;
@@ -72,9 +72,9 @@ class Top {
   }
 
   async run(): Promise<void> {
-    // Errors of the cluster appear on the person's own screen.
+    // Errors of the cluster appear on the user's own screen.
     await this.look();
-    this.context.cluster.tellWaits(() => undefined); // a line of stderr would cross the table
+    this.context.cluster.tellWaits(() => undefined); // a line on stderr would cut through the table
     this.screen.enter();
     try {
       this.show(this.view);
@@ -96,7 +96,7 @@ class Top {
     this.summary = { ...this.summary, rows, faults };
   }
 
-  /** Nobody comes back to a table of processes that are all gone. */
+  /** There is no point in watching a table of processes that are all gone. */
   private refuseAnEndedCluster(): void {
     const { cluster } = this.context;
     const answers = this.summary.rows.some(({ state }) => state === 'running');

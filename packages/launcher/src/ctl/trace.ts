@@ -10,7 +10,7 @@ import { mergeNotes } from '../tracing/merge.ts';
 import { type CtlCommand, printJson, required } from './context.ts';
 import { interruptibly, untilAborted } from './interruption.ts';
 
-/** What processes accept. */
+/** The most that processes accept. */
 const LONGEST_MS = 86_400_000;
 
 export const TRACE: CtlCommand = {

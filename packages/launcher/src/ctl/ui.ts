@@ -54,7 +54,7 @@ export const UI: CtlCommand = {
   },
 };
 
-/** No supervisor: this process serves the page until it is interrupted. */
+/** Without a supervisor, this process serves the page until it is interrupted. */
 async function serve(context: CtlContext, place: PagePlace): Promise<void> {
   const { openLivePage } = await import('../ui/open-page.ts');
   const page = await openLivePage(place, targetOf(context.args));

@@ -4,7 +4,7 @@ import { CommandError } from '../cli/usage-error.ts';
 import { plainTable } from '../display/ready-table.ts';
 import { type CtlCommand, type CtlContext, printJson } from './context.ts';
 
-/** A hung core does not hold up the others. */
+/** A hung core must not delay the others' answers. */
 const ANSWER_MS = 2000;
 
 export const VIEW: CtlCommand = {
@@ -57,7 +57,7 @@ async function viewsOf(context: CtlContext): Promise<{
   return { rows: answers.map(({ value }) => value), absent };
 }
 
-/** Pairs of suspecting and suspected core. */
+/** Pairs of cores, the suspecting and the suspected one. */
 function suspicions(rows: readonly CoreView[]): readonly { readonly by: number; readonly core: number }[] {
   return rows.flatMap(({ core: by, suspects }) => suspects.map((core) => ({ by, core })));
 }

@@ -3,7 +3,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
 
-/** The part of a log line that people see. */
+/** The part of a log line that people read. */
 export interface LogLine {
   readonly time: number;
   readonly level: string;
@@ -13,13 +13,13 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
-/** Fields of every line; people want the others. */
+/** Fields of every line; people only want the others. */
 const COMMON = new Set(['v', 'time', 'level', 'event', 'core', 'incarnation', 'seq', 'lamport', 'msg']);
 /** Fields that differ between cores for the same event. */
 const VARYING = new Set(['silent_ms', 'link', 'lost', 'ours', 'op', 'affected', 'count']);
-/** How long to gather what many cores say of one thing. */
+/** How long the same news from many cores is gathered. */
 const GATHER_MS = 250;
-/** Info events shown on the terminal beside warnings. */
+/** Info events that the terminal shows besides warnings. */
 const TOLD = new Set(['member_gone', 'core_registered']);
 
 /** Prints warnings and errors of all processes for people; the same news from many cores becomes one line. */
@@ -27,7 +27,7 @@ export class LogPrinter {
   private readonly gathered = new Map<string, { readonly line: LogLine; readonly cores: (number | string)[] }>();
   private timer: NodeJS.Timeout | null = null;
 
-  /** Lines from before `since` are not news: processes write what happened during their boot a little later. */
+  /** Lines from before `since` are not news: processes write what happened during boot a little later. */
   constructor(
     private readonly terminal: Terminal,
     private readonly since: () => number,

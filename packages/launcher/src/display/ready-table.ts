@@ -9,7 +9,7 @@ import { addedDelaysNs, type ResolvedMachine } from '../boot/machine.ts';
 /** Up to this many cores each have a row; larger machines show one row per package. */
 const ROWS_OF_CORES = 16;
 
-/** What a person sees when the cluster is ready. */
+/** The text for the moment at which the cluster is ready. */
 export function readyText(
   session: ClusterSession,
   machine: ResolvedMachine,
@@ -71,7 +71,7 @@ function coreTable({ config, supervisor }: ClusterSession, { machine }: Resolved
   return table.toString();
 }
 
-/** A table without a frame: columns and a head. */
+/** A table without a frame: columns and a header. */
 export function plainTable(head: readonly string[]): InstanceType<typeof Table> {
   return new Table({
     head: [...head],

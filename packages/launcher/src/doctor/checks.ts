@@ -1,13 +1,13 @@
-/** The check, its state, and the remedy. */
+/** A check, its outcome, and the remedy. */
 export interface Finding {
   readonly check: string;
   readonly state: 'ok' | 'warning' | 'bad';
   readonly found: string;
-  /** '' when nothing needs doing. */
+  /** Empty if nothing needs doing. */
   readonly advice: string;
 }
 
-/** What the host reports of itself; null: unknown. */
+/** The host's own figures; null: unknown. */
 export interface HostFacts {
   readonly node: string;
   readonly cpus: number;
@@ -16,7 +16,7 @@ export interface HostFacts {
   readonly processes: number | null;
   readonly availableBytes: number | null;
   readonly ports: { readonly low: number; readonly high: number } | null;
-  /** Why no socket could be opened on the loopback; null: it could. */
+  /** Why no socket could be opened on the loopback; null if one could. */
   readonly listenFault: string | null;
   readonly folders: readonly {
     readonly path: string;
@@ -40,7 +40,7 @@ const LEAST_NODE = [20, 11] as const;
 /** A core's process at rest, with room for a flood. */
 const CORE_BYTES = 90e6;
 const SKB_BYTES = 200e6;
-/** What a process opens beside its links. */
+/** Files that a process opens besides its links. */
 const OTHER_FILES = 64;
 const LEAST_FREE_BYTES = 500e6;
 
@@ -91,7 +91,7 @@ function memory({ availableBytes }: HostFacts, cores: number): Finding {
   );
 }
 
-/** At most: a core has a socket to every other one. */
+/** The most possible: a core has a socket to every other one. */
 function openFiles({ openFiles: limit }: HostFacts, cores: number): Finding {
   if (limit === null) return finding('open files', 'ok', 'no limit is known', '');
   const needed = 2 * cores + OTHER_FILES;

@@ -3,7 +3,7 @@ import type { parseLine } from '../display/log-printer.ts';
 
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
 
-/** More marks or arrows make no readable picture. */
+/** More marks or arrows would be unreadable. */
 const MOST = 300;
 const TOLD: Readonly<Record<string, (line: LogLine) => string>> = {
   fault_applied: (line) => `fault: ${String(line['text'])}`,
@@ -15,8 +15,8 @@ const TOLD: Readonly<Record<string, (line: LogLine) => string>> = {
 };
 
 /**
- * A whole cluster's history as a space-time diagram: how each view spread from its leader to its members, who was
- * fenced, and the faults, from the logs of all processes.
+ * Draws a whole cluster's history as a space-time diagram, from the logs of all processes: how each view spread from
+ * its leader to its members, who was fenced, and the faults.
  */
 export function clusterPicture(title: string, lines: readonly LogLine[]): string {
   const sorted = lines.toSorted((a, b) => a.time - b.time);
@@ -63,7 +63,7 @@ function viewArrows(lines: readonly LogLine[], nanos: (line: LogLine) => number)
   });
 }
 
-/** Every process concerned logs a fault: it becomes one mark. */
+/** Every process concerned logs a fault; they share one mark. */
 function oncePerMoment(marks: readonly DiagramMark[]): readonly DiagramMark[] {
   const last = new Map<string, number>();
   return marks.filter(({ at, node, text }) => {

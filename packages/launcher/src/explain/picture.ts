@@ -76,7 +76,7 @@ function laneRows({ who, said, told, startMs }: Story, width: number): readonly 
   ];
 }
 
-/** For more columns than the terminal has: a line each. */
+/** For more columns than the terminal has: one event a line. */
 function listRows({ said, told, startMs }: Story): readonly string[] {
   const sent = ({ from, to, message, deliveredMs, sentMs }: Said): string =>
     `${from} → ${to}  ${message}  ${deliveredMs === null ? 'never arrived' : `${(deliveredMs - sentMs).toFixed(1)} ms`}`;

@@ -8,12 +8,12 @@ export interface Said {
   readonly to: string;
   readonly message: string;
   readonly sentMs: number;
-  /** Null: no end of it is in the logs. */
+  /** Null: the logs hold no end of it. */
   readonly deliveredMs: number | null;
   readonly lamport: number;
 }
 
-/** Another thing that a process did or found. */
+/** Another event of a process. */
 interface Told {
   readonly who: string;
   readonly atMs: number;
@@ -35,7 +35,7 @@ export interface Story {
   readonly said: readonly Said[];
   readonly told: readonly Told[];
   readonly slow: readonly Slow[];
-  /** How it ended: `ok`, an error, or null when nobody says. */
+  /** How it ended: `ok`, an error, or null if no line tells. */
   readonly result: string | null;
   readonly elapsedUs: number | null;
   /** Faults in force meanwhile. */
@@ -43,7 +43,7 @@ export interface Story {
   readonly startMs: number;
 }
 
-/** The story of an operation; null: no line mentions it. */
+/** The story of an operation; null if no line mentions it. */
 export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
   const own = lines
     .filter((line) => line['op'] === op)
@@ -92,7 +92,7 @@ function messagesIn(lines: readonly LogLine[]): readonly Said[] {
     }));
 }
 
-/** Transfers and pauses: how long a message travelled, and how long a process took to answer a request. */
+/** Transfers and pauses: how long a message was under way, and how long a process took to answer a request. */
 function slowParts(said: readonly Said[]): readonly Slow[] {
   const ways = said.flatMap(({ from, to, message, sentMs, deliveredMs }): Slow[] => {
     if (deliveredMs === null) return [{ ms: Infinity, text: `${message} from ${from} never reached ${to}` }];

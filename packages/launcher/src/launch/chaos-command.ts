@@ -19,7 +19,10 @@ const DEFAULTS = { cores: '8', machine: 'flat' };
 /** Short, so that a core that hangs or is cut off sometimes loses its place. */
 const LEASE = '3s';
 
-/** `mk-launch chaos`: boots, makes up faults from a seed, heals, judges, shuts down. 0 held, 1 broke, 2 unknown. */
+/**
+ * `mk-launch chaos`: boots, makes up faults from a seed, heals, judges, shuts down. Status 0: held, 1: broke, 2:
+ * unknown.
+ */
 export function chaosCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'chaos',
@@ -62,7 +65,7 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
   try {
     await drawChaos(folder, seed, linesIn(logs));
   } catch (error) {
-    // The verdict stands, whatever the disk holds.
+    // The verdict stands, whatever happens to the files.
     terminal.error(`mk: space-time.svg could not be kept: ${asError(error).message}`);
   }
   const again = `repeat it with: mk-launch chaos ${chaosWords(chaos)} ${shellLine(clusterWords(config))}`;
@@ -71,14 +74,14 @@ async function runChaos(given: Readonly<Record<string, unknown>>): Promise<numbe
   return status;
 }
 
-/** Of a cluster that boots from the same seed as the chaos. */
+/** The options of a cluster that boots from the same seed as the chaos. */
 function clusterWords(config: ClusterConfig): readonly string[] {
   const words = launchWords(config);
   const seed = words.indexOf('--seed');
   return words.filter((_word, i) => i !== seed && i !== seed + 1);
 }
 
-/** What all processes logged. */
+/** The lines that all processes logged. */
 function linesIn(folder: string): readonly NonNullable<ReturnType<typeof parseLine>>[] {
   const files = readdirSync(folder).filter((name) => name.endsWith('.jsonl'));
   const texts = files.flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'));

@@ -57,7 +57,7 @@ function configure(
     );
 }
 
-/** The simulator is a large program, loaded only on request, so that no other boot waits for it. */
+/** The simulator is a large program, loaded on request only, so that no boot waits for it. */
 async function simulatorCommand(argv: readonly string[], done: (status: number) => void): Promise<CommandModule> {
   const placeholder: CommandModule = {
     command: 'sim [scenario] [program] [args..]',
@@ -84,7 +84,7 @@ async function showRecording(file: string, json: boolean): Promise<void> {
   page.close();
 }
 
-/** A program for the simulator: the very text that a running core takes. */
+/** A program for the simulator: the very text that a core runs. */
 async function simProgram(word: string): Promise<SimProgram> {
   const program = await programNamed(word);
   return { ...program, contextText: contextText(), inSources: (text) => inSources(text, program) };

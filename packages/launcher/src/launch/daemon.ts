@@ -11,13 +11,13 @@ import type { ClusterRecord } from '@mk/libmk/io/cluster-record';
 import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
-/** What a detached supervisor is to do: its first message. */
+/** The first message to a detached supervisor: its order. */
 export type DaemonOrder =
   | { readonly type: 'boot'; readonly config: ClusterConfig }
-  /** Follow the supervisor of this cluster, which was killed. */
+  /** Succeed the supervisor of this cluster, which was killed. */
   | { readonly type: 'take_over'; readonly name: string };
 
-/** What a detached supervisor tells the `mk-launch` that started it. */
+/** The reports of a detached supervisor to the `mk-launch` that started it. */
 export type DaemonMessage =
   | { readonly type: 'progress'; readonly progress: BootProgress }
   | { readonly type: 'ready'; readonly result: BootResult; readonly record: ClusterRecord }
@@ -29,8 +29,8 @@ export type DaemonMessage =
 export const DAEMON_VARIABLE = 'MK_SUPERVISE';
 
 /**
- * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in the foreground: if
- * that ends, all ends. Afterwards the daemon stays until `mkctl down`, and its cores survive even a killed daemon.
+ * Supervises a detached cluster. Until boot is complete the cluster belongs to the `mk-launch` in the foreground, and
+ * ends with it. Afterwards the daemon stays until `mkctl down`, and its cores survive even if the daemon is killed.
  */
 export async function runDaemon(): Promise<number> {
   const [order] = (await once(process, 'message')) as [DaemonOrder];
@@ -46,14 +46,14 @@ export async function runDaemon(): Promise<number> {
   };
   let session: ClusterSession | null = null;
   const stop = (): void => {
-    // Who does not follow in the end leaves the cluster as it is.
+    // A supervisor that could not take over leaves the cluster as it is.
     if (ready) finish(0);
     else if (order.type === 'take_over') process.exit(2);
     else session?.supervisor.interruptBoot();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-  process.on('SIGHUP', () => undefined); // the terminal that started us is not ours
+  process.on('SIGHUP', () => undefined); // the terminal that we were started from does not concern us
   process.on('disconnect', () => {
     if (!ready) stop();
   });

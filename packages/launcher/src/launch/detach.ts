@@ -49,7 +49,7 @@ export async function runDetached(request: LaunchRequest, terminal: Terminal): P
   }
 }
 
-/** The cluster is up whatever becomes of its page. */
+/** The cluster is up, whatever happens to its page. */
 async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, terminal: Terminal): Promise<void> {
   const access = accessOf(record.secret, record.tls ?? null);
   const { url } = await askProcess('supervisor', record.supervisor.address, access, 'ui', { ...page });
@@ -57,7 +57,7 @@ async function tellPage({ page, json }: LaunchRequest, record: ClusterRecord, te
   terminal.out(json ? JSON.stringify({ type: 'page', url: address }) : `page     ${address}`);
 }
 
-/** Starts a supervisor in the background; resolves to its word that it is done, and leaves it alone. */
+/** Starts a supervisor in the background; resolves with its report that it is done, and then leaves it alone. */
 export function startDaemon<T extends 'ready' | 'taken_over'>(
   order: DaemonOrder,
   done: T,
@@ -103,13 +103,13 @@ function isOfType<T extends DaemonMessage['type']>(
 function startChild(order: DaemonOrder): ChildProcess {
   try {
     const daemon = spawn(process.execPath, [known(process.argv[1])], {
-      // It works in /, where a relative folder would be another one.
+      // It works in /, where a relative path would mean another folder.
       env: { ...process.env, MK_STATE_DIR: stateDirectoryPath(), [DAEMON_VARIABLE]: '1' },
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       detached: true,
       cwd: '/',
     });
-    // Not in the environment: a machine description may exceed its size, and the secret must not be readable there.
+    // Not in the environment: a machine description may be too large for it, and the secret must not be readable there.
     if (daemon.pid !== undefined) daemon.send(order, () => undefined);
     return daemon;
   } catch (error) {
@@ -127,7 +127,7 @@ function readyLine(config: ClusterConfig, result: BootResult, record: ClusterRec
   ].join('\n');
 }
 
-/** What of a record may be shown. */
+/** The part of a record that may be shown. */
 export function withoutSecret({
   secret: _secret,
   tls: _tls,

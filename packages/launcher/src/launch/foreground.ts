@@ -20,11 +20,11 @@ import { PlanDesk } from './plan-desk.ts';
 import { servePage } from './serve-page.ts';
 
 /**
- * Runs a cluster for this process's lifetime: boots, shows what happens, ends it on Ctrl-C. The exit status: 0 after a
+ * Runs a cluster for this process's lifetime: boots, shows what happens, ends it on Ctrl-C. Exit status: 0 after a
  * clean end, 1 when a plan's invariant broke, 2 when boot failed or the end was forced.
  */
 export async function runForeground(request: LaunchRequest, terminal: Terminal): Promise<number> {
-  // A program that does not compile boots nothing.
+  // Nothing boots for a program that does not compile.
   const program = await workloadProgram(request.plan?.plan ?? null, request.config.cores);
   return new ForegroundRun(request, terminal, program).run();
 }
@@ -45,7 +45,7 @@ class ForegroundRun {
   constructor(
     private readonly request: LaunchRequest,
     private readonly terminal: Terminal,
-    /** Of the plan’s workload. */
+    /** The program of the plan's workload. */
     private readonly program: NamedProgram | null,
   ) {
     this.progress = new ProgressDisplay(terminal);
@@ -135,13 +135,13 @@ class ForegroundRun {
     this.finish(PLAN_STATUS[report.verdict]);
   }
 
-  /** The first Ctrl-C: during boot it ends boot, later the cluster. */
+  /** The first Ctrl-C: ends the boot or, later, the cluster. */
   private interrupted(): void {
     if (this.ready) this.endEarly();
     else this.session.supervisor.interruptBoot();
   }
 
-  /** A clean end, except for a plan, whose outcome stays unknown. */
+  /** A clean end, except that a plan's outcome stays unknown. */
   private endEarly(): void {
     this.planStop.abort();
     this.finish(this.request.plan === null ? 0 : PLAN_STATUS.unknown);

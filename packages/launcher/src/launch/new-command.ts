@@ -44,7 +44,7 @@ function newFolder(given: string): number {
   return 0;
 }
 
-/** libmk as the build has packed it. */
+/** libmk as packed by the build. */
 function packedLibrary(): string {
   const directory = programDirectory();
   const file = readdirSync(directory).find((name) => /^mk-libmk-.*\.tgz$/.test(name));

@@ -25,7 +25,7 @@ import { asksForTls } from '@mk/libmk/io/credential-files';
 import type { GivenPlan } from './plan-report.ts';
 import { refuseUnsupported } from './plan-runner.ts';
 
-/** Processes on one host: with more, a host does little but start them; the simulator takes thousands. */
+/** Processes on one host: more would keep it busy starting them; the simulator takes thousands. */
 const MAX_LOCAL_CORES = 512;
 
 type Args = Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ export interface LaunchRequest {
   readonly page: PagePlace | null;
 }
 
-/** Defaults where neither the command line nor a plan says otherwise. */
+/** Defaults for whatever neither the command line nor a plan sets. */
 export interface ClusterDefaults {
   readonly cores: string;
   readonly machine: string;
@@ -55,7 +55,7 @@ export interface ClusterDefaults {
 
 const DEFAULTS: ClusterDefaults = { cores: '4', machine: 'flat' };
 
-/** The options of `mk-launch`. Everything is read as text, so that every mistake is ours to explain. */
+/** The options of `mk-launch`. All are read as text, so that the errors are ours to word. */
 export const launchOptions = declaring((cli) =>
   clusterOptions(cli)
     .option('name', {
@@ -298,7 +298,7 @@ export function parseClusterConfig(
     ...(metricsToken === '' ? {} : { metricsToken }),
     isolation: oneOf('--isolation', text(args, 'isolation') ?? 'thread', ISOLATIONS),
   };
-  // Who gives a lease knows how long his messages take.
+  // A user who sets a lease knows how long messages take.
   const crowded =
     config.occupancy === true && lease === null ? checkOccupancy(machine.description, cores, config.timeScale) : null;
   if (crowded !== null) throw new UsageError(`--occupancy: ${crowded} (--lease)`);
@@ -312,7 +312,7 @@ function patienceMs(setting: Patience, option: string, given: string): number {
   throw new UsageError(`${option} must be ${patienceRange(setting)}, not ${given}`);
 }
 
-/** Where the certificates come from, by the options; null: no TLS. */
+/** The source of the certificates, by the options; null: no TLS. */
 function tlsPlanOf(args: Args): TlsPlan | null {
   const file = (name: string): string | undefined => {
     const given = text(args, name);
@@ -339,7 +339,7 @@ function planOf(file: string | null): GivenPlan | null {
   return { file, text: content, plan: valueOf('--plan', parseFaultPlan(content, file)) };
 }
 
-/** Makes a named folder before anything boots, to report early when that fails. */
+/** Makes the folder before anything boots, to fail early. */
 function runsOf(args: Args, plan: GivenPlan | null): string {
   const named = text(args, 'runs');
   if (named !== null && plan === null) throw new UsageError('--runs goes with --plan: it keeps the plan’s report');
@@ -347,7 +347,7 @@ function runsOf(args: Args, plan: GivenPlan | null): string {
   return runsFolder(named);
 }
 
-/** A plan's statements about the cluster hold where the command line is silent. */
+/** Fills in the plan's settings of the cluster where the command line has none. */
 function withPlan(args: Args, plan: FaultPlan | null): Args {
   if (plan === null) return args;
   const { seed, machine, cores, latencyNs, jitterNs, leaseNs } = plan;
@@ -388,7 +388,7 @@ function folderOf(option: string, given: string | null): string | null {
   return path;
 }
 
-/** What cannot be examined is reported when the folder is made. */
+/** A path that cannot be examined is reported when the folder is made. */
 function isFile(path: string): boolean {
   try {
     return !statSync(path).isDirectory();

@@ -13,11 +13,11 @@ type Performers = {
   ) => Promise<unknown>;
 };
 
-/** How soon an SKB that a plan takes away and brings back must be there again. */
+/** How long an SKB that a plan takes away and brings back may take to return. */
 const SKB_BACK_MS = 60_000;
 const LOOK_MS = 100;
 
-/** What each kind of fault does to a cluster of real processes. */
+/** How each kind of fault is applied to a cluster of real processes. */
 const PERFORMERS: Performers = {
   rule: ({ rule }, control) => control.addFault(rule),
   heal: ({ target }, control) => control.heal(target),
@@ -38,12 +38,12 @@ const PERFORMERS: Performers = {
   },
 };
 
-/** Faults that a core that has ended is spared, in the simulator too. */
+/** Faults that a dead core is spared, as in the simulator. */
 const OF_THE_LIVING: ReadonlySet<FaultAction['type']> = new Set(['crash', 'hang', 'slow', 'rogue']);
 
 /**
- * Applies the plan to a cluster's processes. What makes no sense at the moment (crashing a dead core) is reported and
- * skipped.
+ * Applies a fault to a cluster's processes. Reports and skips one that makes no sense at the moment (crashing a dead
+ * core).
  */
 export async function perform(
   control: ProcessControl,
@@ -58,7 +58,7 @@ export async function perform(
   }
 }
 
-/** Resolves when the SKB runs, or its time is up: cores join through it. */
+/** Resolves when the SKB runs, since cores join through it, or when its time is up. */
 export async function skbBack(control: ProcessControl): Promise<void> {
   const end = performance.now() + SKB_BACK_MS;
   while (control.ps().find(({ name }) => name === SKB)?.state !== 'running' && performance.now() < end)

@@ -7,7 +7,7 @@ const WITHIN_MS = 90_000;
 export class Convergence {
   constructor(private readonly session: ClusterSession) {}
 
-  /** Problems that remain once recovery should be over; empty: none. */
+  /** What is still wrong once recovery should be over; empty: nothing. */
   async check(): Promise<string[]> {
     const { supervisor, control } = this.session;
     const left = (await control.faults()).map(({ rule }) => rule.id);

@@ -14,10 +14,10 @@ const OPTIONS: Readonly<Record<string, { readonly field: keyof ChurnRequest; rea
   '--seed': { field: 'seed', max: 2 ** 32 - 1 },
 };
 
-/** A core that does not answer within this goes on by itself. */
+/** A core that does not answer within this time ends its churn by itself. */
 const STOP_MS = 3000;
 
-/** What a plan's `workload: { program: churn, args: [--seconds, 60] }` asks for; the arguments are those of mkctl churn. */
+/** Decodes a plan's `workload: { program: churn, args: [--seconds, 60] }`; the arguments are those of mkctl churn. */
 export function churnRequestOf({ args, on }: Workload): ChurnRequest {
   if (on !== null) throw new CommandError('the plan’s workload churn runs on every core; leave on out', 2);
   const request = { seconds: 10, operations: 1e9, workers: 2, seed: 1 };
@@ -33,12 +33,12 @@ export function churnRequestOf({ args, on }: Workload): ChurnRequest {
   return request;
 }
 
-/** What a plan runs while its faults happen. */
+/** The workload of a plan, which runs while its faults happen. */
 export interface PlanWorkload {
   start(): void;
   /** Waits for its end; resolves with its objections. */
   end(stop: AbortSignal): Promise<readonly string[]>;
-  /** Nobody will judge it: it ends now, and leaves the cluster to others. */
+  /** Ends the workload now, unjudged, and leaves the cluster to others. */
   abandon(): Promise<void>;
 }
 
@@ -69,13 +69,13 @@ export class ChurnWorkload implements PlanWorkload {
   }
 
   async abandon(): Promise<void> {
-    this.abandoned = true; // a core that does not churn yet would have nothing to stop
+    this.abandoned = true; // a core that has not begun to churn has nothing to stop
     const cores = await coresUp(this.cores).catch(() => []);
     await askCores(cores, (core) => this.cores.core(core, 'churn_stop', {}, { timeoutMs: STOP_MS }));
   }
 }
 
-/** Audits every core when a workload is over; resolves with what does not hold. */
+/** Audits every core after a workload; resolves with what does not hold. */
 export async function auditSession(session: ClusterSession, say: (text: string) => void): Promise<readonly string[]> {
   const report = await audit(sessionCores(session));
   const rows = describeAudit(report);

@@ -69,10 +69,7 @@ export class PlanDesk implements PlanPort {
     }
   }
 
-  /**
-   * The cluster lives on: a plan that did not finish leaves no fault behind, and no core crashed that it was to
-   * restart.
-   */
+  /** The cluster lives on: an unfinished plan leaves no fault behind, and no crashed core that it was to restart. */
   private async undo(plan: FaultPlan, say: (line: string) => void): Promise<void> {
     const { control, supervisor } = this.session;
     if (supervisor.ending) return;

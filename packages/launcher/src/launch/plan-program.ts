@@ -18,15 +18,15 @@ import type { PlanWorkload } from './plan-churn.ts';
 
 /** How long the program may run once the faults are over; `mk-launch sim run` allows the same. */
 const LIMIT_MS = 300_000;
-/** For a program's last lines, which take another way than the news of its end. */
+/** For a program's last lines, which arrive by another way than the news of its end. */
 const LINES_MS = 10_000;
-/** How a domain that lost its core ends. */
+/** Ends of a domain that lost its core. */
 const LOST: ReadonlySet<string> = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
-/** What must hold in each domain of the program, whoever began it. */
+/** A program's own checks must hold in each of its domains, whoever began it. */
 const BROKEN: ReadonlySet<unknown> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
 
 /**
- * The program of a plan's workload, bundled; null: the plan has none, or churn, which is no program. Throws
+ * The program of a plan's workload, bundled; null if the plan has no workload, or churn, which is not a program. Throws
  * CommandError.
  */
 export async function workloadProgram(plan: FaultPlan | null, cores: number): Promise<NamedProgram | null> {
@@ -39,8 +39,9 @@ export async function workloadProgram(plan: FaultPlan | null, cores: number): Pr
 }
 
 /**
- * A program on the cluster while the plan's faults happen. As in the simulator: no assertion and no invariant of it breaks in any of its
- * domains (PR1), each domain that was begun here exits with 0 unless a fault took its core (PR2), and each ends (PR3).
+ * Runs a program on the cluster while the plan's faults happen. As in the simulator: no assertion or invariant of the
+ * program breaks in any of its domains (PR1), each domain that was begun here exits with 0 unless a fault took its core
+ * (PR2), and each ends (PR3).
  */
 export class ProgramWorkload implements PlanWorkload {
   private readonly cores: Cores;
@@ -96,7 +97,7 @@ export class ProgramWorkload implements PlanWorkload {
     });
     const whole = await Promise.all(ends.map((end) => this.judged(end, known(places.on[0]))));
     this.lines.haveBegun();
-    // A lost home cannot say that its domain has finished.
+    // A home that was lost cannot report that its domain has finished.
     if (whole.every(Boolean)) await within(LINES_MS, this.lines.allOver(), null);
   }
 

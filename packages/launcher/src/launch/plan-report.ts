@@ -16,24 +16,24 @@ export interface GivenPlan {
   readonly plan: FaultPlan;
 }
 
-/** The exit status of a plan: 0 its expectations held, 1 something broke, 2 the run itself failed. */
+/** The exit status of a plan: 0 its expectations held, 1 one broke, 2 the run itself failed. */
 export const PLAN_STATUS: Readonly<Record<Verdict, 0 | 1 | 2>> = { held: 0, broke: 1, unknown: 2 };
 
-/** Where a report goes: a new folder below `runs`, or one of its own. */
+/** Where a report is kept: in a new folder below `runs`, or in one of its own. */
 interface KeptWhere {
   readonly runs: string;
   readonly keepIn: string | null;
   readonly json: boolean;
 }
 
-/** A plan's report on real processes, while it is made, kept and shown. */
+/** The report of a plan on real processes: made, kept and shown. */
 export class PlanReport {
   readonly builder: ReportBuilder;
 
   constructor(
     private readonly given: GivenPlan,
     { seed, machineName, cores }: ClusterConfig,
-    /** The words after `mk-launch`. */
+    /** The arguments of `mk-launch`. */
     argv: readonly string[],
   ) {
     const seeded = argv.some((word) => word === '--seed' || word.startsWith('--seed=')) ? [] : ['--seed', seed];
@@ -48,7 +48,7 @@ export class PlanReport {
     if (line !== null) this.builder.line(line);
   }
 
-  /** Keeps the report and shows it; a failure to write is reported, and changes no verdict. */
+  /** Keeps the report and shows it; failing to write it is reported, and changes no verdict. */
   tell(report: RunReport, { runs, keepIn, json }: KeptWhere, terminal: Terminal): void {
     const kept = keepIn === null ? keepRun(runs, report, this.beside) : keptIn(keepIn, report);
     if (!kept.ok) terminal.error(`mk: ${kept.error}`);

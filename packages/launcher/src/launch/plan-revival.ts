@@ -3,15 +3,15 @@ import type { FaultPlan } from '@mk/machine/fault-plan';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { skbBack } from './plan-actions.ts';
 
-/** How a core ends that wakes, or joins again, after the view has gone on without it. */
+/** The end of a core that wakes, or joins again, after the view has gone on without it. */
 const LEFT_BEHIND = /PEER_GONE/;
 
-/** Faults that may make a view go on without a living core. */
+/** Faults that may make the view go on without a living core. */
 const SILENCING: ReadonlySet<string> = new Set(['rule', 'hang', 'slow', 'rogue']);
 
 /**
- * Unplanned deaths, split by whether the plan's faults account for them: a core whose view went on without it ends by
- * itself.
+ * Splits unplanned deaths by whether the plan's faults account for them: a core ends by itself once the view has gone
+ * on without it.
  */
 export function partDeaths(
   plan: FaultPlan,
@@ -23,8 +23,8 @@ export function partDeaths(
 }
 
 /**
- * Restarts processes that ended because the view went on without them, and those that the plan last started but that do
- * not run. A core that the plan crashed and did not restart stays down.
+ * Restarts the processes that ended because the view went on without them, and those that the plan started last but
+ * that do not run. A core that the plan crashed and did not restart stays down.
  */
 export async function revive(
   plan: FaultPlan,

@@ -16,7 +16,7 @@ import { ProgramWorkload } from './plan-program.ts';
 import { type Broken, judge, lastLines, named } from './plan-verdict.ts';
 import { RoundWorkload } from './plan-workload.ts';
 
-/** Refuses a plan about absent things, before anything is booted. */
+/** Refuses a plan that names absent cores or workloads, before anything is booted. */
 export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   for (const { action } of plan.faults) {
     const beyond = coresOfAction(action).find((core) => core >= cores);
@@ -33,14 +33,14 @@ export function refuseUnsupported(plan: FaultPlan, cores: number): void {
   if (plan.workload.program === 'churn') churnRequestOf(plan.workload);
 }
 
-/** Hears how a plan proceeds. */
+/** Observes the course of a plan. */
 export interface PlanListener {
   say(text: string): void;
   readonly report: ReportBuilder;
 }
 
 /**
- * Injects the plan's faults into a booted cluster at their times while no-op rounds and the plan's own workload run,
+ * Injects the plan's faults into a booted cluster at their times, while no-op rounds and the plan's own workload run,
  * then judges the plan's expectations; resolves with its report. `stop` ends it early, without a verdict.
  */
 export async function runPlan(
@@ -60,7 +60,7 @@ export async function runPlan(
     say(text);
   };
   const finish = (why: string | null): RunReport =>
-    // A cluster that is ending breaks everything: that proves nothing.
+    // A cluster that is ending breaks everything, which proves nothing.
     report.finish({ atMs: Date.now(), notes, ...(stop.aborted ? { why: INTERRUPTED, broken: [] } : { why, broken }) });
   report.begin(Date.now());
   rounds.start();
@@ -90,7 +90,7 @@ export async function runPlan(
 
 const INTERRUPTED = 'it was interrupted';
 
-/** What the plan runs meanwhile; `program` comes from `workloadProgram`. */
+/** The workload of the plan; `program` comes from `workloadProgram`. */
 function workloadOf(
   { workload, faults }: FaultPlan,
   session: ClusterSession,
@@ -114,7 +114,7 @@ async function injectAll(
     await sleepUntil(startedAt + atNs / 1e6, stop);
     if (stop.aborted) return;
     say(`plan at ${(atNs / 1e9).toFixed(1)} s: ${describeAction(action)}`);
-    // A restart may take longer than the next fault's time: faults keep their times.
+    // A restart may outlast the next fault's time, but faults keep their times.
     const performing = perform(control, action, say);
     performing.catch((error: Error) => say(`${describeAction(action)}: ${error.message}`));
     underWay.push(performing);

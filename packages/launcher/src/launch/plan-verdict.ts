@@ -4,7 +4,7 @@ import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { Convergence } from './plan-checks.ts';
 import { partDeaths, revive } from './plan-revival.ts';
 
-/** What did not hold, under the name of the broken expectation. */
+/** A broken expectation, and what did not hold. */
 export interface Broken {
   readonly name: Expectation;
   readonly text: string;
@@ -14,7 +14,7 @@ export function named(name: Expectation, texts: readonly string[]): readonly Bro
   return texts.map((text) => ({ name, text }));
 }
 
-/** The state when a plan's faults are over. */
+/** What is known when a plan's faults are over. */
 interface Known {
   readonly rounds: readonly string[];
   readonly workload: readonly string[];
@@ -23,7 +23,7 @@ interface Known {
 }
 
 /**
- * Which of a plan's expectations did not hold; a cluster that must converge first gets back what its views left behind.
+ * The plan's expectations that did not hold. A cluster that must converge first gets back what its views left behind.
  */
 export async function judge(
   plan: FaultPlan,
@@ -44,10 +44,10 @@ export async function judge(
   ];
 }
 
-/** How long processes' lines on the end of a fault may take. */
+/** How long the processes' lines on the end of a fault may take to arrive. */
 const LINES_MS = 5000;
 
-/** Waits until every running core has reported what ended faults did to it. */
+/** Waits until every running core has reported the effects of faults that are over. */
 export async function lastLines({ supervisor }: ClusterSession, report: ReportBuilder): Promise<void> {
   const until = performance.now() + LINES_MS;
   while (performance.now() < until) {

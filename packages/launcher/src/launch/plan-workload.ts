@@ -4,16 +4,16 @@ import { isErrorName } from '@mk/monitor-proto/errors';
 import { callControl, ControlError } from '@mk/libmk/io/control-call';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
-/** An operation's deadline, plus the time that a core that hung, is slowed or has no CPU may take to report it. */
+/** An operation's deadline, plus the time that a core that hung, is slowed or starved may take to report it. */
 const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
 const SLACK_MS = 20_000;
 const PAUSE_MS = 100;
-/** The client's errors when the process that it asks is itself crashed or hung: no promise of the cluster is broken. */
+/** Errors of the client when the process that it asks has crashed or hangs: no promise of the cluster is broken. */
 const OURS = new Set(['UNREACHABLE', 'TIMEOUT']);
 
 /**
- * Hears of each round: what was asked, how it ended (`ok` or the error), when it was asked and answered, milliseconds
- * since 1970.
+ * Called after each round with the request, its outcome (`ok` or the error), and when it was asked and answered, in
+ * milliseconds since 1970.
  */
 export type RoundListener = (what: string, outcome: string, fromMs: number, toMs: number) => void;
 

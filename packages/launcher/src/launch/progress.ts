@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress';
 import type { BootProgress } from '../boot/boot-machine.ts';
 import type { Terminal } from '../cli/terminal.ts';
 
-/** Shows how far boot has come: a bar on a terminal, nothing elsewhere. */
+/** Shows the progress of boot: a bar on a terminal, nothing elsewhere. */
 export class ProgressDisplay {
   private bar: SingleBar | null = null;
 
@@ -23,7 +23,7 @@ export class ProgressDisplay {
       });
       this.bar.start(expectedCores + expectedLinks, 0, { cores: 0, links: 0 });
     }
-    // A pair counts half when one of the two has reported that it knows the other.
+    // A pair counts half while only one of the two has reported that it knows the other.
     this.bar.update(registered + links, { cores: registered, links: Math.floor(links) });
   }
 

@@ -53,7 +53,7 @@ export function runCommand(done: (status: number) => void): CommandModule {
 }
 
 async function bootAndRun(args: Args, terminal: Terminal): Promise<number> {
-  const program = await programNamed(String(args['program'])); // a program that does not compile boots nothing
+  const program = await programNamed(String(args['program'])); // nothing boots for a program that does not compile
   const on = args['on'] === undefined ? null : coreList('--on', String(args['on']));
   const name = args['name'] === undefined ? `run-${process.pid}` : String(args['name']);
   const { config: asked } = parseClusterConfig(args, name, false);

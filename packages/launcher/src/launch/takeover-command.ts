@@ -9,7 +9,10 @@ import { checkClusterName } from '../cli/cluster-name.ts';
 import { StateDirectory } from '../state/state-directory.ts';
 import { startDaemon, withoutSecret } from './detach.ts';
 
-/** `mk-launch takeover`: a new supervisor for a detached cluster whose own was killed; it runs in the background as that one did. */
+/**
+ * `mk-launch takeover`: a new supervisor for a detached cluster whose own was killed, running in the background like
+ * that one.
+ */
 export function takeoverCommand(done: (status: number) => void): CommandModule {
   return {
     command: 'takeover',

@@ -6,8 +6,8 @@ const DOCKER_DNS = '127.0.0.11';
 const ANSWER_MS = 500;
 
 /**
- * The name of this process's container, like `mk-core-3`, if Docker tells it and the other containers resolve it to
- * this address; else null, as for a Swarm task, whose name others learn only once it is healthy. It identifies the
+ * The name of this process's container, like `mk-core-3`, if Docker has one that the other containers resolve to this
+ * address; else null, as for a Swarm task, whose name others can resolve only once it is healthy. It identifies the
  * process in `mkctl cores` and in logs.
  */
 export async function containerName(address: string): Promise<string | null> {

@@ -1,6 +1,6 @@
 /*
- * A process of a cluster that no launcher starts (a container, a systemd unit) is configured by plain environment
- * variables. Each has one row here; an empty one counts as absent.
+ * A process of a cluster without a launcher (a container, a systemd unit) is configured by plain environment variables.
+ * Each has one row here; an empty one counts as absent.
  */
 import { isIPv6 } from 'node:net';
 import { isOneOf } from '@mk/monitor-proto/guards';
@@ -114,7 +114,7 @@ export interface NodeFacts {
 /** The variables that mk-node itself sets for the kernel, and those of mk's other programs: not mistakes here. */
 const OURS = ['MK_CORE', 'MK_SKB', 'MK_SUPERVISE', ...Object.keys(CLIENT_VARIABLES)];
 /**
- * What Kubernetes puts into every container for a Service named mk, mk-skb or the like:
+ * The variables that Kubernetes puts into every container for a Service named mk, mk-skb or the like:
  * MK_SKB_SERVICE_HOST, MK_SKB_PORT=tcp://…, MK_SKB_PORT_7000_TCP_ADDR.
  */
 const SERVICE_LINK =
@@ -125,7 +125,7 @@ const SECRET = /^[0-9a-f]{16,}$/i;
 /** A variable's value, or its default when it is absent or empty. */
 export function variable(environment: Environment, name: NodeVariable): string {
   const value = environment[name];
-  // MK_PORT and MK_UI_PORT are also what Kubernetes calls the addresses of Services named mk and mk-ui.
+  // Kubernetes, too, sets MK_PORT and MK_UI_PORT: to the addresses of Services named mk and mk-ui.
   const absent = value === undefined || value === '' || (name.endsWith('_PORT') && SERVICE_ADDRESS.test(value));
   return absent ? NODE_VARIABLES[name].otherwise : value;
 }
@@ -138,7 +138,7 @@ interface UnknownVariable {
   readonly meant: string | null;
 }
 
-/** The variables with our prefix that have no meaning here. */
+/** Variables with our prefix that mean nothing here. */
 export function unknownVariables(environment: Environment): readonly UnknownVariable[] {
   return Object.keys(environment)
     .filter((name) => name.startsWith('MK_') && !Object.hasOwn(NODE_VARIABLES, name) && !OURS.includes(name))
@@ -197,7 +197,7 @@ export function nodeSettings(
     ...socketsOf(read),
     logLevel: read.level(),
     detached: true,
-    // The container engine keeps what it prints: the page and mkctl logs ask the process itself.
+    // The container engine keeps its output where we cannot read it: the page and mkctl logs ask the process itself.
     keepLines: true,
     ...guards(role, environment),
   };
@@ -209,7 +209,7 @@ export function nodeSettings(
   return read.wrong ?? settings;
 }
 
-/** Without a shared folder there is no place for sockets: links run over TCP. */
+/** Without a shared folder sockets have no place: links run over TCP. */
 function socketsOf(read: Reader): { readonly socketDir?: string } {
   const transport = read.text('MK_TRANSPORT');
   const socketDir = read.text('MK_SOCKET_DIR');
@@ -223,7 +223,7 @@ function socketsOf(read: Reader): { readonly socketDir?: string } {
   return { socketDir };
 }
 
-/** A process's TLS credentials, and what it requires of observers. Throws a UsageError. */
+/** A process's TLS credentials, and the token that it requires of observers. Throws a UsageError. */
 export function guards(role: NodeRole | 'any', environment: Environment): Pick<CoreSettings, 'tls' | 'metricsToken'> {
   const place = placeInEnvironment(environment);
   const id = variable(environment, 'MK_CORE_ID');
@@ -315,7 +315,7 @@ function corePart(read: Reader): Pick<CoreSettings, 'skb' | 'core' | 'host'> {
   return { skb, core, ...(host === '' ? {} : { host }) };
 }
 
-/** Reads variables and keeps the first fault. */
+/** Reads variables, and remembers the first fault. */
 class Reader {
   wrong: string | null = null;
 
@@ -344,7 +344,7 @@ class Reader {
     return name;
   }
 
-  /** Others put it into addresses and URLs. */
+  /** Other processes put it into addresses and URLs. */
   mustBeHost(name: NodeVariable, host: string): void {
     const read = parseAddress(formatAddress({ host, port: 1 }));
     if (read?.host !== host || (host.includes(':') && !isIPv6(host)))

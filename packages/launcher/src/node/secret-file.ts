@@ -5,12 +5,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 const SECRET_BYTES = 32;
 const POLL_MS = 50;
-/** What file systems without hard links say. */
+/** The errors of file systems without hard links. */
 const LINKLESS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
 /**
- * The secret in a file; if there is no file, or an empty one that a full disk left, makes one that only this user reads.
- * It appears whole: of several makers one wins, and nobody reads half of it.
+ * The secret in a file. If there is no file, or an empty one that a full disk left, makes one that only this user can
+ * read. It appears whole: of several makers one wins, and nobody reads half of it.
  */
 export function readOrMakeSecret(file: string): string {
   const there = readIfThere(file);
@@ -36,7 +36,7 @@ function isPlacedAt(file: string, own: string): boolean {
   }
 }
 
-/** The secret in a file that another process makes; null when it does not come in time. */
+/** The secret in a file that another process makes; null if it does not appear in time. */
 export async function waitForSecret(file: string, timeoutMs: number): Promise<string | null> {
   for (const end = performance.now() + timeoutMs; ; await pause(POLL_MS)) {
     const text = readIfThere(file);

@@ -21,7 +21,7 @@ async function bundleProgram(file: string): Promise<BundledProgram> {
   }
 }
 
-/** A program by a command's word for it: a file, or a shipped one. Throws CommandError. */
+/** The program that a command names: a file, or one that ships. Throws CommandError. */
 export async function programNamed(
   word: string,
 ): Promise<BundledProgram & { readonly domains: Domains; readonly asksForLines: boolean }> {
@@ -41,7 +41,7 @@ export function contextText(): string {
 }
 
 /**
- * Replaces the places in a bundle's stack trace by places in its source files: `hello:4512:11` becomes `hello.ts:3:9`.
+ * Replaces places in a bundle's stack trace by places in its source files: `hello:4512:11` becomes `hello.ts:3:9`.
  * Drops the host's frames after the last such place.
  */
 export function inSources(text: string, program: BundledProgram): string {
@@ -62,8 +62,8 @@ export function inSources(text: string, program: BundledProgram): string {
 }
 
 /**
- * Frames of libmk and of what starts the program say nothing about it. An error thrown by the engine may be our fault,
- * so those frames stay if there are no others.
+ * Frames of libmk, and of what starts the program, are noise to its author. An error thrown by the engine may be our
+ * fault, so those frames stay if there are no others.
  */
 function withoutLibrary(text: string): string {
   const lines = text.split('\n').filter((line) => !/^\s+at .*<stdin>/.test(line));
@@ -84,7 +84,7 @@ function mapOf(program: BundledProgram): SourceMap | null {
   return map;
 }
 
-/** esbuild's path, from the root, as a person here would write it. */
+/** esbuild's path, which starts at the root, as a person in this folder would write it. */
 function shown(path: string): string {
   const absolute = resolve('/', path);
   const near = relative(process.cwd(), absolute);

@@ -1,9 +1,9 @@
 import type { LogLine } from '../display/log-printer.ts';
 
-/** Lines kept of domains whose names are not known yet: what others print on this cluster is not ours. */
+/** Lines kept of domains with unknown names: most of what others print on this cluster is not ours. */
 const KEPT_MOST = 10_000;
 
-/** One line of a program: where it came from, and whether it is an error. */
+/** A line of a program: its origin, and whether it is an error. */
 export interface ProgramLine {
   readonly core: number | string;
   readonly domain: string;
@@ -12,9 +12,8 @@ export interface ProgramLine {
 }
 
 /**
- * What the domains of one run, and those they spawn, print. A domain may print before its name has come back: unknown
- * lines are kept. The run is over when the homes of the domains that it began say so, which they do after all their
- * output.
+ * The output of a run's domains, and of those they spawn. A domain may print before its name has come back, so unknown
+ * lines are kept. The run is over when the homes of the domains that it began say so, which they do after all output.
  */
 export class OpenDomains {
   /** All requested domains have names. */

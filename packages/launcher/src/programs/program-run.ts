@@ -6,17 +6,17 @@ import { CommandError } from '../cli/usage-error.ts';
 import { type BundledProgram, inSources } from './bundle.ts';
 import type { Domains } from './shipped.ts';
 
-/** What a command runs: a user's file, or a shipped program. */
+/** The program of a command: a user's file, or one that ships. */
 export interface NamedProgram extends BundledProgram {
   readonly domains: Domains;
 }
 
-/** Where a run is, and what its program gets. */
+/** Where a run takes place, and what its program is given. */
 export interface RunRequest {
   readonly program: NamedProgram;
   /** Cores that it may use: `mk.env.CORES`. */
   readonly cores: readonly number[];
-  /** A domain on each of these, the first of which is the home of the text. */
+  /** A domain on each of these; the program's text goes to the first. */
   readonly on: readonly number[];
   readonly args: readonly string[];
 }
@@ -50,7 +50,10 @@ export async function runDomains(
   return Promise.all(await beginDomains(cluster, request, begun));
 }
 
-/** Like `runDomains`, with each domain's end separate: one may fail, as when its home is lost, and the others go on. */
+/**
+ * Like `runDomains`, but with a separate end for each domain: one may fail, as when its home is lost, and the others go
+ * on.
+ */
 export async function beginDomains(
   cluster: Cores,
   { program, cores, on, args }: RunRequest,
@@ -71,7 +74,7 @@ export function statusOf(statuses: readonly DomainStatus[]): number {
   return Math.max(...statuses.map(({ status }) => exitStatusOf(status)));
 }
 
-/** A domain's status as a process's, which has eight bits: a nonzero status stays nonzero. */
+/** A domain's status as that of a process, which has eight bits: a nonzero status stays nonzero. */
 export function exitStatusOf(status: number): number {
   return status === 0 ? 0 : status & 255 || 1;
 }

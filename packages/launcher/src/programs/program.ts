@@ -7,11 +7,11 @@ export interface Program {
   readonly fewestCores: number;
   /** Its own options, from `PROGRAM_OPTIONS`. */
   readonly takes: readonly ProgramOption[];
-  /** Starts it on exactly these cores; resolves when it has ended on all of them. */
+  /** Starts it on exactly these cores; resolves when it has ended on all. */
   run(start: ProgramStart): Promise<ProgramResult>;
 }
 
-/** Where a program runs and with what. */
+/** A program's cores and arguments. */
 interface ProgramStart {
   readonly cluster: ClusterClient;
   /** In order of placement: neighbours in the list talk most. */
@@ -43,5 +43,5 @@ export const PROGRAM_OPTIONS = {
 export type ProgramOption = keyof typeof PROGRAM_OPTIONS;
 export type ProgramOptions = { readonly [T in ProgramOption]: number };
 
-/** Longer than any single run of a program, which ends by itself. */
+/** Longer than any single run of a program, all of which end by themselves. */
 export const PROGRAM_MS = 30 * 60_000;

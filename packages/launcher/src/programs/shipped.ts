@@ -3,7 +3,7 @@ import { UsageError } from '../cli/usage-error.ts';
 import type { ProgramOption } from './program.ts';
 
 /**
- * Where a program's domains are: one on each core that it may use, or on those that `--on` names, or one that begins
+ * Where a program's domains are: on each core that it may use; on those that `--on` names; or on one, which begins
  * others.
  */
 export type Domains = 'each' | 'one' | 'named';
@@ -16,7 +16,7 @@ export interface ShippedProgram {
   readonly fewestCores: number;
   /** Its own options, from `PROGRAM_OPTIONS`. */
   readonly takes: readonly ProgramOption[];
-  /** Without arguments it waits for lines that somebody types. */
+  /** Without arguments it waits for lines from the keyboard. */
   readonly asksForLines: boolean;
 }
 
@@ -49,7 +49,7 @@ function row(
   return { name, doc, domains, fewestCores, takes, asksForLines: name === 'shell' };
 }
 
-/** The program of a name; a UsageError suggests the nearest. */
+/** Looks up a program; a UsageError suggests the nearest. */
 export function shippedProgram(name: string, others: readonly { readonly name: string }[] = []): ShippedProgram {
   const found = SHIPPED.find((program) => program.name === name);
   if (found !== undefined) return found;

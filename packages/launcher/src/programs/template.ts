@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
-/** What a new program's folder refers to. */
+/** Places outside a new program's folder that its files refer to. */
 export interface TemplatePlaces {
-  /** This project: where `mk-launch` is. */
+  /** This project, which has `mk-launch`. */
   readonly checkout: string;
   /** The file name of libmk's package in the folder's `vendor`. */
   readonly libmk: string;

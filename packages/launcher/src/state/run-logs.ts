@@ -5,7 +5,7 @@ import { StateDirectory } from './state-directory.ts';
 /** Runs of a detached cluster whose logs are kept; older ones go when a new one starts. */
 const KEPT_RUNS = 5;
 
-/** Where the logs of a cluster's last run lie, for when it is down. */
+/** Where the logs of a cluster's last run are, once it is down. */
 interface LastRun {
   readonly name: string;
   readonly logDir: string;
@@ -35,7 +35,7 @@ export function noteRun({ name, logDir }: LastRun, state = new StateDirectory())
     for (const other of notedIn(state)) if (runFrom(other, state).length === 0) rmSync(noteOf(other, state));
     writeFileSync(noteOf(name, state), `${logDir}\n`, { mode: 0o600 });
   } catch {
-    // the logs are there all the same
+    // the logs exist all the same
   }
 }
 

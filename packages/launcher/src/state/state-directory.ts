@@ -1,5 +1,5 @@
 /*
- * Records of running clusters, by which mkctl finds them: one file per cluster, readable only by its owner, because it
+ * Records of running clusters, by which mkctl finds them: one file per cluster, readable only by its owner because it
  * holds the cluster's secret.
  */
 import { makeFolder } from '@mk/monitor-proto/io/folder';
@@ -41,7 +41,7 @@ export class StateDirectory {
     }
   }
 
-  /** Replaces a record; nobody ever reads half a file. */
+  /** Replaces a record atomically. */
   update(record: ClusterRecord): void {
     renameSync(this.writeDraft(record), this.fileOf(record.name));
   }
@@ -56,7 +56,7 @@ export class StateDirectory {
     return readRecord(this.fileOf(name));
   }
 
-  /** Every cluster of which something still runs; deletes other records. */
+  /** Every cluster with a running process; deletes the records of others. */
   running(): ClusterRecord[] {
     const records: ClusterRecord[] = [];
     for (const file of this.files()) {
@@ -78,7 +78,7 @@ export class StateDirectory {
     }
   }
 
-  /** A record that only its owner may remove stays: it is read, and reports nothing running. */
+  /** A record that only its owner may remove stays; it is read as a cluster of which nothing runs. */
   private tryRemove(name: string): void {
     try {
       this.remove(name);

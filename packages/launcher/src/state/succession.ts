@@ -1,11 +1,12 @@
 /*
- * What a detached cluster's supervisor leaves to the one that takes over when it is killed, and who that is (decision 0172).
+ * What a detached cluster's supervisor leaves to its successor, should it be killed, and who that is (decision 0172).
  *
- *   SU1  of a supervisor that is gone at most one running process is the heir;
- *   SU2  nobody becomes the heir of a supervisor that runs, or that somebody else has followed.
+ *   SU1 at most one running process is the heir of a supervisor that is gone;
+ *   SU2 nobody becomes the heir of a supervisor that runs, or that another process has succeeded.
  *
- * The heir of a process has made the file that is named after it. Files of heirs that died before they had written down the cluster
- * as theirs stay, so that the next one is the heir of the last of them: no file is ever removed that somebody may yet make.
+ * The heir of a process is whoever made the file named after that process. Files of heirs that died before they
+ * recorded the cluster as theirs stay, and the next one becomes the heir of the last of them: no file is ever removed
+ * that somebody may yet make.
  */
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,13 +18,13 @@ import { codeOf } from '@mk/monitor-proto/thrown';
 import type { ClusterConfig } from '../boot/cluster-config.ts';
 import { CommandError } from '../cli/usage-error.ts';
 
-/** All that is needed to start more processes of a cluster. */
+/** Everything needed to start more processes of a cluster. */
 export interface Handover {
-  /** With the authority's key, where the cluster makes its own certificates: as secret as the secret in it. */
+  /** With the authority's key, if the cluster makes its own certificates: as secret as the secret in it. */
   readonly config: ClusterConfig;
   /** How often the cluster was taken over. */
   readonly takeovers: number;
-  /** Cores that were ever started, 0 … n − 1: one that has ended is in no record. */
+  /** Cores that were ever started, 0 … n − 1: records omit those that have ended. */
   readonly cores: number;
 }
 
@@ -37,7 +38,7 @@ const HANDOVER = z.strictObject({
 
 const HEIR = z.strictObject({ pid: z.int(), startedTicks: z.string().nullable() });
 
-/** Leaves it for the next supervisor, readable by its owner only. */
+/** Writes it for the next supervisor, readable by its owner only. */
 export function writeHandover(folder: string, handover: Handover): void {
   const file = handoverOf(folder, handover.config.name);
   const draft = `${file}.${process.pid}.draft`;
@@ -45,7 +46,7 @@ export function writeHandover(folder: string, handover: Handover): void {
   renameSync(draft, file);
 }
 
-/** What the supervisor of this cluster has left; null: nothing that fits the record. */
+/** What this cluster's supervisor has left; null: nothing that fits the record. */
 export function readHandover(folder: string, { name, secret }: ClusterRecord): Handover | null {
   try {
     const read = HANDOVER.parse(JSON.parse(readFileSync(handoverOf(folder, name), 'utf8')));
@@ -55,13 +56,16 @@ export function readHandover(folder: string, { name, secret }: ClusterRecord): H
   }
 }
 
-/** The cluster has ended. */
+/** Removes it all: the cluster has ended. */
 export function forgetSuccession(folder: string, name: string): void {
   rmSync(handoverOf(folder, name), { force: true });
   forgetHeirs(folder, name);
 }
 
-/** Makes this process the heir of the record's supervisor; a CommandError when that one runs, or somebody else is. */
+/**
+ * Makes this process the heir of the record's supervisor; throws a CommandError if that one runs, or if somebody else
+ * is its heir.
+ */
 export function succeed(folder: string, record: ClusterRecord, pid = process.pid): void {
   const { name, supervisor } = record;
   refuseWhileSupervised(record);
@@ -72,14 +76,14 @@ export function succeed(folder: string, record: ClusterRecord, pid = process.pid
   } finally {
     rmSync(draft, { force: true });
   }
-  // Whoever was late has made a file that was removed already: the record tells.
+  // A latecomer has remade a file that was already removed: the record shows it.
   const now = readRecord(join(folder, `${name}.json`));
   if (now !== null && isSame(now.supervisor, supervisor)) return;
   if (now !== null) refuseWhileSupervised(now);
   throw new CommandError(`cluster ${name} was taken over, or ended, by somebody else just now; mkctl ps tells`);
 }
 
-/** The record names its new supervisor, or the cluster is no more: nobody is an heir now. */
+/** The record names its new supervisor, or the cluster is gone: nobody is an heir any more. */
 export function forgetHeirs(folder: string, name: string): void {
   const prefix = `${name}.heir-`;
   for (const file of filesIn(folder))
@@ -87,7 +91,7 @@ export function forgetHeirs(folder: string, name: string): void {
       rmSync(join(folder, file), { force: true });
 }
 
-/** Makes the file of the heir of the last in line. */
+/** Makes the file that names the heir of the last in line. */
 function claim(folder: string, name: string, supervisor: ProcessIdentity, draft: string): void {
   let last = supervisor;
   for (;;) {
@@ -99,7 +103,7 @@ function claim(folder: string, name: string, supervisor: ProcessIdentity, draft:
       if (codeOf(error) !== 'EEXIST') throw error;
     }
     const heir = readHeir(file);
-    if (heir === null) continue; // gone meanwhile: its maker has followed
+    if (heir === null) continue; // gone meanwhile: its maker has succeeded
     if (isRunning(heir)) throw new CommandError(`cluster ${name} is being taken over by process ${heir.pid} just now`);
     last = heir;
   }
@@ -119,7 +123,7 @@ function readHeir(file: string): ProcessIdentity | null {
   } catch {
     return null;
   }
-  return HEIR.parse(JSON.parse(text)); // it was linked whole
+  return HEIR.parse(JSON.parse(text)); // it was linked only when whole
 }
 
 function isSame(a: ProcessIdentity, b: ProcessIdentity): boolean {

@@ -3,21 +3,21 @@ import { lastLifeOf } from './error-file.ts';
 import { isRunning, type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
 import type { BodyEvents, ProcessBody } from './process-body.ts';
 
-/** Between two looks at whether it still runs; a look is a read of `/proc`, some 10 µs. */
+/** Pause between two checks that it still runs; a check reads `/proc`, some 10 µs. */
 const LOOK_MS = 50;
-/** The end of its stderr that is read when it has ended. */
+/** How much of the end of its stderr is read when it has ended. */
 const LAST_ERRORS_BYTES = 8192;
 
 /**
- * A process that an earlier supervisor has started, and that is nobody's child here: it is known by its number and its start
- * time alone, and signals go to exactly that process. It cannot talk to us, and the system does not report how it ends.
+ * A process that an earlier supervisor started, and that is not a child of this one. It is known by its number and
+ * start time, and signals go to exactly that process. It cannot talk to us, and the system does not report how it ends.
  */
 export class AdoptedBody implements ProcessBody {
   constructor(
     readonly identity: ProcessIdentity,
     /** Where its stderr goes. */
     private readonly errorFile: string | null,
-    /** Of one that had already ended. */
+    /** For a process that had already ended. */
     private readonly how = 'nobody saw how: an earlier supervisor had started it',
   ) {}
 
@@ -32,9 +32,9 @@ export class AdoptedBody implements ProcessBody {
     setImmediate(look);
   }
 
-  /** Its channel ended with the supervisor that had started it. */
+  /** Its channel ended with the supervisor that started it. */
   tell(): void {
-    // nobody hears it
+    // nobody listens
   }
 
   signal(name: NodeJS.Signals): void {

@@ -13,7 +13,7 @@ export interface ProcessSpec {
   readonly name: string;
   readonly program: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** A detached process outlives its supervisor: nothing of it may hang on the supervisor's pipes. */
+  /** A detached process outlives its supervisor: it must not depend on the supervisor's pipes. */
   readonly detached: boolean;
   /** Where a detached process's stderr goes. */
   readonly errorFile: string | null;
@@ -32,7 +32,7 @@ export class ChildBody implements ProcessBody {
   listen(events: BodyEvents): void {
     const { child } = this;
     child.on('message', (message) => events.said(message as ParentMessage));
-    // A process that was never started ends here; of one that runs, a signal or a message could not be delivered.
+    // Either the process was never started, and ends here, or a signal or message to a running one was not delivered.
     child.on('error', (error) =>
       child.pid === undefined ? events.notStarted(startErrorText(error)) : events.errorLine(error.message),
     );
@@ -45,18 +45,18 @@ export class ChildBody implements ProcessBody {
     if (this.child.connected) this.child.send(message, () => undefined);
   }
 
-  /** Its process number is not reused until its end has been seen. */
+  /** A process number is not reused before its end has been seen. */
   signal(name: NodeJS.Signals): void {
     if (this.child.pid !== undefined) this.child.kill(name);
   }
 }
 
-/** Throws where the system refuses at once; another refusal comes as the child's event `error`. */
+/** Throws if the system refuses at once; a later refusal is the child's event `error`. */
 function startChild({ name, program, environment, detached, errorFile }: ProcessSpec): ChildProcess {
   let errors: number | null = null;
   try {
     errors = errorFile === null ? null : openErrors(errorFile);
-    // A session of its own: the terminal's Ctrl-C reaches the launcher only, which ends its processes in order.
+    // A session of its own: the terminal's Ctrl-C reaches only the launcher, which ends its processes in order.
     return spawn(process.execPath, ['--no-warnings', program], {
       env: { ...process.env, ...environment },
       stdio: ['ignore', detached ? 'ignore' : 'pipe', errors ?? (detached ? 'ignore' : 'pipe'), 'ipc'],

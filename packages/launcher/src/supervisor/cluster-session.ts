@@ -26,11 +26,11 @@ import { StateDirectory } from '../state/state-directory.ts';
 export interface SessionObserver extends SupervisorObserver {
   /** `mkctl down` was called. */
   shutdownAsked?(): void;
-  /** A verb changed the cluster: one line for people. */
+  /** A verb changed the cluster; one line for people. */
   noted?(text: string): void;
-  /** Serves the page of a cluster; brought by the session's maker. */
+  /** Serves the page of a cluster; provided by the session's maker. */
   servePage?: ServePage;
-  /** Runs fault plans for mkctl; brought by the session's maker. */
+  /** Runs fault plans for mkctl; provided by the session's maker. */
   planPort?(session: ClusterSession): PlanPort;
 }
 
@@ -43,7 +43,7 @@ export class ClusterSession {
   readonly control: ProcessControl;
   private readonly server: ControlServer;
   private readonly log: LauncherLog;
-  /** What the SKB keeps over its restarts, but not beyond the cluster's end. */
+  /** Data that the SKB keeps over its restarts, but not beyond the cluster's end. */
   private readonly ownDataDir: string;
   /** Sockets of the processes' links. */
   private readonly socketDir: string;
@@ -82,7 +82,7 @@ export class ClusterSession {
     );
     this.server = new ControlServer(this.supervisor, {
       control: this.control,
-      // After the answer has left. A booting cluster ends its boot, which then reports it.
+      // After the answer has left. A booting cluster ends its boot, which reports it.
       shutdown: () =>
         void setImmediate(() => (this.booted ? observer.shutdownAsked?.() : this.supervisor.interruptBoot())),
       status: () => this.status(),
@@ -111,7 +111,7 @@ export class ClusterSession {
       this.write();
       const result = await booting;
       this.booted = true;
-      // Before anybody hears that the cluster is ready, since they then read the addresses.
+      // Before anybody hears that the cluster is ready and reads the addresses.
       this.writeNow();
       if (this.config.detached) await this.leaveToSuccessor(); // the SKB's port is known now
       return result;
@@ -123,8 +123,9 @@ export class ClusterSession {
   }
 
   /**
-   * Takes over a cluster whose supervisor was killed: its processes, as they are. Until the record names this process nothing has
-   * changed, and when it fails before that nothing will have. Resolves when faults that the other one had injected are healed.
+   * Takes over a cluster whose supervisor was killed, with its processes as they are. Until the record names this
+   * process nothing has changed, nor will it if this fails before. Resolves when the faults that the other supervisor
+   * injected are healed.
    */
   async takeOver(record: ClusterRecord, { takeovers, cores }: Handover): Promise<void> {
     this.createdAt = record.createdAt;
@@ -132,10 +133,10 @@ export class ClusterSession {
     this.coresStarted = cores;
     await this.supervisor.prepare([]);
     this.address = await this.server.listen();
-    // First of all: the next supervisor must not reuse this number, even if this process dies on the next line.
+    // First of all: the next supervisor must not reuse this number, even if this process dies right now.
     await this.leaveToSuccessor();
     this.supervisor.adopt(record.processes, cores);
-    await this.leaveToSuccessor(); // who died during the boot had not known the SKB's port: the record has it
+    await this.leaveToSuccessor(); // a supervisor that died during boot did not know the SKB's port: the record has it
     this.writeNow();
     forgetHeirs(this.state.path, this.config.name);
     this.booted = true;
@@ -143,7 +144,7 @@ export class ClusterSession {
     await this.control.takenOver(this.takeovers);
   }
 
-  /** The state that a successor needs; a supervisor that cannot write it carries on all the same. */
+  /** Writes the state that a successor needs; if that fails, this supervisor carries on all the same. */
   private async leaveToSuccessor(): Promise<void> {
     const tls = await this.supervisor.certificates?.planOfSuccessor();
     const config = { ...this.config, port: this.supervisor.skbPort, ...(tls === undefined ? {} : { tls }) };
@@ -155,7 +156,7 @@ export class ClusterSession {
     }
   }
 
-  /** Refuses before anything has started where sockets were requested and are impossible. */
+  /** Refuses, before anything has started, sockets that were requested and are impossible. */
   private makeSocketFolder(): void {
     if (this.noSockets === null) return void makeFolder(this.socketDir, 0o700);
     if (this.config.transport === 'unix')
@@ -164,7 +165,7 @@ export class ClusterSession {
       );
   }
 
-  /** Serves the page; resolves with its URL, without the token. An open page stays where it is. */
+  /** Serves the page; resolves with its URL, without the token. An open page keeps its address. */
   openPage(place: PagePlace): Promise<string> {
     this.page ??= this.servePage(place, this.config.name).catch((error: unknown) => {
       this.page = null;
@@ -208,7 +209,7 @@ export class ClusterSession {
     };
   }
 
-  /** mkctl's TLS credentials: the record is readable only by its owner, as its secret requires. */
+  /** The TLS credentials of mkctl: like the secret, they may only be readable by the record's owner. */
   private clientCredentials(): { readonly tls?: TlsSettings } {
     return this.supervisor.certificates?.has('client') === true ? this.supervisor.credentialsOf('client') : {};
   }
@@ -251,7 +252,7 @@ export class ClusterSession {
   private pending: NodeJS.Immediate | undefined = undefined;
   private forgotten = false;
 
-  /** A full disk, or a deleted folder, ends no cluster: it is reported once and retried until it works. */
+  /** A full disk or a deleted folder ends no cluster: it is reported once, and writing is retried. */
   private writeOrRetry(): void {
     try {
       this.writeNow();
@@ -300,7 +301,7 @@ function prepareFolders({ logDir, dataDir, name }: ClusterConfig, state: StateDi
   noteRun({ name, logDir }, state);
 }
 
-/** Why sockets cannot lie in a folder; null: they can. */
+/** Why a folder cannot hold sockets; null if it can. */
 function faultOfSocketFolder(folder: string): string | null {
   return process.platform === 'win32'
     ? 'this system has no Unix sockets'

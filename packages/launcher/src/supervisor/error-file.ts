@@ -1,6 +1,6 @@
 /*
- * A detached process's file of errors. All lives of the process write into one; each begins with a line of its own, so that
- * nobody takes an earlier life's last words for those of a later one that said nothing.
+ * The file of a detached process's errors. All lives of the process write into it, each beginning with a line of its
+ * own, so that an earlier life's last words are not taken for those of a later life that said nothing.
  */
 import { openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -8,7 +8,7 @@ import { makeFolder } from '@mk/monitor-proto/io/folder';
 
 const BEGINS = 'mk: a process begins, ';
 
-/** Opens it for a new life; null: nothing can be written. A log folder that somebody has deleted is made again. */
+/** Opens it for a new life, making a deleted log folder again; null: nothing can be written. */
 export function openErrors(file: string): number | null {
   try {
     makeFolder(dirname(file));
@@ -20,7 +20,7 @@ export function openErrors(file: string): number | null {
   }
 }
 
-/** Of its lines those of the last life. */
+/** The lines of its last life. */
 export function lastLifeOf(lines: readonly string[]): readonly string[] {
   return lines.slice(lines.findLastIndex((line) => line.startsWith(BEGINS)) + 1);
 }

@@ -12,13 +12,13 @@ import { describeFault } from '@mk/machine/describe-fault';
 import { askTargets, type FaultTarget, refuseUnknownCores } from '../client/fault-targets.ts';
 import { sumActiveRules } from '../client/sum-rules.ts';
 
-/** A process in which link faults act. */
+/** A process whose links obey faults. */
 export interface FaultedProcess {
   readonly ended: boolean;
   readonly state: 'starting' | 'listening' | 'running' | 'hung' | 'ended';
 }
 
-/** Where the desk finds processes and the time. */
+/** What the desk needs: processes, and the time. */
 export interface FaultDeskHost<P extends FaultedProcess> {
   processes(): readonly { readonly peer: PeerId; readonly process: P }[];
   /** Calls a verb of a process's control port; rejects when it does not answer in time. */
@@ -27,24 +27,24 @@ export interface FaultDeskHost<P extends FaultedProcess> {
   note(text: string): void;
 }
 
-/** No desk has told of more changes than this. */
+/** No desk has issued more changes than this. */
 const VERSIONS_OF_A_DESK = 2 ** 32;
-/** Pauses between tries to reach a running process that does not answer. */
+/** Pauses between attempts to reach a running process that does not answer. */
 const RETRY_MS = { first: 500, longest: 8000 } as const;
 
 /**
- * The faults in force on the links of a running cluster, and who has been told of them.
+ * The faults in force on the links of a running cluster, and which processes know of them.
  *
- * Guarantees: what is added or healed is in force on every process that answers, before the promise resolves; one that
- * hangs, starts or does not answer is named, and gets all that is then in force as soon as it answers. A process is
- * told one thing after the other, each time all that concerns it: what it missed is made up for, and nothing healed
- * comes back.
+ * Guarantees: a fault that is added or healed is in force on every process that answers before the promise resolves. A
+ * process that hangs, starts or does not answer is named, and gets everything then in force as soon as it answers. A
+ * process gets one message after the other, each with everything that concerns it: what it missed is made up for, and
+ * nothing healed comes back.
  */
 export class FaultDesk<P extends FaultedProcess> {
-  /** The rules in force. They decide no frame's fate here, only what a heal ends and when a rule expires. */
+  /** The rules in force. Here they decide no frame's fate, only what a heal ends and when a rule expires. */
   private readonly book = new FaultEngine({ prng: createPrng('never drawn from') });
   private version = 0;
-  /** The version that a peer needs at least: that of the last change that concerned it. */
+  /** The least version that a peer needs: that of the last change that concerned it. */
   private readonly needed = new Map<PeerId, number>();
   private readonly told = new WeakMap<P, number>();
   private readonly telling = new WeakMap<P, Promise<void>>();
@@ -67,7 +67,7 @@ export class FaultDesk<P extends FaultedProcess> {
     return { id: rule.id, missing };
   }
 
-  /** Ends faults; the ids of the rules that ended or no longer concern the pair. */
+  /** Ends faults; resolves with the ids of the rules that ended or no longer concern the pair. */
   async heal(
     target: unknown,
   ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {
@@ -79,14 +79,14 @@ export class FaultDesk<P extends FaultedProcess> {
     return { healed, missing };
   }
 
-  /** The rules in force, what they did summed over the processes that answer. */
+  /** The rules in force, with their effects summed over the processes that answer. */
   async list(): Promise<readonly ActiveRule[]> {
     const running = this.host.processes().filter(({ process }) => process.state === 'running');
     const { values } = await askTargets(running, ({ process }) => this.host.ask(process, 'faults', {}));
     return sumActiveRules(values);
   }
 
-  /** Brings a newly started or woken process up to date; resolves when it is, or does not answer yet. */
+  /** Brings a newly started or woken process up to date; resolves when it is, or when it does not answer yet. */
   async bring(peer: PeerId, process: P): Promise<void> {
     if (!this.isBehind(peer, process)) return;
     await this.inTurn(peer, process).catch(() => undefined);
@@ -94,8 +94,8 @@ export class FaultDesk<P extends FaultedProcess> {
   }
 
   /**
-   * Follows a desk that is gone: nothing is in force, and every process is told so, whatever that one had told it. `generation`: greater
-   * than that of every desk before.
+   * Succeeds a desk that is gone: nothing is in force, and every process hears so, whatever that desk had ordered.
+   * `generation`: greater than that of every desk before.
    */
   async follow(generation: number): Promise<void> {
     this.version = generation * VERSIONS_OF_A_DESK;
@@ -107,7 +107,7 @@ export class FaultDesk<P extends FaultedProcess> {
     if (this.retry !== null) clearTimeout(this.retry);
   }
 
-  /** Tells every process that these rules concern; resolves with those that could not be told yet. */
+  /** Tells every process that these rules concern; resolves with those that could not be reached yet. */
   private async spread(changed: readonly FaultRule[]): Promise<readonly FaultTarget[]> {
     this.version += 1;
     const processes = this.host.processes();
@@ -142,7 +142,7 @@ export class FaultDesk<P extends FaultedProcess> {
   }
 
   /**
-   * Retries later, with growing pauses, while a running process has not been told. A hung one is told when it wakes.
+   * Retries later, with growing pauses, while a running process has not been reached. A hung one is told when it wakes.
    */
   private tryAgain(): void {
     if (this.retry !== null) return;

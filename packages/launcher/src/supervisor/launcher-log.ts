@@ -3,7 +3,7 @@ import { buildLogLine, levelOf, messageOf } from '@mk/monitor-proto/log-line';
 import { LOG_LEVELS, type LogEventName, type LogFields, type LogLevel } from '@mk/monitor-proto/log-events';
 
 /**
- * The supervisor's own log lines (`core: "launcher"`): what was done to processes, which cannot report it themselves.
+ * The supervisor's own log lines (`core: "launcher"`): what it did to processes, which cannot report that themselves.
  */
 export class LauncherLog {
   private sequence = 0;

@@ -5,7 +5,7 @@ import type { ProcessIdentity } from '@mk/libmk/io/process-identity';
  * Wakes a stopped process when the process that stopped it dies. A core ends by itself when its launcher is gone, but
  * one under SIGSTOP cannot notice: without the leash a SIGKILL of the launcher would leave it behind for ever.
  *
- * A shell waits for the end of its input; the kernel closes that pipe however we end.
+ * A shell waits for the end of its input; the kernel closes that pipe, however this process ends.
  */
 export class Leash {
   private readonly holder: ChildProcess | null;
@@ -20,7 +20,7 @@ export class Leash {
   }
 }
 
-/** Null when the system starts no shell: if we are killed the process stays stopped, and nothing else is lost. */
+/** Null if the system starts no shell: should we be killed, the process stays stopped, and nothing else is lost. */
 function startHolder({ pid, startedTicks }: ProcessIdentity): ChildProcess | null {
   try {
     const holder = spawn('/bin/sh', ['-c', HOLDER, 'mk-leash', String(pid), startedTicks ?? ''], {

@@ -7,7 +7,7 @@ import { NOT_STARTED, type ProcessBody } from './process-body.ts';
 
 export interface ProcessEvents {
   message(process: ManagedProcess, message: ParentMessage): void;
-  /** One line that the process logged. */
+  /** The process logged a line. */
   logged(process: ManagedProcess, line: string): void;
   ended(process: ManagedProcess, how: string): void;
 }
@@ -20,12 +20,14 @@ export type ProcessState = 'starting' | 'listening' | 'running' | 'hung' | 'ende
 
 const LAST_WORDS_LINES = 20;
 
-/** One process that the supervisor started, or took over. Its state follows what the process says and what was done to it. */
+/**
+ * One process that the supervisor started, or took over. Its state follows its messages and the verbs that act on it.
+ */
 export class ManagedProcess {
   state: ProcessState = 'starting';
-  /** Where it answers over HTTP. */
+  /** Its address for HTTP. */
   address = '';
-  /** Where it takes links. */
+  /** Its address for links. */
   links = '';
   incarnation = 0;
   /** A core: it has had a lease in a view. */
@@ -70,7 +72,7 @@ export class ManagedProcess {
     this.state = this.name === 'skb' || incarnation > 0 ? 'running' : 'listening';
   }
 
-  /** A core has said over another way than its supervisor's that it has registered; 0: that it has not yet. */
+  /** A core reported, by another way than through its supervisor, that it has registered; 0: that it has not yet. */
   registeredAs(incarnation: number): void {
     if (incarnation === 0 || this.incarnation > 0 || this.ended) return;
     this.takesPart = true;
@@ -104,7 +106,7 @@ export class ManagedProcess {
     this.send('SIGKILL');
   }
 
-  /** Asks for a clean end. Wakes a stopped process first, since it hears nothing, and ends a slowdown. */
+  /** Asks for a clean end. First wakes a stopped process, since it hears nothing, and ends a slowdown. */
   terminate(): void {
     this.endWanted = true;
     this.resume();
@@ -117,10 +119,7 @@ export class ManagedProcess {
     if (!this.ended) this.body.signal(name);
   }
 
-  /**
-   * SIGSTOP: the process hangs, its sockets stay open. It is woken when the supervisor dies, so that it never stays
-   * behind.
-   */
+  /** SIGSTOP: the process hangs with open sockets. It wakes when the supervisor dies, so that it never stays behind. */
   hang(): void {
     if (this.ended || this.state === 'hung' || this.pid < 0) return;
     this.leash = new Leash(this.identity);
@@ -129,7 +128,7 @@ export class ManagedProcess {
     this.state = 'hung';
   }
 
-  /** SIGCONT; false when the process did not hang. */
+  /** SIGCONT; false if the process did not hang. */
   resume(): boolean {
     if (this.state !== 'hung') return false;
     signal(this.identity, 'SIGCONT');
@@ -139,9 +138,7 @@ export class ManagedProcess {
     return true;
   }
 
-  /**
-   * Stops or continues it for a moment, for a slowdown; a hung process stays hung, one that is to end keeps running.
-   */
+  /** Stops or continues it for a moment, for a slowdown; a hung process stays hung, one that must end keeps running. */
   pause(stopped: boolean): void {
     if (this.ended || this.state === 'hung' || (stopped && this.endWanted)) return;
     signal(this.identity, stopped ? 'SIGSTOP' : 'SIGCONT');

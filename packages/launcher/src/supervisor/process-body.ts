@@ -1,10 +1,10 @@
 import type { ProcessIdentity } from '@mk/libmk/io/process-identity';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 
-/** `how` of a process that the system did not start. */
+/** `how` of a process that the system could not start. */
 export const NOT_STARTED = 'it could not be started';
 
-/** What a process of the system tells of itself. */
+/** Events of an operating-system process. */
 export interface BodyEvents {
   said(message: ParentMessage): void;
   /** A line of its log. */
@@ -16,13 +16,15 @@ export interface BodyEvents {
   notStarted(why: string): void;
 }
 
-/** A process of the system, as its supervisor holds it: a child of its own, or one that an earlier supervisor has left. */
+/**
+ * An operating-system process as its supervisor holds it: a child of its own, or one that an earlier supervisor left.
+ */
 export interface ProcessBody {
   readonly identity: ProcessIdentity;
-  /** Once, before all else; nothing is told before this has returned. */
+  /** Called once, before all else; no event comes before it returns. */
   listen(events: BodyEvents): void;
-  /** Lost if nobody listens. */
+  /** Lost if the process does not listen. */
   tell(message: ChildMessage): void;
-  /** Reaches exactly this process, or nobody. */
+  /** Reaches exactly this process, or none. */
   signal(name: NodeJS.Signals): void;
 }

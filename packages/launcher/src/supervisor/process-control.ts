@@ -19,21 +19,21 @@ import type { ManagedProcess } from './managed-process.ts';
 import { NOT_STARTED } from './process-body.ts';
 import type { Supervisor } from './supervisor.ts';
 
-/** Which process a verb means: a core's number, or the SKB. */
+/** The process that a verb acts on: a core's number, or the SKB. */
 export type Target = number | 'skb';
 
 /** Writes a log line of the supervisor's own. */
 export type Log = (event: 'fault_applied' | 'fault_healed', fields: LogFields) => void;
 
 const JOIN_MS = 30_000;
-/** A view may have to wait for a lease to run out, or for a majority: nobody waits longer than this. */
+/** A view may have to wait for a lease to run out, or for a majority: this is the longest that anybody waits. */
 const VIEW_MS = 10_000;
 /** A process that does not answer about a fault within this time is told later. */
 const TELL_MS = 3000;
-/** Between two questions to a core that is joining. */
+/** Pause between two questions to a joining core. */
 const LEARN_MS = 200;
 
-/** The verbs that act on a running cluster's processes: crash, restart, hang, heal, faults on links, more cores. */
+/** Acts on the processes of a running cluster: crash, restart, hang, heal, faults on links, more cores. */
 export class ProcessControl {
   private readonly faultDesk: FaultDesk<ManagedProcess>;
   private readonly wakeTimers = new Map<Target, LongTimer>();
@@ -62,8 +62,8 @@ export class ProcessControl {
   }
 
   /**
-   * The processes were taken over from a supervisor that was killed. What it had injected and would have ended is ended; one that it
-   * had just started, and of which nobody knows where it listens, is ended, too.
+   * The processes were taken over from a supervisor that was killed. Ends what it had injected and would have ended,
+   * and a process that it had just started, whose address nobody knows.
    */
   async takenOver(takeovers: number): Promise<void> {
     for (const process of this.supervisor.processes.values())
@@ -75,7 +75,7 @@ export class ProcessControl {
     await Promise.all([this.faultDesk.follow(takeovers), this.rogues.follow(cores)]);
   }
 
-  /** A core that was joining when its supervisor died cannot announce that it has joined: it is polled until it has. */
+  /** A core that was joining when its supervisor died cannot report that it has joined: poll it. */
   private learnIncarnation(process: ManagedProcess): void {
     if (process.ended || process.incarnation > 0) return;
     void fetchText(process.address, this.supervisor.access, '/healthz')
@@ -133,7 +133,7 @@ export class ProcessControl {
     }
   }
 
-  /** SIGSTOP, and SIGCONT after the time if one is given. A second hang replaces the first one's time. */
+  /** SIGSTOP, and SIGCONT after `forMs` if given. A second hang replaces the first one's duration. */
   hang(target: Target, forMs: number | null): void {
     const process = this.running(target);
     process.hang();
@@ -147,12 +147,12 @@ export class ProcessControl {
       );
   }
 
-  /** Slows a core's process to one part in `factor` of the time; for a time, or until a heal. */
+  /** Slows a core's process to one part in `factor` of the time, for `forMs` or until a heal. */
   slow(core: number, factor: number, forMs: number | null): void {
     this.slowdowns.begin(this.running(core), factor, forMs);
   }
 
-  /** Wakes a hung process and tells it what it missed; false: it was not hung. */
+  /** Wakes a hung process and tells it what it missed; false if it was not hung. */
   async wake(target: Target): Promise<boolean> {
     if (!this.resume(target)) return false;
     await this.faultDesk.bring(peerOf(target), this.known(target));
@@ -167,14 +167,14 @@ export class ProcessControl {
     return true;
   }
 
-  /** Makes a core's monitor misbehave in one more way; for a time, or until a heal. */
+  /** Makes a core's monitor misbehave in one more way, for `forMs` or until a heal. */
   rogue(core: number, behaviour: unknown, forMs: number | null): Promise<void> {
     if (typeof behaviour !== 'string' || !isRogueBehaviour(behaviour))
       throw new CommandError('rogue: no such behaviour');
     return this.rogues.begin(core, this.running(core), behaviour, forMs);
   }
 
-  /** Puts a rule in force on every process that can hear of it; resolves with those that could not be told yet. */
+  /** Puts a rule in force on every process that can hear of it; resolves with those that could not be reached yet. */
   addFault(rule: unknown): Promise<{ readonly id: string; readonly missing: readonly FaultTarget[] }> {
     return this.faultDesk.add(rule);
   }
@@ -198,7 +198,7 @@ export class ProcessControl {
     };
   }
 
-  /** The rules in force, what they did summed over all processes. */
+  /** The rules in force, with their effects summed over all processes. */
   faults(): Promise<readonly ActiveRule[]> {
     return this.faultDesk.list();
   }
@@ -213,7 +213,7 @@ export class ProcessControl {
     return free;
   }
 
-  /** Unused numbers, with certificates where there are any; others may take some meanwhile. */
+  /** Unused numbers, with certificates if there are any; others may take some meanwhile. */
   private async certifiedFree(count: number): Promise<readonly number[]> {
     const { certificates } = this.supervisor;
     for (;;) {
@@ -259,7 +259,7 @@ export class ProcessControl {
     if (process.name !== SKB) await this.inView(process);
   }
 
-  /** A registered core takes part when a view with it is installed: at once, unless the others wait for somebody. */
+  /** A registered core takes part once a view with it is installed: at once, unless the others wait for somebody. */
   private async inView(process: ManagedProcess): Promise<void> {
     const settled = (): boolean => process.takesPart || process.ended || process.state === 'hung';
     try {
@@ -276,7 +276,7 @@ export class ProcessControl {
     clearTimeout(timer);
   }
 
-  /** Cores join through the SKB: one started without it would wait, and then be called late. */
+  /** Cores join through the SKB: one started without it would wait, and then be reported late. */
   private refuseWithoutSkb(who: string): void {
     const { skb } = this.supervisor;
     if (skb?.state === 'hung') throw new CommandError(`${who} cannot join: the SKB hangs; mkctl heal wakes it`);
@@ -322,7 +322,7 @@ export class ProcessControl {
   }
 }
 
-/** What /healthz of a core says of it; 0: it has none yet. */
+/** A core's incarnation in its answer to /healthz; 0: it has none yet. */
 function incarnationIn(body: string): number {
   const health: unknown = JSON.parse(body);
   return isRecord(health) && isWhole(health['incarnation'], 1) ? health['incarnation'] : 0;
@@ -349,7 +349,7 @@ function coreOf(name: string): number {
   return Number(name.slice(coreName(0).length - 1));
 }
 
-/** Its last words, too, unless somebody had it end. */
+/** How it ended, with its last words unless somebody asked for its end. */
 function howItEnded({ how, lastWords, endWanted }: ManagedProcess): string {
   return endWanted || lastWords === '' ? how : `${how}: ${lastWords}`;
 }

@@ -4,7 +4,7 @@ import type { LogFields } from '@mk/monitor-proto/log-events';
 import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { FaultTarget } from '../client/fault-targets.ts';
 
-/** Where misbehaving processes are reached, and who is told. */
+/** What it takes to reach misbehaving processes, and whom to inform. */
 export interface RoguesHost<P> {
   /** Asks a process over its control port; rejects when it does not answer in time. */
   ask(process: P, args: { readonly behaviour: RogueBehaviour | 'none' }): Promise<unknown>;
@@ -23,14 +23,14 @@ const RETRY_MS = 1000;
 
 /**
  * The cores that misbehave on command. A restarted one is a new process and behaves. An order is recorded before it is
- * given: a core that hears it too late to answer must hear its end, too.
+ * given: a core that hears it too late to answer must hear of its end, too.
  */
 export class Rogues<P extends { readonly ended: boolean }> {
   private readonly byCore = new Map<number, RogueCore<P>>();
 
   constructor(private readonly host: RoguesHost<P>) {}
 
-  /** In one more way; a time, if given, is the latest order's. */
+  /** Adds a way of misbehaving; the latest order's duration counts. */
   async begin(core: number, process: P, behaviour: RogueBehaviour, forMs: number | null): Promise<void> {
     const known = this.byCore.get(core);
     known?.timer?.cancel();
@@ -44,13 +44,13 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.host.note(`core ${core} misbehaves: ${[...rogue.behaviours].join(', ')}`);
   }
 
-  /** Ends whatever an earlier supervisor has ordered, of which nothing is known here. */
+  /** Ends whatever an earlier supervisor has ordered, of which this one knows nothing. */
   async follow(cores: readonly (readonly [core: number, process: P])[]): Promise<void> {
     for (const [core, process] of cores) this.byCore.set(core, { process, behaviours: new Set(), timer: null });
     await Promise.all(cores.map(([core]) => this.end(core)));
   }
 
-  /** Ends the faults that the heal names; resolves with those that ended, and the cores that will be told later. */
+  /** Ends the faults that the heal names; resolves with those that ended, and the cores that will hear of it later. */
   async heal(
     target: HealTarget,
   ): Promise<{ readonly healed: readonly string[]; readonly missing: readonly FaultTarget[] }> {
@@ -66,7 +66,7 @@ export class Rogues<P extends { readonly ended: boolean }> {
     this.byCore.clear();
   }
 
-  /** Whether it no longer misbehaves, as when it is gone; one that does not answer is told again until it does. */
+  /** Whether it no longer misbehaves, as when it is gone; one that does not answer is asked again until it does. */
   private async end(core: number): Promise<boolean> {
     const rogue = this.byCore.get(core);
     if (rogue === undefined) return true;

@@ -4,9 +4,7 @@ import { buildLogLine, levelOf, messageOf } from '@mk/monitor-proto/log-line';
 
 const EVENT = 'log_lines_dropped';
 
-/**
- * Sends log lines to a reader that may not keep up: it then loses lines rather than our memory, and is told how many.
- */
+/** Sends log lines to a reader that may not keep up: it loses lines, rather than us memory, and learns how many. */
 export class SlowReader {
   private lost = 0;
   private told = 0;

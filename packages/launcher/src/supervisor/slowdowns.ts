@@ -4,7 +4,7 @@ import type { LogFields } from '@mk/monitor-proto/log-events';
 import { Leash } from './leash.ts';
 import type { ManagedProcess } from './managed-process.ts';
 
-/** How long a slowed process runs at a stretch, and stands still at most. */
+/** How long a slowed process runs at a stretch, and the longest that it stands still. */
 const RUN_MS = 5;
 const STILL_MS = 2000;
 
@@ -17,8 +17,8 @@ interface Slowed {
 }
 
 /**
- * Slows processes to one part in `factor` of the time: they run for some milliseconds (SIGCONT) and stand still
- * (SIGSTOP) for as many times longer as they in fact ran, however late the timers are. Sockets stay open and nobody is
+ * Slows processes to one part in `factor` of the time: they run for some milliseconds (SIGCONT), then stand still
+ * (SIGSTOP) for as many times longer as they actually ran, however late the timers are. Sockets stay open and nobody is
  * told, as on an overloaded host.
  */
 export class Slowdowns {
@@ -48,7 +48,7 @@ export class Slowdowns {
     this.note(`core ${coreOf(name)} runs ${factor} times as slow${forMs === null ? '' : ` for ${forMs / 1000} s`}`);
   }
 
-  /** Ends those that the heal means; returns the faults that ended. */
+  /** Ends the slowdowns that the heal names; returns the faults that ended. */
   heal(target: HealTarget): readonly string[] {
     const meant = [...this.byName.keys()].filter(
       (name) => target === 'all' || ('id' in target && target.id === ruleOf(name)),
@@ -56,7 +56,7 @@ export class Slowdowns {
     return meant.filter((name) => this.end(name)).map(ruleOf);
   }
 
-  /** What `ps` says of a running process; '': nothing. */
+  /** A running process's entry in `ps`; empty: nothing. */
   describe(name: string): string {
     const slowed = this.byName.get(name);
     return slowed === undefined || slowed.process.ended ? '' : `slowed ${slowed.factor} times`;

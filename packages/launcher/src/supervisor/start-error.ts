@@ -23,7 +23,7 @@ export function startErrorText(error: unknown): string {
   return cause === undefined ? message : `${cause} (${code})`;
 }
 
-/** The error for a process that could not be started, named for people. */
+/** The error for a process that could not be started, worded for people. */
 export function startError(who: string, error: unknown): CommandError {
   return new CommandError(`${who} could not be started: ${startErrorText(error)}`, 2);
 }

@@ -25,20 +25,20 @@ import { ChildBody } from './child-body.ts';
 import { ManagedProcess, type ProcessEvents } from './managed-process.ts';
 import { NOT_STARTED } from './process-body.ts';
 
-/** Hears what happens to a cluster, to show or record it. */
+/** Observes a cluster, to show or record it. */
 export interface SupervisorObserver {
   progress?(progress: BootProgress): void;
   /** A line that a process logged. */
   logged?(process: string, line: string): void;
   /** Processes came or went: the record must be rewritten. */
   changed?(): void;
-  /** A process ended unasked. */
+  /** A process ended that nobody had asked to. */
   died?(process: string, how: string, lastWords: string): void;
-  /** A process carries on, but cannot do all that it should. */
+  /** A process carries on, but lacks something that it should have. */
   warned?(process: string, text: string): void;
 }
 
-/** Boot, as it went. */
+/** The result of a boot. */
 export interface BootResult {
   readonly cores: number;
   readonly links: number;
@@ -61,10 +61,10 @@ const REAPED_MS = 3000;
 export class Supervisor {
   readonly processes = new Map<string, ManagedProcess>();
   readonly logs = new LogHub();
-  /** Processes that ended unasked after boot. */
+  /** Processes that ended after boot though nobody had asked them to. */
   readonly deaths: string[] = [];
   access: Access;
-  /** Where the cores look for the SKB, once it has listened: one that is started again has to listen there. */
+  /** Where cores look for the SKB, once it has listened: after a restart it must listen there again. */
   skbPort: number;
   /** Null: this cluster speaks no TLS. */
   readonly certificates: CertificateDesk | null;
@@ -86,12 +86,12 @@ export class Supervisor {
     return this.access.token;
   }
 
-  /** The TLS credentials of the process of that name, which was prepared; empty without TLS. */
+  /** The TLS credentials of that process, for which some were prepared; empty without TLS. */
   credentialsOf(name: string): { readonly tls?: TlsSettings } {
     return this.certificates === null ? {} : { tls: this.certificates.of(name) };
   }
 
-  /** Prepares what the supervisor, its clients and the processes that it starts first need; once, before all else. */
+  /** Prepares what the supervisor, its clients and its first processes need; once, before all else. */
   async prepare(processes = processNames(this.config.cores)): Promise<void> {
     const { certificates, config } = this;
     if (certificates === null) return;
@@ -130,7 +130,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts everything; resolves when all cores are bound to one another. When boot fails everything has been stopped.
+   * Starts everything; resolves when all cores are bound to one another. If boot fails, everything has been stopped.
    */
   async start(): Promise<BootResult> {
     const startedAt = performance.now();
@@ -190,7 +190,7 @@ export class Supervisor {
     await Promise.all([...this.processes.values()].map((process) => process.whenEnded()));
   }
 
-  /** The last resort of a process that is about to end: no promise, no wait. */
+  /** The last resort of a process that is about to end: neither promises nor waits. */
   killAllNow(): void {
     for (const process of this.processes.values()) if (!process.ended) process.kill();
   }
@@ -247,8 +247,8 @@ export class Supervisor {
   }
 
   /**
-   * Takes over what an earlier supervisor has started. A process that has ended meanwhile is told of as one that ends now; one whose
-   * end that supervisor has seen, of so many cores that were ever started, can be started again.
+   * Takes over the processes that an earlier supervisor started. One that has ended meanwhile is reported as ending
+   * now; a core whose end that supervisor saw, among the `cores` ever started, can be started again.
    */
   adopt(rows: readonly ProcessRecord[], cores: number): void {
     for (const row of rows) {
@@ -289,7 +289,7 @@ export class Supervisor {
     },
   };
 
-  /** Proof of death: a core's process was reaped, so nobody has to wait for its lease. */
+  /** Proof of death: the core's process was reaped, so nobody has to wait for its lease. */
   private tellDeath({ name, incarnation }: ManagedProcess): void {
     if (name === SKB || incarnation === 0) return;
     const core = Number(name.slice('core-'.length));
@@ -321,7 +321,10 @@ export class Supervisor {
 
   private readonly watchers = new Set<() => void>();
 
-  /** Resolves when the condition holds, checked whenever a process reports something; rejects after the time. */
+  /**
+   * Resolves when the condition holds, which is checked whenever a process reports something; rejects after
+   * `timeoutMs`.
+   */
   until(condition: () => boolean, timeoutMs: number, what: string): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -346,7 +349,7 @@ export class Supervisor {
   }
 }
 
-/** The SKB and so many cores. */
+/** The SKB and that many cores. */
 function processNames(cores: number): readonly string[] {
   return [SKB, ...Array.from({ length: cores }, (_, core) => coreName(core))];
 }

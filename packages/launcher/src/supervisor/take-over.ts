@@ -5,9 +5,9 @@ import { readHandover, succeed } from '../state/succession.ts';
 import { ClusterSession, type SessionObserver } from './cluster-session.ts';
 
 /**
- * Makes this process the supervisor of a detached cluster whose own was killed (decision 0172). Its processes go on as they are; those
- * that have ended meanwhile are told of. Throws a CommandError, and changes nothing, when there is no such cluster, when its supervisor
- * runs, or when somebody else takes it over.
+ * Makes this process the supervisor of a detached cluster whose own was killed (decision 0172). Its processes continue
+ * as they are; those that have ended meanwhile are reported. Throws a CommandError, and changes nothing, if there is no
+ * such cluster, if its supervisor runs, or if another process is taking it over.
  */
 export async function takeOver(
   name: string,

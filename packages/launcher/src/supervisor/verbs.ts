@@ -13,7 +13,7 @@ import type { ProcessControl, Target } from './process-control.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** What the supervisor's verbs work with. */
+/** What the supervisor's verbs act on. */
 export interface SupervisorVerbContext {
   readonly control: ProcessControl;
   /** Ends the cluster and the supervisor, after the answer has left. */
@@ -23,7 +23,7 @@ export interface SupervisorVerbContext {
   certificates(): readonly CertificateRow[];
   /** A connection to the supervisor's port was refused by TLS. */
   refused(fault: CertificateFault, from: string): void;
-  /** Serves the page, if it is not served yet; its URL. */
+  /** Serves the page, if it is not yet served; resolves with its URL. */
   openPage(place: PagePlace): Promise<string>;
   /** Runs fault plans in this cluster; null: this supervisor runs none. */
   readonly plans: PlanPort | null;

@@ -14,7 +14,7 @@ import {
 
 /*
  * The authority of one cluster: issues the certificates by which its processes recognise one another. P-256, one level,
- * no intermediate. Loaded only where certificates are made: the library is large.
+ * no intermediate. Loaded only where certificates are made, because the library is large.
  */
 
 /** A certificate and its key, in PEM. */
@@ -25,7 +25,7 @@ export interface Issued {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 const DAY_MS = 86_400_000;
-/** Clocks of hosts differ: a certificate is valid from a little before it was made. */
+/** Hosts' clocks differ, so a certificate is valid from a little before it was made. */
 const CLOCK_SLACK_MS = 5 * 60_000;
 
 export class Authority {
@@ -39,7 +39,7 @@ export class Authority {
   /** The authority's certificate, in PEM. */
   readonly ca: string;
 
-  /** A new authority whose certificate is valid for so many days. */
+  /** Makes an authority with a certificate that is valid for so many days. */
   static async create(cluster: string, days: number): Promise<Authority> {
     cryptoProvider.set(webcrypto);
     const keys = await newKeys();
@@ -57,7 +57,7 @@ export class Authority {
     return new Authority(certificate, keys.privateKey);
   }
 
-  /** The authority of an earlier `create`, from its certificate and key in PEM. */
+  /** Restores an authority from its certificate and key in PEM. */
   static async load(ca: string, key: string): Promise<Authority> {
     cryptoProvider.set(webcrypto);
     const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
@@ -65,7 +65,7 @@ export class Authority {
     return new Authority(new X509Certificate(ca), signing);
   }
 
-  /** Its own key, in PEM: whoever has it can make certificates. */
+  /** Its own key, in PEM: whoever has it can issue certificates. */
   key(): Promise<string> {
     return pem(this.signingKey);
   }

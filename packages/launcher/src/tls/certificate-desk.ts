@@ -5,19 +5,17 @@ import type { Authority } from './authority.ts';
 import type { CredentialPlace } from '@mk/libmk/io/credential-files';
 import { readCredentials } from './read-credentials.ts';
 
-/**
- * Where a cluster's certificates come from: an authority that lives as long as its supervisor, or files. Plain JSON.
- */
+/** The source of a cluster's certificates: an authority that lives as long as its supervisor, or files. Plain JSON. */
 export type TlsPlan =
   | {
       readonly kind: 'auto';
       readonly revoked?: string;
-      /** That of a supervisor that this one follows, in PEM; absent: a new one is made. */
+      /** The authority of the supervisor that this one succeeds, in PEM; absent: a new one is made. */
       readonly authority?: { readonly ca: string; readonly key: string };
     }
   | ({ readonly kind: 'files' } & CredentialPlace);
 
-/** A cluster with `--tls auto` is expected to end before that, or to have its processes restarted. */
+/** A cluster with `--tls auto` is expected to end, or to have its processes restarted, before that. */
 const AUTO_DAYS = 365;
 
 /** A certificate as `mkctl certs` shows it. */
@@ -27,7 +25,7 @@ export interface CertificateRow {
   readonly validTo: string;
   /** SHA-256. */
   readonly fingerprint: string;
-  /** Which process shows it, if there is no record of whom it was issued to. */
+  /** The processes that show it, if nobody recorded whom it was issued to. */
   readonly by?: readonly string[];
 }
 
@@ -35,7 +33,7 @@ export function rowOf(name: string, { serialNumber, validTo, fingerprint256 }: X
   return { name, serial: serialNumber.toLowerCase(), validTo, fingerprint: fingerprint256 };
 }
 
-/** Gives the processes of one cluster their certificates, prepared before a process starts. */
+/** Issues the certificates of one cluster's processes, each before its process starts. */
 export class CertificateDesk {
   private readonly prepared = new Map<string, TlsSettings>();
   private authority: Promise<Authority> | null = null;
@@ -50,7 +48,7 @@ export class CertificateDesk {
     for (const name of names) if (!this.prepared.has(name)) this.prepared.set(name, await this.make(name));
   }
 
-  /** The next process of that name gets a new certificate, without the old one's faults. */
+  /** Gives the next process of that name a new certificate, without the old one's faults. */
   async renew(name: string): Promise<void> {
     this.prepared.set(name, await this.make(name));
   }
@@ -70,7 +68,7 @@ export class CertificateDesk {
     return settings;
   }
 
-  /** What a supervisor needs that is to give out certificates of the same authority. */
+  /** What a successor needs to issue certificates of the same authority. */
   async planOfSuccessor(): Promise<TlsPlan> {
     const authority = await this.authority;
     if (this.plan.kind === 'files' || authority === null) return this.plan;

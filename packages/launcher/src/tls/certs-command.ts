@@ -53,7 +53,7 @@ async function makeCertificates(args: Readonly<Record<string, unknown>>): Promis
   const { Authority } = await import('./authority.ts');
   const [caFile, caKeyFile] = [join(folder, 'ca.pem'), join(folder, 'ca.key')];
   const known = existsSync(caFile);
-  // Replacing the authority would invalidate every certificate that it has issued.
+  // A new authority would invalidate every certificate that the old one issued.
   if (known && !existsSync(caKeyFile))
     throw new UsageError(`certs: ${caFile} is there without ca.key; put its key beside it, or name another folder`);
   const authority = known

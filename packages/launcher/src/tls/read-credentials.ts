@@ -2,7 +2,7 @@ import * as files from '@mk/libmk/io/credential-files';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { UsageError } from '../cli/usage-error.ts';
 
-/** `readCredentials` of libmk for a command: a missing or wrong file is the user's mistake, a UsageError. */
+/** libmk's `readCredentials` for a command: a missing or wrong file is the user's mistake, a UsageError. */
 export function readCredentials(place: files.CredentialPlace, names: readonly string[]): TlsSettings {
   try {
     return files.readCredentials(place, names);

@@ -13,7 +13,7 @@ export interface ShownCertificates {
 
 const SHOWN_WITHIN_MS = 5000;
 
-/** Asks every process for its certificate; one that several show is one row. No rows at all: they speak no TLS. */
+/** Asks every process for its certificate; one that several show takes one row. No rows at all: they speak no TLS. */
 export async function shownCertificates(
   processes: readonly { readonly process: string; readonly address: string }[],
   { connections }: Access,

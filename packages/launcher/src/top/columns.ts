@@ -1,13 +1,13 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { TopRow } from './rows.ts';
 
-/** A column of the table: how it is shown and sorted. */
+/** A column of the table: how it is displayed and sorted. */
 export interface TopColumn {
   readonly name: string;
   readonly title: string;
   readonly width: number;
   readonly doc: string;
-  /** Sorts the highest first, at the first key press. */
+  /** The first key press sorts the highest first. */
   readonly descending: boolean;
   value(row: TopRow): number | string | null;
   show(row: TopRow): string;

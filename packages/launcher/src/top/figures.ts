@@ -1,6 +1,6 @@
 import { type MetricSample, samplesOf } from '../client/merge-metrics.ts';
 
-/** What one process reported of itself at one moment. Counters are since its start. */
+/** What one process reports of itself at one moment. Counters run from its start. */
 export interface Figures {
   readonly atMs: number;
   readonly cpuSeconds: number;
@@ -14,7 +14,7 @@ export interface Figures {
   readonly operations: number;
   readonly links: number;
   readonly suspects: number;
-  /** The core heard the longest ago; null: no link to a core. */
+  /** The core silent for longest; null: no link to a core. */
   readonly silent: { readonly peer: string; readonly seconds: number } | null;
   readonly residentBytes: number;
   /** Sampled timers, by how late they fired: cumulative counts by upper bound in seconds. */
@@ -66,7 +66,7 @@ function bound(text: string | undefined): number {
   return text === '+Inf' ? Infinity : Number(text);
 }
 
-/** Among cores and the SKB; a client may be silent as long as it wants. */
+/** Among cores and the SKB; a client may be silent for as long as it likes. */
 function mostSilent(samples: readonly MetricSample[]): Figures['silent'] {
   let most: Figures['silent'] = null;
   for (const { labels, value } of samples) {

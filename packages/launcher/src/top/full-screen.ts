@@ -1,5 +1,5 @@
 /*
- * A terminal's screen and keys, while a program draws in place. However the program ends, the terminal is restored: the
+ * A terminal's screen and keys, while a program draws in place. However the program ends, it restores the terminal: the
  * other screen, the cursor, and line input.
  */
 
@@ -12,9 +12,9 @@ const SUSPEND = '\x1a';
 const ENDING_SIGNALS = ['SIGTERM', 'SIGHUP', 'SIGINT', 'SIGQUIT'] as const;
 
 export interface FullScreenOwner {
-  /** What was typed. */
+  /** Something was typed. */
   typed(text: string): void;
-  /** The window has another size, or is back: redraw. */
+  /** The window changed size, or came back: redraw. */
   redraw(): void;
   /** The program is asked to end. */
   end(): void;
@@ -28,7 +28,7 @@ export class FullScreen {
   constructor(private readonly owner: FullScreenOwner) {}
 
   get size(): { readonly columns: number; readonly lines: number } {
-    // A terminal that was never told its size says 0.
+    // A terminal without a known size reports 0.
     return { columns: this.output.columns || 80, lines: this.output.rows || 24 };
   }
 
@@ -53,7 +53,7 @@ export class FullScreen {
     this.input.pause();
   }
 
-  /** One write per picture, over the previous one: nothing flickers. */
+  /** One write per picture, over the previous one, so that nothing flickers. */
   draw(lines: readonly string[]): void {
     if (this.open) this.output.write(HOME + lines.map((line) => line + REST_OF_LINE).join('\r\n') + REST_OF_SCREEN);
   }

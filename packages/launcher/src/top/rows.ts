@@ -19,7 +19,7 @@ export interface TopRow {
   readonly suspects: number | null;
   readonly silentPeer: string | null;
   readonly silentSeconds: number | null;
-  /** How late 99 of 100 timers fired at most between the samples; null when none did. */
+  /** How late at most 99 of 100 timers fired between the samples; null if none did. */
   readonly lagP99Seconds: number | null;
   readonly residentBytes: number | null;
   /** Share of the time between the samples in which dispatchers had the core. */
@@ -31,7 +31,7 @@ export interface DispatcherRow extends DispatcherFigures {
   readonly runRatio: number | null;
 }
 
-/** What one process reported at two samples; null: nothing. */
+/** A process's figures at two samples; null: none. */
 export interface TwoLooks {
   readonly process: string;
   readonly state: string;
@@ -95,7 +95,7 @@ function withShare(row: DispatcherFigures, earlier: Figures | null, seconds: num
   return { ...row, runRatio: Math.max(0, row.runSeconds - (known?.runSeconds ?? 0)) / seconds };
 }
 
-/** The bound below which 99 of 100 timers stayed between two samples; the last finite bound stands for later ones. */
+/** The bound that 99 of 100 timers kept between two samples; beyond the last finite bound, that bound. */
 function lagBetween(earlier: Figures | null, { lag }: Figures): number | null {
   const counts = lag.map(([bound, count], i) => [bound, count - (earlier?.lag[i]?.[1] ?? 0)] as const);
   const total = counts.at(-1)?.[1] ?? 0;

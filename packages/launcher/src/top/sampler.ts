@@ -3,7 +3,7 @@ import { fetchText } from '@mk/libmk/io/control-call';
 import { type Figures, figuresOf } from './figures.ts';
 import { rowOf, type TopRow, type TwoLooks } from './rows.ts';
 
-/** A process that has not answered within this time is shown without figures: a hung one must not hold up the rest. */
+/** A process that has not answered within this time is shown without figures: a hung one must not delay the rest. */
 const ANSWER_MS = 1000;
 
 interface Expected {

@@ -3,7 +3,7 @@ import { amount, COLUMNS } from './columns.ts';
 import type { DispatcherRow, TopRow } from './rows.ts';
 import { arranged, KEYS, type TopView } from './view.ts';
 
-/** What is shown above the table. */
+/** The lines above the table. */
 export interface TopSummary {
   readonly cluster: string;
   readonly intervalMs: number;

@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { COLUMNS, columnOf } from './columns.ts';
 import type { TopRow } from './rows.ts';
 
-/** The person's choices. */
+/** The user's choices. */
 export interface TopView {
   readonly sort: string;
   /** Reverses the column's own order. */
@@ -123,7 +123,7 @@ function typed(view: TopView, code: string): TopView {
   return code.length === 1 && code >= ' ' ? { ...view, filter: (view.filter ?? '') + code } : view;
 }
 
-/** Quick typing, or a paste, arrives in one piece. */
+/** Quick typing or a paste arrives in one piece. */
 function keysIn(input: string): readonly string[] {
   // oxlint-disable-next-line no-control-regex
   return input.match(/\x1b(?:\[[0-9;]*[~A-Za-z]|O[A-Za-z])?|[^]/gu) ?? [];
@@ -143,7 +143,7 @@ function textOf({ process, state, dispatchers }: TopRow): string {
   return [process, state, ...dispatchers.flatMap(({ program, domain }) => [program, domain])].join(' ').toLowerCase();
 }
 
-/** Unknown values are the least. */
+/** Unknown values count as the lowest. */
 function compare(a: number | string | null, b: number | string | null): number {
   if (a === b) return 0;
   if (a === null || b === null) return a === null ? -1 : 1;

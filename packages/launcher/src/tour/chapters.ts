@@ -9,7 +9,7 @@ import { ROUNDS_OVER_PLANS } from './chapters/rounds.ts';
 import { SHARED_FRAME } from './chapters/shared-frame.ts';
 import type { Chapter } from './tour.ts';
 
-/** What the tour shows, in order, between boot and shutdown. */
+/** The chapters of the tour, in order, between boot and shutdown. */
 export const CHAPTERS: readonly Chapter[] = [
   LATENCIES,
   ROUNDS_OVER_PLANS,

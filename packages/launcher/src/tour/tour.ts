@@ -15,13 +15,13 @@ import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 
-/** One part of the tour. It shows something, and checks it. */
+/** One part of the tour: it shows something, and checks it. */
 export interface Chapter {
   readonly title: string;
   run(tour: Tour): Promise<void>;
 }
 
-/** One thing that the tour has checked. */
+/** A check that the tour made. */
 export interface Check {
   readonly chapter: string;
   readonly what: string;
@@ -52,7 +52,7 @@ export class Tour {
     this.terminal.out(text.replace(/^/gm, '  '));
   }
 
-  /** Notes and prints whether something holds. */
+  /** Records and prints whether something holds. */
   check(what: string, held: boolean): void {
     const { colour } = this.terminal;
     this.checks.push({ chapter: this.chapter, what, held });
@@ -98,13 +98,13 @@ export class Tour {
   }
   private domains: OpenDomains | null = null;
 
-  /** A log line of a process. */
+  /** A process logged a line. */
   logged(text: string): void {
     const line = this.domains === null ? null : parseLine(text);
     if (line !== null) this.domains?.line(line);
   }
 
-  /** The name of the error in which a call ends; null when it succeeds. */
+  /** The name of the error in which a call ends; null if it succeeds. */
   async errorOf(call: Promise<unknown>): Promise<string | null> {
     try {
       await call;
@@ -123,7 +123,7 @@ export class Tour {
     return this.skb('cores');
   }
 
-  /** Asks repeatedly until there is an answer; null when there is none in time. */
+  /** Asks repeatedly until there is an answer; null if there is none in time. */
   async until<T>(ask: () => Promise<T | null>, withinMs: number): Promise<T | null> {
     const end = performance.now() + withinMs;
     for (;;) {

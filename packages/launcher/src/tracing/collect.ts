@@ -3,7 +3,7 @@ import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { TraceNotes } from '@mk/monitor-proto/trace/entries';
 import type { ClusterClient } from '../client/cluster-client.ts';
 
-/** What one process noted, and how far its clock is ahead of the reference core's; nanoseconds. */
+/** One process's notes, and how far its clock is ahead of the reference core's, in nanoseconds. */
 export interface ProcessNotes extends TraceNotes {
   /** A core's number, or SKB_PEER. */
   readonly peer: number;
@@ -14,11 +14,11 @@ export interface ProcessNotes extends TraceNotes {
 
 export interface Collected {
   readonly processes: readonly ProcessNotes[];
-  /** Who gave no notes, and why. */
+  /** Processes that gave no notes, and why. */
   readonly missing: readonly string[];
 }
 
-/** The shortest round trip counts: on a busy host only a few are short. */
+/** Only the shortest round trip counts: on a busy host few are short. */
 const CLOCK_EXCHANGES = 32;
 
 /** Traces all processes of a cluster at once. */
@@ -53,7 +53,7 @@ export class Collector {
     return { processes: processes.sort((a, b) => a.peer - b.peer), missing: this.missing };
   }
 
-  /** Cores exchange their times over their link; the SKB, which has no such message, over its control port. */
+  /** Cores compare their times over their link; the SKB, which has no such message, over its control port. */
   private async offset(reference: number, peer: number): Promise<ClockOffset> {
     if (peer === reference) return { offsetNs: 0, roundTripNs: 0 };
     if (peer !== SKB_PEER && reference !== SKB_PEER)

@@ -8,7 +8,7 @@ interface Open {
   readonly op: string;
 }
 
-/** One picture of all processes' notes, on the reference core's clock, from 0. */
+/** Merges all processes' notes into one picture, on the reference core's clock, from 0. */
 export function mergeNotes(title: string, processes: readonly ProcessNotes[]): TracePicture {
   const slices: TraceSlice[] = [];
   const spans: TraceSpan[] = [];
@@ -17,7 +17,7 @@ export function mergeNotes(title: string, processes: readonly ProcessNotes[]): T
   const delivered: [key: string, open: Open][] = [];
   const begin = Math.min(...processes.flatMap(({ entries, offsetNs }) => entries.map((e) => firstTime(e) - offsetNs)));
   for (const { peer, entries, offsetNs } of processes) {
-    const track = peer + 1; // 0 is the machine's own
+    const track = peer + 1; // track 0 is the machine's own
     const at = (time: number): number => Math.max(0, time - offsetNs - begin);
     for (const entry of entries) {
       if (entry[0] === 'slice') slices.push({ track, name: entry[1], from: at(entry[2]), to: at(entry[3]) });
@@ -43,7 +43,7 @@ function flowsOf(sent: ReadonlyMap<string, Open>, delivered: readonly [string, O
   return delivered.flatMap(([key, { track, at, message, op }]) => {
     const from = sent.get(key);
     if (from === undefined) return [];
-    // Clocks agree within half a round trip: never draw an effect before its cause.
+    // Clocks agree only within half a round trip: never draw an effect before its cause.
     const to = { track, at: Math.max(at, from.at) };
     return [{ name: message, from: { track: from.track, at: from.at }, to, ...(op !== '' && { args: { op } }) }];
   });

@@ -29,24 +29,24 @@ import { performAction } from './page-actions.ts';
 import type { Attention, PageSource } from './page-source.ts';
 import { Repeated } from './repeated.ts';
 
-/** How often a cluster is asked while somebody looks. */
+/** How often a cluster is asked while a page is open. */
 const EVERY_MS = { look: 1000, trips: 3000, attended: 1500, lines: 80 } as const;
 /** Lines that a new page gets first, and lines per event: a page draws no more at once. */
 const LINES = { kept: 2000, atOnce: 2000 } as const;
 
-/** What a live source needs to know of its cluster. */
+/** What a live source needs of its cluster. */
 export interface LiveCluster {
   readonly name: string;
   readonly seed: string;
   readonly machine: string;
   readonly token: string;
-  /** The cluster as it is now: addresses change when processes restart. */
+  /** Opens the cluster as it is now: addresses change when processes restart. */
   open(): ClusterClient;
-  /** Calls with every line of its logs, kept ones first, until the signal; rejects where there are none. */
+  /** Calls `line` with every log line, kept ones first, until the signal; rejects if there are none. */
   followLogs(line: (line: LogLineView) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** A running cluster as pages see it. It asks only while a page is open, and reports only changes. */
+/** A running cluster as pages see it. It only asks while a page is open, and only reports changes. */
 export class LiveSource implements PageSource {
   readonly token: string;
   private readonly last = new Map<PageEventType, { readonly event: PageEvent; readonly text: string }>();
@@ -192,7 +192,7 @@ export class LiveSource implements PageSource {
     return Promise.resolve();
   }
 
-  /** Reports what is new; counters always are, since rates depend on their times. */
+  /** Reports what is new, and counters always, since rates depend on their times. */
   private say(event: PageEvent): void {
     const text = JSON.stringify({ ...event, t: 0 });
     if (event.type !== 'counters' && this.last.get(event.type)?.text === text) return;
@@ -201,7 +201,7 @@ export class LiveSource implements PageSource {
   }
 }
 
-/** Without kept logs the page has no operations either: the log says why. */
+/** Without kept logs the page shows no operations either: the log says why. */
 function noLogs(text: string): LogLineView {
   return { time: Date.now(), level: 'warn', event: 'no_logs', core: 'launcher', text };
 }

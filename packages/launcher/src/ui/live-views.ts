@@ -1,6 +1,6 @@
 /*
- * A cluster's answers as the page's views. Each asks once and fails as a whole: the repeating caller decides what a
- * missing answer means.
+ * Turns a cluster's answers into the page's views. Each asks once and fails as a whole: the caller, which repeats it,
+ * decides what a missing answer means.
  */
 import type {
   CapabilityView,
@@ -29,7 +29,7 @@ import { viewsEvent } from '@mk/ui/model/views';
 /** A process that has not answered within this time is busy or hangs: the page shows the rest meanwhile. */
 const ANSWER_MS = 2000;
 
-/** The processes, if they are supervised; null: they are not. */
+/** The supervised processes; null without a supervisor. */
 export async function processesOf(cluster: ClusterClient): Promise<readonly ProcessRow[] | null> {
   return cluster.supervised ? cluster.supervisor('ps', {}, { timeoutMs: ANSWER_MS }) : null;
 }
@@ -93,7 +93,7 @@ export async function tripsOf(cluster: ClusterClient): Promise<readonly TripView
   return rows.map(({ from, to, min, average }) => [from, to, min, Math.round(average)]);
 }
 
-/** What each core has counted; cores that do not answer are left out. */
+/** The counters of each core; cores that do not answer are left out. */
 export async function countersOf(
   cores: readonly { readonly core: number; readonly address: string }[],
   access: Access,

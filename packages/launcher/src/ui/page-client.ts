@@ -7,16 +7,19 @@ import { type ActionArgs, type PageEvent, type PageReply, type Watched, WATCHED 
 import { isToken } from './page-guard.ts';
 import type { Attention, PageSource } from './page-source.ts';
 
-/** A page that does not keep up loses log lines beyond this, rather than our memory. */
+/** A page that does not keep up loses log lines beyond this; otherwise they would pile up in our memory. */
 const MOST_WAITING_BYTES = 8 << 20;
-/** A page that leaves more than this unread is disconnected; it comes back when it reads again. What it is told first does not count. */
+/**
+ * A page that leaves more than this unread is disconnected; it reconnects when it reads again. The opening events do
+ * not count.
+ */
 const MOST_UNREAD_BYTES = 2 * MOST_WAITING_BYTES;
 /** A page that guesses tokens is disconnected. */
 const MOST_WRONG_TOKENS = 5;
 
 type Request = Readonly<Record<string, unknown>>;
 
-/** One page that is open. */
+/** One open page. */
 export class PageClient {
   attention: Attention = { what: new Set(), root: 0, plan: 'multicast' };
   private mayAct = false;
@@ -36,7 +39,7 @@ export class PageClient {
     socket.on('error', () => socket.terminate());
   }
 
-  /** Reports everything from before the page opened. */
+  /** Sends everything from before the page opened. */
   open(events: readonly PageEvent[]): void {
     for (const event of events) this.send(event);
     this.send({
@@ -44,7 +47,7 @@ export class PageClient {
       act: false,
       text: this.source.token === null ? 'nothing can be done to a recording' : READ_ONLY,
     });
-    // A recording is told as a whole, however long it is.
+    // A recording is sent whole, however long it is.
     this.mostUnreadBytes += this.socket.bufferedAmount;
   }
 
@@ -59,7 +62,7 @@ export class PageClient {
     this.lostLines = 0;
   }
 
-  /** Tells the page that we are alive, which it cannot see from the WebSocket's own pings. */
+  /** Shows the page that we are alive: it cannot see the WebSocket's own pings. */
   beat(): void {
     this.say({ type: 'beat', t: Date.now() });
   }

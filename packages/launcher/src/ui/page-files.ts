@@ -12,7 +12,7 @@ const FILES = {
 } as const;
 
 /**
- * The page loads nothing from elsewhere, is shown inside no other page, and runs only its own files. Every answer
+ * The page loads nothing from elsewhere, cannot be framed by another page, and runs only its own files. Every answer
  * carries these headers.
  */
 export const SAFE_HEADERS = {
@@ -48,7 +48,7 @@ export class PageFiles {
     );
   }
 
-  /** Answers with a file; false when there is none at this path. */
+  /** Answers with the file at this path; false if there is none. */
   answer(path: string, acceptsGzip: boolean, response: ServerResponse): boolean {
     const found = this.byPath.get(path);
     if (found === undefined) return false;

@@ -1,6 +1,6 @@
 /*
- * Who may speak to the page's server. A browser sends requests for any site that it shows, so that the address of the
- * sender says nothing: what it says in Host and Origin does.
+ * Who may speak to the page's server. A browser sends requests for any site that it shows, so the sender's address
+ * proves nothing; Host and Origin do.
  *
  *   Host    a name that somebody else's DNS points here (rebinding) is refused: it must be an IP address, localhost, this
  *           host's own name, or one that the operator gave. Nobody can point another site's IP address at us.
@@ -11,7 +11,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
-/** Why a request is refused; null: it is not. */
+/** Why a request is refused; null if it is not. */
 export function hostRefusal({ host }: IncomingHttpHeaders, allowed: readonly string[]): string | null {
   const name = hostNameOf(host);
   if (name === null) return 'the Host header is missing or malformed';
@@ -20,13 +20,13 @@ export function hostRefusal({ host }: IncomingHttpHeaders, allowed: readonly str
   return `the page is not served under the name ${name.slice(0, 100)}; open it by its address, or allow the name with --ui-name`;
 }
 
-/** Why a WebSocket is refused; null: it is not. */
+/** Why a WebSocket is refused; null if it is not. */
 export function originRefusal(headers: IncomingHttpHeaders, allowed: readonly string[]): string | null {
   const wrongHost = hostRefusal(headers, allowed);
   if (wrongHost !== null) return wrongHost;
   const { origin, host } = headers;
   if (origin === undefined) return 'the Origin header is missing';
-  // A proxy with TLS in front of us keeps the host and changes the scheme.
+  // A TLS proxy in front of us keeps the host and changes the scheme.
   if (origin === `http://${host}` || origin === `https://${host}`) return null;
   return `a page of ${origin.slice(0, 100)} may not speak to this cluster`;
 }
@@ -37,7 +37,7 @@ export function isToken(given: string, wanted: string): boolean {
   return timingSafeEqual(digest(given), digest(wanted));
 }
 
-/** `[::1]:80`, `localhost:80`, `10.0.0.1` without port and brackets. */
+/** The host without port and brackets: of `[::1]:80`, `localhost:80`, `10.0.0.1`. */
 function hostNameOf(host: string | undefined): string | null {
   const match = /^(?:\[([0-9a-f:.]+)\]|([^:/\s@]+))(?::\d{1,5})?$/i.exec(host ?? '');
   const name = match?.[1] ?? match?.[2];

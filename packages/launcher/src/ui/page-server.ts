@@ -19,7 +19,7 @@ const MOST = { pages: 32, requestBytes: 16_384 } as const;
 const PING_MS = 15_000;
 
 /**
- * Serves the page and its one WebSocket on its own port; without the cluster's token nothing that it serves changes
+ * Serves the page and its one WebSocket on its own port; without the cluster's token, nothing that it serves changes
  * anything.
  */
 export class PageServer {
@@ -126,7 +126,7 @@ export class PageServer {
     this.timers = [];
   }
 
-  /** All pages get what any of them looks at: they are few. The root is the one chosen last. */
+  /** Every page gets what any of them looks at: they are few. The root chosen last counts for all. */
   private attentionChanged(): void {
     const all = [...this.clients].map(({ attention }) => attention);
     const tree = all.filter(({ what }) => what.has('tree')).at(-1);

@@ -1,15 +1,15 @@
 import type { ActionArgs, PageEvent, Watched } from '@mk/ui/model/page-events';
 
-/** What somebody looks at that is only reported on request. */
+/** Views that are reported only while somebody looks at them. */
 export interface Attention {
   readonly what: ReadonlySet<Watched>;
   readonly root: number;
   readonly plan: string;
 }
 
-/** Where a page's events come from: a running cluster, or a recording. */
+/** The source of a page's events: a running cluster, or a recording. */
 export interface PageSource {
-  /** All that a newly opened page must be told, hello first. */
+  /** Everything that a new page must be told, hello first. */
   opening(): readonly PageEvent[];
   /** Reports every event from now on; called before a page opens. */
   start(tell: (event: PageEvent) => void): void;

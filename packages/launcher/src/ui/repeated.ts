@@ -1,4 +1,4 @@
-/** Repeats something, never twice at once; failures are retried at the next time. */
+/** Repeats something, never twice at once; a failure is retried the next time. */
 export class Repeated {
   private timer: NodeJS.Timeout | null = null;
   private running = false;

@@ -5,12 +5,12 @@ import type { PageEvent } from '@mk/ui/model/page-events';
 import { CommandError } from '../cli/usage-error.ts';
 import type { PageSource } from './page-source.ts';
 
-/** A recorded run: a page gets all of it at once, and shows the slider's moment. */
+/** A recorded run: a page gets all of it at once, and shows the moment that its slider is at. */
 export class ReplaySource implements PageSource {
   readonly token = null;
   private readonly events: readonly PageEvent[];
 
-  /** Reads the file; throws one line when it is missing or no recording. */
+  /** Reads the file; throws one line if it is missing or is not a recording. */
   constructor(file: string) {
     const recording = parseRecording(readText(file));
     if (typeof recording === 'string') throw new CommandError(`--replay ${file}: ${recording}`, 2);
@@ -22,7 +22,7 @@ export class ReplaySource implements PageSource {
   }
 
   start(): void {
-    // All is told when a page opens.
+    // A page gets everything when it opens.
   }
 
   rest(): void {
@@ -30,7 +30,7 @@ export class ReplaySource implements PageSource {
   }
 
   attend(): void {
-    // All that was recorded is there.
+    // The recording is complete.
   }
 
   act(): Promise<string> {

@@ -33,7 +33,7 @@ function loadFile(path: string): Result<MachineDescription> {
   return isXml ? parseHwloc(text.value, what, nameFor(path)) : parseMachineYaml(text.value, what);
 }
 
-/** A text file of at most 32 MiB in UTF-8, or in UTF-16 with its mark; otherwise one line that says why not. */
+/** Reads a text file of at most 32 MiB, in UTF-8 or in UTF-16 with a byte-order mark; the error is one line. */
 export function readText(path: string): Result<string> {
   const what = visible(path);
   try {

@@ -24,7 +24,7 @@ function workloadText({ program, args, on }: Workload): string {
   return [program, ...args, ...(on === null ? [] : [`on ${on.join(',')}`])].join(' ');
 }
 
-/** The names under which the launcher and cores log its beginning and end. */
+/** The rule names under which the launcher and cores log the fault's beginning and end. */
 function rulesOf(action: FaultAction): readonly string[] {
   if (action.type === 'rule') return [action.rule.id];
   if (action.type === 'skb_loss') return ['crash:skb'];

@@ -2,7 +2,7 @@ import { formatCores } from '../duration.ts';
 import type { BookedFault } from './fault-book.ts';
 import { coresOf, type ReportLine } from './report-line.ts';
 
-/** A request that ended in an error; times of the world's clock. */
+/** A request that ended in an error. Times are of the world's own clock. */
 export interface Failure {
   readonly what: string;
   readonly result: string;
@@ -10,14 +10,14 @@ export interface Failure {
   readonly toMs: number;
 }
 
-/** The record of a run from which the effects of faults are told. */
+/** What a run recorded, from which the effects of its faults are derived. */
 export interface Evidence {
-  /** In the order of time: views (once each), suspicions, fences, deaths, lost pages, ends of domains. */
+  /** In order of time: views (once each), suspicions, fences, deaths, lost pages, ends of domains. */
   readonly lines: readonly ReportLine[];
   readonly failures: readonly Failure[];
 }
 
-/** Lines that show what a fault did; others are not kept. */
+/** Events that show the effect of a fault; other lines are not kept. */
 export const TELLING: ReadonlySet<string> = new Set([
   'view_installed',
   'peer_suspected',
@@ -33,7 +33,7 @@ export const TELLING: ReadonlySet<string> = new Set([
   'journal_repaired',
 ]);
 
-/** What happened while a fault was in force, one line each. Overlapping faults share it. */
+/** What happened while a fault was in force, one line each. Overlapping faults share the lines. */
 export function didOf(fault: BookedFault, evidence: Evidence, endMs: number): readonly string[] {
   const to = fault.ended ?? endMs;
   const meanwhile = evidence.lines.filter(({ time }) => time >= fault.begun && time <= to);
@@ -67,7 +67,7 @@ function views(lines: readonly ReportLine[], { begun }: BookedFault): readonly s
   });
 }
 
-/** A returning core logs that itself: the restart ends the fault a little later. */
+/** A returning core logs that it is ready by itself; the restart ends the fault a little later. */
 function backAgain(lines: readonly ReportLine[], { rule, begun }: BookedFault): readonly string[] {
   const core = /^crash:(\d+)$/.exec(rule)?.[1];
   const ready = lines.find((line) => line.event === 'core_ready' && String(line.core) === core);
@@ -96,7 +96,7 @@ function counted(lines: readonly ReportLine[]): readonly string[] {
   ];
 }
 
-/** A line says how many there have been of one peer and reason. */
+/** Each line carries the running total of one peer and reason. */
 function refusals(lines: readonly ReportLine[]): number {
   const most = new Map<string, number>();
   for (const line of lines) {
@@ -108,7 +108,7 @@ function refusals(lines: readonly ReportLine[]): number {
   return [...most.values()].reduce((sum, count) => sum + count, 0);
 }
 
-/** Operations under way during the fault that ended in an error. */
+/** Operations that overlapped the fault and ended in an error. */
 function failed(failures: readonly Failure[], from: number, to: number): readonly string[] {
   const counts = new Map<string, number>();
   for (const { what, result, fromMs, toMs } of failures) {

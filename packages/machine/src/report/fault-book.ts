@@ -10,7 +10,7 @@ export interface BookedFault {
   /** Null: in force. */
   ended: number | null;
   frames: number;
-  /** Who reported its beginning and not its end. */
+  /** Processes that reported its beginning but not its end. */
   readonly open: Set<string>;
 }
 
@@ -40,7 +40,7 @@ export class FaultBook {
     return news ? 'ended' : null;
   }
 
-  /** Processes that have not reported the end of an ended fault. */
+  /** Processes that have yet to report the end of a fault that is over. */
   get untold(): readonly string[] {
     return this.faults.flatMap(({ ended, open }) => (ended === null ? [] : [...open]));
   }

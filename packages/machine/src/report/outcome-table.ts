@@ -1,6 +1,6 @@
 import type { EndedRow } from './run-report.ts';
 
-/** Counts by what and by how it ended. */
+/** Counts outcomes by what was asked. */
 export class OutcomeTable {
   private readonly counts = new Map<string, Map<string, number>>();
 

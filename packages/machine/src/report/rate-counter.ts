@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { INTERVALS_MOST } from './limits.ts';
 import type { Rate } from './run-report.ts';
 
-/** Counts what ends in each interval; intervals double when a run is longer than there is room for. */
+/** Counts what ends in each interval; intervals double when a run outgrows them. */
 export class RateCounter {
   private everyMs = 50;
   private ok: number[] = [0];

@@ -12,7 +12,7 @@ import { operationOf, toldOf } from './told-lines.ts';
 export interface Ending {
   /** By the world's clock. */
   readonly atMs: number;
-  /** Null: the run can be judged; else why not. */
+  /** Why the run cannot be judged; null if it can. */
   readonly why: string | null;
   /** Broken expectations, by name: `invariants`, `converge`, `workload`. */
   readonly broken: readonly { readonly name: string; readonly text: string; readonly atMs?: number }[];
@@ -21,7 +21,7 @@ export interface Ending {
 }
 
 const DOMAINS_KEPT = 1000;
-/** Of the lines that say what faults did. */
+/** Lines kept as evidence of what faults did. */
 const EVIDENCE_KEPT = 20_000;
 
 /**
@@ -78,7 +78,7 @@ export class ReportBuilder {
     this.ended(what, outcome, fromMs, toMs);
   }
 
-  /** Processes that have not reported the end of a fault, as `core incarnation`. */
+  /** Processes that have yet to report the end of a fault, as `core incarnation`. */
   get untold(): readonly string[] {
     return this.book.untold;
   }

@@ -5,7 +5,7 @@ import { REPORT_STYLE } from './report-style.ts';
 import { domainRows, faultTimes, headline, outcomesText } from './report-text.ts';
 import type { EndedRow, FaultReport, RunReport } from './run-report.ts';
 
-/** A picture beside the report's own: an SVG text drawn of the run. */
+/** A picture besides the report's own: the text of an SVG. */
 export interface ReportPicture {
   readonly title: string;
   readonly svg: string;

@@ -7,12 +7,12 @@ const LEFT = 8;
 const RIGHT = 952;
 const ROW = 24;
 const PLOT = 70;
-/** Rows of faults; more make no picture that anybody sees whole. */
+/** Rows of faults; nobody takes in more. */
 const ROWS_MOST = 80;
 
 /**
- * The run in one picture, to scale: at the top what ended in each interval, well and in errors; below, a bar per fault
- * while it was in force; changes of the view and breaches as lines through all of it.
+ * Draws the run to scale. On top: what ended well and in errors in each interval. Below: a bar for each fault while in
+ * force. Changes of the view and breaches are lines through all of it.
  */
 export function reportPicture(report: RunReport): string {
   const faults = report.faults.filter(({ began_ms }) => began_ms !== null).slice(0, ROWS_MOST);
@@ -62,7 +62,7 @@ function bar(
 ): string {
   const [from, to] = [x(fault.began_ms ?? 0), x(fault.ended_ms ?? endMs)];
   const y = below + row * ROW;
-  // A label stands where there is room: after its bar's beginning, or before it at the right edge.
+  // A label starts with its bar, or ends at the right edge where there is no room.
   const atEnd = from > WIDTH / 2;
   const words = `<text class="label" x="${atEnd ? Math.min(RIGHT, Math.max(to, from + 3)) : from + 4}" y="${y + 15}"${atEnd ? ' text-anchor="end"' : ''}>${escaped(fault.text)}</text>`;
   const title = `<title>${escaped([fault.text, ...fault.did].join('\n'))}</title>`;

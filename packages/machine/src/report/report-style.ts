@@ -1,4 +1,4 @@
-/** The style of a report's page: light and dark, from 400 pixels on. Wide things scroll by themselves. */
+/** The style sheet of a report's page: light and dark, from 400 pixels up. Wide content scrolls by itself. */
 export const REPORT_STYLE = `
 :root { --text: #1c2024; --soft: #5c6670; --back: #fff; --line: #d5dae0; --ok: #2f8f4e; --bad: #c62828; --fault: #f0b429; --view: #3267c4; }
 @media (prefers-color-scheme: dark) {

@@ -3,7 +3,7 @@ import { secondsText } from './consequences.ts';
 import { OutcomeTable } from './outcome-table.ts';
 import type { EndedRow, FaultReport, RunReport } from './run-report.ts';
 
-/** Entries of the timeline that a terminal shows. */
+/** Timeline entries shown on a terminal. */
 const TOLD_MOST = 60;
 
 /** A report for a terminal, or a file. `everything`: the whole timeline. */
@@ -27,12 +27,12 @@ export function headline({ verdict, world, asked, took_ms }: RunReport): string 
   return `${verdict.toUpperCase()}  ${visible(what)} on ${cores} core${cores === 1 ? '' : 's'} (${machine}), ${world}, seed ${seed}, in ${secondsText(took_ms)}`;
 }
 
-/** Where a report lies, for people. */
+/** Tells people where a report is. */
 export function keptLine(folder: string): string {
   return `report: ${folder} (report.html for a browser, report.json, report.txt)`;
 }
 
-/** `38 ok, 2 OPERATION_TIMEOUT`: successes first, then by number. */
+/** `38 ok, 2 OPERATION_TIMEOUT`: successes first, then by count. */
 export function outcomesText({ outcomes }: EndedRow): string {
   return Object.entries(outcomes)
     .toSorted(([a, n], [b, m]) => Number(b === 'ok') - Number(a === 'ok') || m - n || a.localeCompare(b))
@@ -55,7 +55,7 @@ function section(title: string, rows: readonly string[]): readonly string[] {
   return rows.length === 0 ? [] : [title, ...rows.map((row) => `  ${clean(row)}`.trimEnd()), ''];
 }
 
-/** Programs' output reaches a terminal as text; its lines stay lines. */
+/** Programs' output reaches a terminal as text; its line breaks survive. */
 function clean(row: string): string {
   return row.split('\n').map(visible).join('\n      ');
 }

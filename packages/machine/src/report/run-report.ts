@@ -6,11 +6,11 @@ export interface RunReport {
   readonly version: 1;
   readonly world: World;
   readonly verdict: Verdict;
-  /** Why nothing can be said; null: something can. */
+  /** Why the run is inconclusive; null if it is not. */
   readonly why: string | null;
   /** Wall time, ISO 8601. */
   readonly started_at: string;
-  /** How long it took from then on, by the world's own clock. */
+  /** Duration of the run, by the world's own clock. */
   readonly took_ms: number;
   readonly asked: Asked;
   readonly expected: readonly ExpectedRow[];
@@ -21,12 +21,12 @@ export interface RunReport {
   readonly domains: readonly EndedDomain[];
   readonly faults: readonly FaultReport[];
   readonly timeline: readonly TimelineEntry[];
-  /** Entries for which the timeline has no place. */
+  /** Entries left out of the timeline for want of space. */
   readonly left_out: number;
   readonly rate: Rate;
-  /** One line each: what else there is to know. */
+  /** Further remarks, one line each. */
   readonly notes: readonly string[];
-  /** Of several seeds: all of them; the rest is about the first that broke, else the first. */
+  /** With several seeds, a row for each; the rest of the report is about the first that broke, or else the first. */
   readonly runs: readonly SeedRow[];
 }
 
@@ -50,7 +50,7 @@ export interface Asked {
 export interface AskedFault {
   readonly at_ms: number;
   readonly text: string;
-  /** The names under which logs report it; empty: it begins none (heal, restart). */
+  /** Its rules' names in the logs; empty if it starts none (heal, restart). */
   readonly rules: readonly string[];
 }
 
@@ -78,7 +78,7 @@ export interface EndedDomain {
 export interface FaultReport {
   readonly rule: string;
   readonly text: string;
-  /** When the plan wanted it; null: it was not in the plan. */
+  /** When the plan scheduled it; null: it was not in the plan. */
   readonly planned_ms: number | null;
   /** Null: it never came into force. */
   readonly began_ms: number | null;
@@ -101,7 +101,7 @@ export interface TimelineEntry {
 export type EntryKind =
   'asked' | 'fault' | 'healed' | 'view' | 'member' | 'suspicion' | 'failed' | 'program' | 'warning' | 'broken';
 
-/** What ended in each interval of so many milliseconds, from the beginning on. */
+/** What ended in each interval of `every_ms` milliseconds, from the beginning. */
 export interface Rate {
   readonly every_ms: number;
   readonly ok: readonly number[];
@@ -111,6 +111,6 @@ export interface Rate {
 export interface SeedRow {
   readonly seed: string;
   readonly verdict: Verdict;
-  /** What broke first; '' : nothing. */
+  /** What broke first; empty: nothing. */
   readonly text: string;
 }

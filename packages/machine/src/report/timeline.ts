@@ -3,9 +3,9 @@ import { TIMELINE_MOST } from './limits.ts';
 import type { EntryKind, TimelineEntry } from './run-report.ts';
 import type { Told } from './told-lines.ts';
 
-/** How long to gather what many cores say of one thing, by the world's clock. */
+/** How long the same news from many cores is gathered, by the world's clock. */
 const GATHER_MS = 250;
-/** Entries that a timeline of any length includes. */
+/** Kinds that every timeline includes, whatever its length. */
 const ALWAYS: ReadonlySet<EntryKind> = new Set(['asked', 'fault', 'healed', 'view', 'broken']);
 
 interface Gathered extends Pick<TimelineEntry, 'at_ms' | 'kind' | 'text'> {
@@ -13,7 +13,7 @@ interface Gathered extends Pick<TimelineEntry, 'at_ms' | 'kind' | 'text'> {
   readonly others: Set<string>;
 }
 
-/** Gathers reports into entries: the same news from many cores is one. */
+/** Gathers log lines into entries: the same news from many cores becomes one. */
 export class Timeline {
   private readonly gathered: Gathered[] = [];
   private readonly last = new Map<string, Gathered>();
@@ -22,7 +22,7 @@ export class Timeline {
   add(atMs: number, core: number | string, { kind, text, key, everybody }: Told): void {
     const last = this.last.get(key);
     const again = last !== undefined && (everybody === true || Math.abs(atMs - last.at_ms) <= GATHER_MS);
-    // What will be left out need not be held until then.
+    // No use in holding entries that will be left out.
     if (!again && !ALWAYS.has(kind) && this.gathered.length >= 4 * TIMELINE_MOST) {
       this.unkept += 1;
       return;

@@ -2,17 +2,17 @@ import { formatCores } from '../duration.ts';
 import { coresOf, nameOf, type ReportLine } from './report-line.ts';
 import type { EntryKind } from './run-report.ts';
 
-/** A timeline's account of a line. */
+/** A log line in a timeline's words. */
 export interface Told {
   readonly kind: EntryKind;
   readonly text: string;
-  /** Lines of one key within a moment form one entry. */
+  /** Lines with the same key within a moment form one entry. */
   readonly key: string;
-  /** It concerns the whole cluster, and nobody in particular says it. */
+  /** Concerns the whole cluster, whoever logged it. */
   readonly everybody?: boolean;
 }
 
-/** A timeline's account of a line; null: none. Faults have their own book. */
+/** Puts a log line into words for the timeline; null if it does not belong there. Faults have their own book. */
 export function toldOf(line: ReportLine): Told | null {
   const { event } = line;
   const tell = TELLERS[event];

@@ -4,7 +4,7 @@ import type { LOG_THRESHOLDS } from '@mk/monitor-proto/log-events';
 import type { RttRow } from '../facts/cluster-facts.ts';
 import type { TreeNode } from '../topology/multicast-tree.ts';
 
-/** What the verbs of the SKB's control port answer: VERBS and the callers are compiled against the same rows. */
+/** The answers of the SKB's control verbs: VERBS and its callers are compiled against these rows. */
 export interface SkbAnswers {
   readonly waiting: { readonly silent: readonly CoreId[] };
   readonly log_level: (typeof LOG_THRESHOLDS)[number];

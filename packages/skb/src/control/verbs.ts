@@ -22,7 +22,7 @@ const FORMS: Readonly<
   Record<string, (tree: TreeNode, label: (from: number, to: number) => string) => SkbAnswers['tree']>
 > = { text: treeAsText, dot: treeAsDot, svg: treeAsSvg, json: (tree) => tree };
 
-/** What outsiders can ask of the SKB's registry and topology service. */
+/** What outsiders can ask the SKB's registry and topology service. */
 export const VERBS: { readonly [V in keyof SkbAnswers]: Verb<SkbAnswers[V]> } = {
   waiting: {
     doc: 'The cores that a measurement waits for.',

@@ -4,18 +4,18 @@ export const ENGINE_LIMITS = {
    * A runaway recursion ends within a second and leaves the process below 300 MiB (1 GiB stacks took 11 s and 1.9 GiB).
    */
   stackMebibytes: 64,
-  /** Prolog looks at the clock every so many inferences: a few milliseconds of work, under 1 % of its speed. */
+  /** Prolog checks the clock every so many inferences: a few milliseconds of work, under 1 % of its speed. */
   heartbeatInferences: 10_000,
-  /** What a query gets when it names no time limit: longer than any shipped rule needs on 64 cores. */
+  /** A query without a time limit of its own gets this: longer than any shipped rule needs on 64 cores. */
   defaultTimeLimitMs: 2_000,
-  /** The engine runs one query at a time, so nobody may hold it longer. */
+  /** The engine runs one query at a time, so none may hold it longer. */
   maxTimeLimitMs: 30_000,
   /** About 10 s of work: the time limit comes first unless a query asks for fewer. */
   defaultInferenceLimit: 50_000_000,
-  /** What a client prints or a program walks; a query that is cut off says so. */
+  /** As much as a client prints or a program walks; a truncated answer says so. */
   defaultMaxSolutions: 1_000,
   maxSolutions: 100_000,
-  /** A goal is typed or generated; rules have their own way in. */
+  /** Goals are typed or generated; longer texts belong in rules. */
   maxGoalChars: 65_536,
   /** Brackets inside brackets: Prolog's reader recurses, and its stack in WASM overflows past 1,000. */
   maxNesting: 400,
@@ -28,15 +28,15 @@ export const ENGINE_LIMITS = {
   unstoppableGraceMs: 500,
   /** How often a running query is checked; no timer runs while the engine is idle. */
   watchdogMs: 100,
-  /** Solutions leave the engine in batches: enough to pay for a message, few enough to stream. */
+  /** Solutions leave the engine in batches: large enough to be worth a message, small enough to stream. */
   batchSolutions: 64,
   batchMs: 5,
-  /** Jobs inside the engine at once: what must be run again if it is ended. */
+  /** Jobs inside the engine at once, which must run again if it is replaced. */
   maxOutstandingJobs: 256,
-  /** Jobs that wait; the next is told EngineBusy. */
+  /** Jobs that wait; further ones end in EngineBusy. */
   maxQueuedJobs: 20_000,
-  /** A job that was inside the engine when another one ended it is run again so often. */
+  /** How often a job runs again after another one took the engine down. */
   maxRetries: 8,
-  /** WASM memory never shrinks: when the process has grown by this much since the engine started, it is replaced. */
+  /** WASM memory never shrinks: the engine is replaced once the process has grown by this much since it started. */
   maxGrowthMebibytes: 768,
 } as const;

@@ -1,7 +1,7 @@
-/** What the knowledge base and its engine's thread say to one another. */
+/** The messages between the knowledge base and its engine's thread. */
 import type { QueryErrorName, Solution } from '@mk/monitor-proto/knowledge/query';
 
-/** What a new thread starts with. */
+/** The data that a new thread starts with. */
 export interface WorkerStart {
   /** Prolog with the sandbox and the shipped rules, as saved by the build. */
   readonly state: Uint8Array;
@@ -17,10 +17,10 @@ export type JobBody =
   | { readonly type: 'facts'; readonly removed: readonly string[]; readonly added: readonly string[] }
   | { readonly type: 'rules'; readonly name: string; readonly text: string }
   | { readonly type: 'remove_rules'; readonly name: string }
-  /** Answered with a solution {name, why} for each refused program. */
+  /** Ends with a solution {name, why} for each refused program. */
   | { readonly type: 'restore_rules'; readonly programs: readonly Program[] };
 
-/** Rules of one name. */
+/** The rules of one name. */
 export interface Program {
   readonly name: string;
   readonly text: string;
@@ -53,7 +53,7 @@ export const STATUS = { runningJob: 0, cancelBase: 1, cancelSlots: 1024 } as con
 /** Bytes of the shared status. */
 export const STATUS_BYTES = 4 * (STATUS.cancelBase + STATUS.cancelSlots);
 
-/** Where a job's cancellation is noted: the slot holds the id of the unwanted job. */
+/** The slot for a job's cancellation; it holds the id of the cancelled job. */
 export function cancelSlot(id: number): number {
   return STATUS.cancelBase + (id % STATUS.cancelSlots);
 }

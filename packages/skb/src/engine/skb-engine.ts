@@ -1,4 +1,4 @@
-/** The Prolog engine as the rest of the knowledge base knows it. */
+/** The Prolog engine, as the rest of the knowledge base sees it. */
 import type { QueryOptions, QuerySink, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { Fact, FactPattern } from '../facts/fact.ts';
 import type { Program } from './protocol.ts';
@@ -36,7 +36,7 @@ export interface FactUpdate {
   readonly add?: readonly Fact[];
 }
 
-/** What an update really changed. */
+/** What an update actually changed. */
 export interface FactChange {
   readonly removed: readonly Fact[];
   readonly added: readonly Fact[];

@@ -14,7 +14,7 @@ export interface RttRow {
   readonly max: number;
 }
 
-/** Replaces who is a member: `incarnation(Core, Incarnation)` for each, and `nr_running_cores(N)`. */
+/** Replaces the members: `incarnation(Core, Incarnation)` for each, and `nr_running_cores(N)`. */
 export function membershipUpdate(members: ReadonlyMap<number, number>): FactUpdate {
   return {
     remove: [pattern('incarnation', 2), pattern('nr_running_cores', 1)],
@@ -25,15 +25,14 @@ export function membershipUpdate(members: ReadonlyMap<number, number>): FactUpda
   };
 }
 
-/** Replaces on which host each member runs: `core_host(Core, Host)`, for those that said so. */
+/** Replaces the hosts of members: `core_host(Core, Host)`, for those that named theirs. */
 export function hostsUpdate(hosts: ReadonlyMap<CoreId, string>): FactUpdate {
   const known = [...hosts].filter(([, host]) => host !== '');
   return { remove: [pattern('core_host', 2)], add: known.map(([core, host]) => fact('core_host', core, host)) };
 }
 
 /**
- * Hosts as packages, in place of the assumed ones: `cpu_thread(Core, Package, CoreInPackage, Thread)` of the members,
- * whose packages are given.
+ * Hosts as packages, in place of the assumed ones: `cpu_thread(Core, Package, CoreInPackage, Thread)` for each core.
  */
 export function hostThreadsUpdate(packages: ReadonlyMap<CoreId, number>): FactUpdate {
   const taken = new Map<number, number>();
@@ -45,7 +44,7 @@ export function hostThreadsUpdate(packages: ReadonlyMap<CoreId, number>): FactUp
   return { remove: [pattern('cpu_thread', 4)], add: threads };
 }
 
-/** So many hosts as packages, each a hop from every other; nobody said what messages over a hop cost. */
+/** That many hosts as packages, each a hop from every other; nobody described what messages between hosts cost. */
 export function hostHopsUpdate(hosts: number): FactUpdate {
   const numbers = Array.from({ length: hosts }, (_, index) => index);
   const hops = numbers.flatMap((a) => numbers.map((b) => fact('package_hops', a, b, a === b ? 0 : 1)));

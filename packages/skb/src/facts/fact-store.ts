@@ -1,4 +1,4 @@
-/** The set of facts that the engine must hold, from which a restarted engine is filled. Pure; keeps insertion order. */
+/** The facts that the engine must hold; a restarted engine is filled from them. Pure; keeps insertion order. */
 import type { Fact, FactPattern } from './fact.ts';
 import { factText, matchesPattern } from './fact.ts';
 import type { FactChange, FactUpdate } from '../engine/skb-engine.ts';

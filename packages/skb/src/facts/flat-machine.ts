@@ -2,12 +2,10 @@ import type { MachineDescription } from '@mk/machine/description';
 import { BARE, FREE } from '@mk/machine/description';
 
 const CORES_PER_PACKAGE = 4;
-/** Every pair of packages is a fact; beyond this many cores, nobody without a description wants them. */
+/** Every pair of packages is a fact: too many for a larger machine, and useless without a description. */
 const MOST_CORES = 256;
 
-/**
- * Stands in for a machine that nobody described: packages of four cores, each a hop from every other, memory unknown.
- */
+/** Stands in for an undescribed machine: packages of four cores, each a hop from every other, memory unknown. */
 export function flatMachine(cores: number): MachineDescription {
   const count = Math.min(cores, MOST_CORES);
   const numbers = Array.from({ length: count }, (_, core) => core);

@@ -22,12 +22,12 @@ import type { Fact, FactTerm } from './fact.ts';
 import { fact } from './fact.ts';
 
 /**
- * Further facts of one name are left out, and reported: the engine takes some 60,000 facts a second, and no rule asks
- * for a million pairs.
+ * At most this many facts of one name; the rest are left out and reported. The engine takes some 60,000 facts a second,
+ * and no rule asks for a million pairs.
  */
 export const MOST_FACTS_OF_A_NAME = 66_000;
 
-/** The fact that reports them. */
+/** The fact that reports those left out. */
 export const LEFT_OUT = 'facts_left_out';
 
 /** Every fact that does not change while the cluster runs. `arch` is what the cores run on: `node` for processes. */
@@ -94,7 +94,7 @@ function memoryFacts({ numaNodes, memoryCaches }: MachineDescription): readonly 
   return [...nodes, ...caches];
 }
 
-/** For each core the nodes that it is local to, nearest first. */
+/** For each core its local nodes, nearest first. */
 function affinityFacts({ numaNodes }: MachineDescription, machine: Machine): readonly Fact[] {
   const count = numaNodes.reduce((sum, { cores }) => sum + cores.length, 0);
   const local = Array.from({ length: machine.cores }, (_, core) => {
@@ -144,7 +144,7 @@ function costFacts({ costs }: MachineDescription, machine: Machine): readonly Fa
   ];
 }
 
-/** The facts; if they are too many, one that says so. */
+/** The facts; if there are too many, one that says so. */
 function bounded(name: string, count: number, make: () => readonly Fact[]): readonly Fact[] {
   if (count <= MOST_FACTS_OF_A_NAME) return make();
   const args: readonly FactTerm[] = [name, count, MOST_FACTS_OF_A_NAME];

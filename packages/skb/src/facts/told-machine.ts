@@ -6,8 +6,8 @@ import { factText } from './fact.ts';
 import { LEFT_OUT, machineFacts } from './machine-facts.ts';
 
 /**
- * What the knowledge base has been told of the machine: exactly the cores that the cluster has had. Cores beyond those
- * are described when they join; cores that leave stay, as hardware does.
+ * How much of the machine the knowledge base knows: exactly the cores that the cluster has had. Further cores are
+ * described when they join; cores that leave stay, as hardware does.
  */
 export class ToldMachine {
   private described = 0;
@@ -37,7 +37,7 @@ export class ToldMachine {
   }
 }
 
-/** The number of cores that include the highest of those that an update reports. */
+/** One more than the highest core that an update reports. */
 export function coresIn({ add = [] }: FactUpdate): number {
   return add.reduce((most, { name, args }) => (name === 'incarnation' ? Math.max(most, Number(args[0]) + 1) : most), 0);
 }

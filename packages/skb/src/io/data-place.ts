@@ -13,25 +13,27 @@ import { beginLife, keepLife, LIFE_FILE, nextLife } from './life-number.ts';
 export interface DataPlace {
   /** Null: nothing outlives the process. */
   readonly journalPath: string | null;
-  /** Taken before anything is written; null: it could not be, though nobody else has it. */
+  /** Taken before anything is written; null if it cannot be, though nobody else has it. */
   readonly lock: FileLock | null;
   readonly life: number;
   /** Why the directory cannot be used now; nothing is acknowledged until it can. */
   readonly failure: string | null;
-  /** Writes the life's number down where that was not possible at first, or where the directory was deleted since. */
+  /** Records the number of this life, if that failed at first or the directory was deleted since. */
   keepLife(): void;
 }
 
 const NONE: DataPlace = { journalPath: null, lock: null, life: 1, failure: null, keepLife: () => undefined };
 const JOURNAL_FILE = 'journal.sqlite';
 const MAGIC = 'SQLite format 3\0';
-/** Another SKB may be about to end: one whose launcher was killed notices that and closes its journal. */
+/**
+ * How long to wait for an SKB that may be about to end: one whose launcher was killed notices, and closes its journal.
+ */
 const PATIENCE_MS = 3_000;
 const RETRY_MS = 50;
 
 /**
- * Takes the data directory for this process; throws a `LockHeldError` when another process has it. Everything else that
- * is wrong may pass, and is in `failure`.
+ * Takes the data directory for this process; throws a `LockHeldError` when another process has it. Any other fault may
+ * pass, and is reported in `failure`.
  */
 export async function claimDataDir(dataDir: string | undefined): Promise<DataPlace> {
   if (dataDir === undefined) return NONE;
@@ -48,7 +50,7 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
     const life = nextLife(dataDir);
     return {
       journalPath,
-      lock, // forgetting a lock would lock ourselves out for ever
+      lock, // a forgotten lock would lock us out for ever
       life,
       failure: `${dataDir}: ${causeOf(error)}`,
       keepLife: () => keepLife(path, life),
@@ -56,7 +58,7 @@ export async function claimDataDir(dataDir: string | undefined): Promise<DataPla
   }
 }
 
-/** Loaded when there is something to lock: a native library. */
+/** Loads the library of locks, which is native, only when there is something to lock. */
 async function takeLock(journalPath: string): Promise<FileLock> {
   const [{ FileLock }, { lockPathOf }] = await Promise.all([
     import('../journal/io/file-lock.ts'),
@@ -77,7 +79,7 @@ async function patiently<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Reports garbage at boot, long before the journal is read. */
+/** Reports a damaged journal at boot, long before it is read. */
 function whatLies(journalPath: string): string | null {
   let descriptor: number;
   try {

@@ -17,13 +17,13 @@ import type { Witness } from './witness.ts';
 
 export interface KnowledgeHostOptions {
   readonly place: DataPlace;
-  /** Has room for more cores than the cluster has. */
+  /** Sized for the cores that may join. */
   readonly machine: MachineDescription;
-  /** How many of its cores are described from the start; others are when they join. */
+  /** How many of its cores are described from the start; later ones when they join. */
   readonly cores: number;
   /** The data directory can be written to, perhaps again. */
   prepared?(): void;
-  /** Remembers what this process is busy with, where that is kept. */
+  /** Records what this process is busy with, if that can be recorded. */
   witness?(): Witness | null;
   post(event: KnowledgeEvent): void;
   log(event: LogEventName, fields: LogFields): void;
@@ -37,8 +37,8 @@ const STATE = new URL('./skb-engine.prc', import.meta.url);
 const CLOSED = new QueryError('EngineClosed', 'the knowledge base could not be started; see the SKB’s log');
 
 /**
- * Performs what the pure part of the knowledge base asks for: the Prolog engine in its thread, the journal on disk.
- * What comes before both have started waits for them.
+ * Performs the effects of the knowledge base: the Prolog engine in its thread, the journal on disk. Effects that come
+ * before both have started wait for them.
  */
 export class KnowledgeHost {
   private engine: WorkerEngine | null = null;
@@ -66,8 +66,8 @@ export class KnowledgeHost {
   }
 
   /**
-   * Opens the journal if there is one to keep, and starts the engine. Its thread starts once SQLite's module has been
-   * compiled: it briefly changes a setting of V8 that must not affect SQLite.
+   * Opens the journal if one is kept, and starts the engine. Its thread starts after SQLite's module is compiled: it
+   * briefly changes a setting of V8 that must not affect SQLite.
    */
   async begin(): Promise<void> {
     if (this.beginning) return;
@@ -96,7 +96,7 @@ export class KnowledgeHost {
     for (const effect of early ?? []) this.perform(effect);
   }
 
-  /** Starts the engine, which costs the host a third of a second of a CPU and this thread next to nothing. */
+  /** Starting the engine costs the host a third of a second of CPU time, and this thread next to nothing. */
   private startEngine(): void {
     if (this.engine !== null) return;
     const { post, machine } = this.options;
@@ -117,7 +117,7 @@ export class KnowledgeHost {
     );
   }
 
-  /** Rules of an earlier life come before anything that this life is asked. */
+  /** Rules of an earlier life are restored before anything that this life is asked. */
   private opened(contents: JournalContents): void {
     const { post } = this.options;
     for (const { name, text } of contents.rules) this.rules.set(name, text);
@@ -169,7 +169,7 @@ export class KnowledgeHost {
     },
   };
 
-  /** One event per turn of the event loop: solutions that come with the end leave with it. */
+  /** One event per turn of the event loop: solutions that arrive with the end leave with it. */
   private runQuery({ job, goal, options }: Extract<KnowledgeEffect, { type: 'run_query' }>): void {
     let waiting: Solution[] = [];
     let end: Extract<KnowledgeEvent, { type: 'query_answered' }>['end'] = null;
@@ -198,7 +198,7 @@ export class KnowledgeHost {
     this.cancels.set(job, cancel);
   }
 
-  /** Rules that cannot be kept are refused: an engine that had them would lose them with the process. */
+  /** Refuses rules that cannot be kept: the engine would lose them with the process. */
   private async setRules({ job, name, text }: Extract<KnowledgeEffect, { type: 'set_rules' }>): Promise<void> {
     const end = (error?: QueryError): void =>
       this.options.post({ type: 'query_answered', job, solutions: [], end: { more: false, error } });
@@ -237,7 +237,10 @@ export class KnowledgeHost {
   }
 }
 
-/** Why the rules may not be replaced by these. What makes them fewer is always accepted. */
+/**
+ * Why there would be too many rules after this change; null if there would not. A change that shrinks them is always
+ * accepted.
+ */
 export function tooManyRules(rules: ReadonlyMap<string, string>, name: string, text: string): string | null {
   const before = rules.get(name);
   const { maxAllRulesChars, maxRulePrograms } = ENGINE_LIMITS;

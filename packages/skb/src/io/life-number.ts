@@ -7,13 +7,14 @@ import { MOST_LIVES } from '../registry/view-book.ts';
 import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 export const LIFE_FILE = 'life';
-/** How many numbers a life that cannot be recorded may skip, so that the next one hardly draws the same. */
+/** How many numbers an unrecorded life may skip, so that the next one is unlikely to draw the same. */
 const SKIPPED = 64;
 
 /**
- * Which life of the SKB on this data directory begins now: 1, 2, … Written before anybody registers, so that no later life
- * gives out the same incarnations (R2). After the last it begins again with 2; where the file is damaged it is a late one by
- * chance, above those of cores that may still be there (decision 0190). Without a directory nothing outlives the process: 1.
+ * The number of the life of the SKB that begins now on this data directory: 1, 2, … Recorded before anybody registers,
+ * so that no later life assigns the same incarnations (R2). After the last number comes 2 again; a damaged file makes
+ * it a random late one, above those of cores that may still run (decision 0190). Without a directory nothing outlives
+ * the process: 1.
  */
 export function beginLife(dataDir: string | undefined): number {
   if (dataDir === undefined) return 1;
@@ -24,18 +25,24 @@ export function beginLife(dataDir: string | undefined): number {
   return life;
 }
 
-/** A life that cannot be recorded now. A later one that cannot know of it draws the same number once in 64 times. */
+/**
+ * The number of a life that cannot be recorded now. A later one that cannot know of it draws the same number once in 64
+ * times.
+ */
 export function nextLife(dataDir: string): number {
   return lifeAfter(lastLife(join(dataDir, LIFE_FILE)) + randomInt(SKIPPED));
 }
 
-/** Writes a life down where it is not: its file could not be written, or is gone. A higher one stays: its lives were, too. */
+/**
+ * Records a life whose number is not on disk: it could not be written, or is gone. A higher number stays: those lives
+ * existed, too.
+ */
 export function keepLife(path: string, life: number): void {
   const written = writtenLife(path);
   if (written === null || written < life) replacePlainFile(path, `${life}\n`);
 }
 
-/** Only a first life may begin a machine without cores that are expected. */
+/** Never 1 again: only a first life may begin a machine while expected cores are missing. */
 function lifeAfter(last: number): number {
   return last < MOST_LIVES ? last + 1 : 2;
 }
@@ -44,7 +51,7 @@ function lastLife(path: string): number {
   return writtenLife(path) ?? randomInt(MOST_LIVES / 2, MOST_LIVES);
 }
 
-/** 0: none was written down. Null: what the file says is no life, or it cannot be read. */
+/** 0: none was recorded. Null: the file holds no valid number, or cannot be read. */
 function writtenLife(path: string): number | null {
   try {
     const life = Number(readPlainFile(path).trim());

@@ -6,12 +6,12 @@ import type { MachineModel } from '../config.ts';
 import type { SkbSettings } from './settings.ts';
 
 /**
- * What one message costs a real process to send or receive, at least: a system call and a wake-up on the host, far
- * above what any modelled machine charges. Otherwise plans would treat a process's sends as free.
+ * The least that a message costs a real process to send or receive: a system call and a wake-up on the host, far more
+ * than any modelled machine charges. Without it, plans would treat a process's sends as free.
  */
 const HOST_MESSAGE_NS = 20_000;
 
-/** Without a description all cores are alike, so many to a package. */
+/** Cores to a package without a description: all are alike. */
 const CORES_PER_PACKAGE = 4;
 
 /**
@@ -27,14 +27,14 @@ export function machineModel(settings: SkbSettings): MachineModel {
   return {
     isAssumed: described === null,
     packageOf: (core) => described?.packageOf(core) ?? Math.floor(core / CORES_PER_PACKAGE),
-    // Without occupancy a link's delay stands for a message's whole way, ends included.
+    // Without occupancy, a link's delay stands for a message's whole way, sending and receiving included.
     latencyNs: (from, to) => (settings.links.delayNs ?? 0) + (described === null ? 0 : wayNs(described, from, to)),
     sendOccupancyNs: (from, to) => floor(described?.sendOccupancyNs(from, to) ?? 0),
     receiveOccupancyNs: (from, to) => floor(described?.receiveOccupancyNs(from, to) ?? 0),
   };
 }
 
-/** What a core is told of its links: everyone's settings, and the added delay to each core. */
+/** The settings of links that a core is told: everyone's, and the added delay to each core. */
 export function settingsForCore(settings: SkbSettings, model: MachineModel, core: CoreId): unknown {
   const base = settings.links.delayNs ?? 0;
   const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
@@ -54,8 +54,8 @@ export function settingsForCore(settings: SkbSettings, model: MachineModel, core
 }
 
 /**
- * How long messages to and from each core occupy one: the machine's costs by the time scale; undefined where there are
- * none.
+ * How long messages to and from each core occupy this one: the machine's costs by the time scale; undefined without
+ * occupancy.
  */
 function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, core: CoreId): object {
   if (occupancy !== true || machine === null || timeScale === 0) return {};
@@ -69,8 +69,8 @@ function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, c
 }
 
 /**
- * A lease outlasts what a busy host takes to give each of so many processes its turn (decision 0129), and what messages of all other cores
- * occupy one before it comes to a beacon (decision 0178).
+ * The lease must outlast the time that a busy host takes to give each of so many processes its turn (decision 0129),
+ * and the time that a beacon waits behind messages of all other cores (decision 0178).
  */
 export function leaseMsOf(settings: SkbSettings): number {
   const { expectedCores } = settings;
@@ -78,17 +78,19 @@ export function leaseMsOf(settings: SkbSettings): number {
   return Math.round(LEASE_MS * Math.max(1, expectedCores / LEASE_CORES) + queuedMs);
 }
 
-/** The most that a message occupies both its ends together, wall time; 0 without occupancy. */
+/** The longest that a message occupies both its ends together, in wall time; 0 without occupancy. */
 function dearestWallNs({ machine, expectedCores, timeScale, occupancy }: SkbSettings): number {
   return occupancy !== true || machine === null ? 0 : dearestMessageNs(machine, expectedCores) * timeScale;
 }
 
-/** Messages with each other core that may wait in a core's two serialisers at a time: a page read by all, unmapped, read again. */
+/**
+ * Messages per other core that may queue in a core's two serialisers at once: a page read by all, unmapped, read again.
+ */
 const LEASE_MESSAGES = 100;
 const LEASE_MS = 15_000;
 const LEASE_CORES = 64;
 
-/** What every core is told of the machine: its name and size. The knowledge base has the rest. */
+/** What every core is told of the machine: its name and size. The rest is in the knowledge base. */
 export function machineSummary(machine: MachineDescription | null): string {
   if (machine === null) return '{}';
   return JSON.stringify({ name: machine.name, cores: coreCount(machine), packages: machine.packages.length });

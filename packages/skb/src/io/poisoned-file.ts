@@ -4,17 +4,17 @@ import { readPlainFile, replacePlainFile } from '../journal/io/plain-file.ts';
 
 /** A request that ended a life of the SKB. */
 export interface PoisonedRequest {
-  /** What was asked, by `requestText`. */
+  /** The request, as `requestText` writes it. */
   readonly request: string;
   readonly error: string;
   readonly at: string;
 }
 
 const FILE = 'poisoned.json';
-/** As many as a person would look through; the oldest goes first. */
+/** As many as a person would read; the oldest goes first. */
 const MOST_KEPT = 64;
 
-/** What earlier lives on this data directory remembered; none when the file cannot be read. */
+/** The requests that earlier lives on this data directory recorded; none if the file cannot be read. */
 export function poisonedRequests(dataDir: string | undefined): readonly PoisonedRequest[] {
   if (dataDir === undefined) return [];
   try {
@@ -25,7 +25,7 @@ export function poisonedRequests(dataDir: string | undefined): readonly Poisoned
   }
 }
 
-/** Remembers a request for later lives. Called by a process that is about to end: never throws. */
+/** Records a request for later lives. Called by a process that is about to end: never throws. */
 export function rememberPoisoned(dataDir: string | undefined, request: string, error: string): void {
   if (dataDir === undefined) return;
   const path = join(dataDir, FILE);

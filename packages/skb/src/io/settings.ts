@@ -7,7 +7,7 @@ import type { LinkSettings } from '@mk/monitor-proto/link/link-settings';
 
 const PATIENCE = ['sessionTimeout', 'lease', 'skbSilence'] as const;
 
-/** What the SKB's process is started with: JSON in the environment variable MK_SKB. */
+/** The configuration of the SKB's process: JSON in the environment variable MK_SKB. */
 export interface SkbSettings {
   readonly cluster: string;
   /** Hex. */
@@ -19,7 +19,9 @@ export interface SkbSettings {
   readonly socketDir?: string;
   readonly expectedCores: number;
   readonly maxCores: number;
-  /** Has room for maxCores cores; null: flat. Not in MK_SKB: an environment is bounded, so it follows. */
+  /**
+   * Sized for maxCores cores; null: flat. Not in MK_SKB: the size of an environment is bounded, so the machine follows.
+   */
   readonly machine: MachineDescription | null;
   /** The parent sends a machine afterwards (`machineFromParent`). */
   readonly machineFollows: boolean;
@@ -39,17 +41,20 @@ export interface SkbSettings {
   readonly detached: boolean;
   /** Where the journal lies; absent: nothing outlives the process. */
   readonly dataDir?: string;
-  /** How long a client may be silent before it is given up; absent: the limit `sessionTimeoutNs`. */
+  /** How long a client may be silent before its session ends; absent: the limit `sessionTimeoutNs`. */
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: 15 s, longer on machines of more than 64 cores. */
   readonly leaseMs?: number;
-  /** So many proven offences of a member are enough to accuse it; 0: nobody is put out; absent: the limit `quarantineOffences`. */
+  /**
+   * How many proven offences of a member suffice to accuse it; 0: nobody is expelled; absent: the limit
+   * `quarantineOffences`.
+   */
   readonly quarantine?: number;
   /** How long the SKB may say nothing before a core closes its link; absent: the limit `skbSilenceNs`. */
   readonly skbSilenceMs?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
-  /** The token for /metrics and /healthz; absent: none is asked for. */
+  /** The token for /metrics and /healthz; absent: none is needed. */
   readonly metricsToken?: string;
 }
 
@@ -83,7 +88,7 @@ const KEYS = [
 
 const DEFAULTS = { links: {}, timeScale: 0, measure: true, logLevel: 'info', seed: 'mk' } as const;
 
-/** Parses settings; returns one line where something is wrong. */
+/** Parses the settings; a string is the one line that says what is wrong. */
 export function parseSkbSettings(text: string | undefined): SkbSettings | string {
   if (text === undefined) return 'MK_SKB is not set; the SKB is started by mk-launch or docker compose';
   let value: Partial<Record<keyof SkbSettings, unknown>>;

@@ -35,8 +35,8 @@ const LOAD_LATER_MS = 5000;
 /** Characters of a request shown in the log. */
 const SHOWN_CHARS = 200;
 /**
- * The knowledge base starts when the mesh is complete, so that boot has the host to itself, but no later than this: a
- * boot of few cores leaves a CPU free, one of many does not.
+ * The knowledge base starts when the mesh is complete, so that boot has the host to itself, but waits no longer than
+ * KNOWLEDGE_LATER_MS: few booting cores leave a CPU free, many do not.
  */
 const FEW_CORES = 8;
 const KNOWLEDGE_LATER_MS = { few: 800, many: 10_000 } as const;
@@ -62,7 +62,7 @@ export class SkbProcess {
   private readonly token: string;
   private readonly faults: FaultHost;
   private witness: Witness | null = null;
-  /** What ended the previous life. */
+  /** The requests that crashed the previous life. */
   private readonly lastLife: { readonly request: string; readonly text: string }[] = [];
   private lastProgress = '';
   private progressTimer: NodeJS.Timeout | null = null;
@@ -130,7 +130,7 @@ export class SkbProcess {
     const { maxCores, seed } = this.settings;
     const faults = new FaultHost({
       log: (event, fields) => this.faultLogged(event, fields),
-      touched: () => undefined, // the cores measure what moved
+      touched: () => undefined, // the cores measure what changed
       retimed: (to, retime) => this.host.retimeFrames(to, retime),
     });
     faults.links.configure({ self: SKB_PEER, capacity: maxCores, prng: createPrng(`${seed}/links/skb`) });
@@ -169,14 +169,14 @@ export class SkbProcess {
     this.progressTimer.unref();
     setTimeout(() => void this.logger.load(), LOAD_LATER_MS).unref();
     const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
-    // After a restart somebody may wait for the journal's contents, and no core boots.
+    // After a restart somebody may be waiting for the journal's contents, and no core is booting.
     const soon = this.knowledge.hasJournal || this.place.failure !== null;
     setTimeout(() => void this.begin(), soon ? 0 : patienceMs).unref();
   }
 
   /**
-   * The address of a Unix socket for links, the same in each life, since cores keep it; null: none is wanted; '': it
-   * halts.
+   * The address of a Unix socket for links, the same in each life because cores remember it; null: not wanted; '': it
+   * failed, and the process halts.
    */
   private async listenLocally(): Promise<string | null> {
     const { socketDir } = this.settings;
@@ -198,7 +198,9 @@ export class SkbProcess {
     return this.knowledge.begin();
   }
 
-  /** What ended earlier lives. If the last one ended without a word, what it was busy with is refused. */
+  /**
+   * Requests that crashed earlier lives. If the last one ended without a word, whatever it was busy with is refused.
+   */
   private poisonedTexts(): readonly string[] {
     const { dataDir } = this.settings;
     const last = this.place.lock === null ? [] : lastRequests(dataDir);

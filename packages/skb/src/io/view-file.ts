@@ -9,14 +9,14 @@ const MOST_NUMBER = 2 ** 32 - 1;
 const MOST_CORES = 4096;
 
 /**
- * What later lives of the SKB are to know of the last view: a file of the data directory, as its number of lives is, since
- * cores register before the journal is read. Written while the process goes on: a disk that hangs must not hang it, and an
- * older view on the disk does no harm that a crash a moment earlier would not do.
+ * Keeps the last view for later lives of the SKB: in a file of the data directory, like the number of its life, since
+ * cores register before the journal is read. Written while the process carries on: a disk that hangs must not hang it,
+ * and an older view on disk does no more harm than a crash a moment earlier.
  */
 export class ViewFile {
   readonly last: AgreedView | null;
   private wanted: AgreedView | null = null;
-  /** How often it was asked to write, and whether it does. */
+  /** How many writes were asked for, and whether one is under way. */
   private asked = 0;
   private writing = false;
   private readonly path: string | null;
@@ -31,7 +31,7 @@ export class ViewFile {
     void this.write();
   }
 
-  /** Writes again what could not be written, when the disk works again or its folder was made anew. */
+  /** Retries a failed write once the disk works again or its folder was made anew. */
   again(): void {
     void this.write();
   }
@@ -49,7 +49,7 @@ export class ViewFile {
   }
 }
 
-/** A disk that fails is no failure here: the journal speaks of it. */
+/** A failing disk is not reported here: the journal reports it. */
 async function replaceView(path: string, view: AgreedView): Promise<void> {
   const draft = `${path}.new`;
   try {
@@ -62,11 +62,11 @@ async function replaceView(path: string, view: AgreedView): Promise<void> {
     }
     await rename(draft, path);
   } catch {
-    // Written again when the journal works again, or with the next view.
+    // Retried when the journal works again, or with the next view.
   }
 }
 
-/** Null: there is none, or it cannot be read. */
+/** Null if there is none, or it cannot be read. */
 function readView(path: string): AgreedView | null {
   try {
     const view: unknown = JSON.parse(readPlainFile(path));

@@ -1,6 +1,6 @@
 /**
  * The thread that watches what the SKB's own thread is doing: entry of the bundle `skb-witness.cjs`. A process that
- * runs out of heap ends without a word, so somebody else must have recorded what it was busy with.
+ * runs out of heap ends without a word, so another thread must have recorded what it was busy with.
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';

@@ -6,27 +6,27 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { readPlainFile } from '../journal/io/plain-file.ts';
 
-/** Words of the shared memory, and how the thread reads it. */
+/** Words of the shared memory, and how often the thread looks at it. */
 export const WITNESS = {
   words: 4,
   /** Odd: a request is being performed. */
   turn: 0,
-  /** Bytes of its text; 0: too long to be remembered. */
+  /** Bytes of its text; 0: too long to be recorded. */
   length: 1,
   stop: 2,
   /** Room for any request of Octopus. */
   textBytes: 64 << 10,
-  /** A request's turn takes 15 ms at most: one seen three times is the reason if the process dies … */
+  /** A request's turn takes 15 ms at most: one seen three times is the cause if the process dies … */
   lookMs: 100,
   looks: 2,
   /**
-   * … provided that the process has worked this long meanwhile: one without CPU, stopped, or waiting for a disk does
-   * nothing.
+   * … provided that the process has used this much CPU meanwhile: one that is starved, stopped or waiting for a disk is
+   * not at work on the request.
    */
   workedMs: 100,
 } as const;
 
-/** A query during which the process grew by this much is remembered while it runs. */
+/** A running query is recorded once the process has grown by this much. */
 const GROWN_MEBIBYTES = 256;
 const FILE = { request: 'under-way.json', query: 'under-way-query.json' } as const;
 /** The build puts it beside the program. */
@@ -44,8 +44,8 @@ export interface LastRequest {
 }
 
 /**
- * Records the request that this process is busy with when it takes long or much memory: when the process then ends
- * without a word (heap full, killed by the host), the next life knows the cause (decision 0117).
+ * Records the request that this process is busy with if it takes long or much memory: should the process end without a
+ * word (heap full, killed by the host), the next life knows the cause (decision 0117).
  */
 export class Witness {
   private readonly state: Int32Array;
@@ -62,11 +62,11 @@ export class Witness {
     this.queryPath = join(dataDir, FILE.query);
     const workerData: WitnessStart = { shared, path: join(dataDir, FILE.request) };
     this.worker = new Worker(program, { workerData, resourceLimits: { maxOldGenerationSizeMb: 16 } });
-    this.worker.on('error', () => undefined); // without it less is known, and nothing else is wrong
+    this.worker.on('error', () => undefined); // without the thread the next life knows less, and nothing else is wrong
     this.worker.unref();
   }
 
-  /** A request begins, or (null) has ended. Costs less than a microsecond. */
+  /** A request begins, or (null) has ended. Takes less than a microsecond. */
   busyWith(request: string | null): void {
     if ((known(this.state[WITNESS.turn]) & 1) === 1) Atomics.add(this.state, WITNESS.turn, 1);
     if (request === null) return;
@@ -75,7 +75,7 @@ export class Witness {
     Atomics.add(this.state, WITNESS.turn, 1);
   }
 
-  /** The query running in the engine, and how much the process has grown meanwhile; null: none runs. */
+  /** The query running in the engine, and the growth of the process meanwhile; null: none runs. */
   queryRuns(goal: string | null, grownMebibytes: number): void {
     const query = goal !== null && grownMebibytes >= GROWN_MEBIBYTES ? `query ${goal}` : '';
     if (query === this.query) return;

@@ -1,4 +1,4 @@
-/** What the journal keeps: records, their counters, unsettled answers, facts and rules that users added. */
+/** What the journal keeps: records, their counters, unsettled answers, and the facts and rules that users added. */
 import type { Fact } from '../facts/fact.ts';
 import type { KeptAnswers } from '../octopus/answers.ts';
 import type { OctopusChange } from '../octopus/change.ts';
@@ -20,7 +20,7 @@ export interface JournalContents {
   readonly rules: readonly { readonly name: string; readonly text: string }[];
 }
 
-/** A change's subject: of several in one batch only the last counts. */
+/** A change's subject: of several changes of one subject in a batch only the last counts. */
 export function keyOfChange(change: JournalChange): string {
   if (change.type === 'put' || change.type === 'remove') return `record ${change.name}`;
   if (change.type === 'answers_put') return `answers ${change.last} of ${change.client}`;
@@ -30,7 +30,7 @@ export function keyOfChange(change: JournalChange): string {
   return `rules ${change.name}`;
 }
 
-/** A fact as JSON; larger integers than JSON's are kept as text. */
+/** A fact as JSON; integers too large for JSON become text. */
 export function factJson(fact: Fact): string {
   return JSON.stringify(fact, (_key, value: unknown) =>
     typeof value === 'bigint' ? { integer: String(value) } : value,

@@ -1,9 +1,9 @@
 /**
- * Encodes any text of JavaScript as one that SQLite keeps: a NUL would end it, and half of a surrogate pair would
- * become another character, so that two names became one. Most texts are kept as they are.
+ * Encodes any JavaScript text so that SQLite keeps it: a NUL would end it, and half of a surrogate pair would become
+ * another character, which might turn two names into one. Most texts are kept as they are.
  */
 
-/** Begins what is kept as JSON. */
+/** Starts a text kept as JSON. */
 const MARK = '\u0001';
 const NOT_KEPT_AS_IT_IS = new RegExp(
   `^${MARK}|\\u0000|[\\ud800-\\udbff](?![\\udc00-\\udfff])|(?<![\\ud800-\\udbff])[\\udc00-\\udfff]`,
@@ -13,7 +13,7 @@ export function keptText(text: string): string {
   return NOT_KEPT_AS_IT_IS.test(text) ? MARK + JSON.stringify(text) : text;
 }
 
-/** Decodes a kept text; throws for what `keptText` does not produce. */
+/** Decodes a kept text; throws for anything that `keptText` does not produce. */
 export function textOfKept(kept: string): string {
   if (!kept.startsWith(MARK)) return kept;
   const text: unknown = JSON.parse(kept.slice(MARK.length));

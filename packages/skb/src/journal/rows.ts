@@ -16,13 +16,13 @@ type Column = string | number | bigint | Uint8Array | null;
 export type Row = { readonly [column: string]: Column };
 type Values = (string | number | null)[];
 
-/** No store counts so far in its life; a number above has fewer than 10¹⁴ left of the fifteen digits that a sequence has. */
+/** No store counts this far in its life; a number above it leaves fewer than 10¹⁴ of a sequence's fifteen digits. */
 const MOST_COUNTED = 900_000_000_000_000;
 
 /** A row that cannot be read, and why. */
 export interface BadRow {
   readonly table: TableName;
-  /** Which row of its table it was, from 0. */
+  /** Its place in its table, from 0. */
   readonly index: number;
   readonly row: Row;
   readonly reason: string;
@@ -56,7 +56,7 @@ export const VALUES: {
   rules_remove: ({ name }) => [keptText(name)],
 };
 
-/** What the tables hold, the rows that hold nothing that can be read, and what is to be kept instead of these. */
+/** The contents of the tables, the unreadable rows, and changes to keep in their place. */
 export function readRows(rowsOf: (table: TableName) => readonly Row[]): {
   readonly contents: JournalContents;
   readonly bad: readonly BadRow[];
@@ -86,7 +86,9 @@ export function readRows(rowsOf: (table: TableName) => readonly Row[]): {
   return { contents, bad, instead };
 }
 
-/** A counter that is lost does not count from 1 again, below numbers that somebody holds: all go on above what can be seen (O4). */
+/**
+ * A lost counter must not restart at 1, below numbers that somebody holds: all go on above the highest visible (O4).
+ */
 function floorOver(changes: readonly OctopusChange[]): Extract<OctopusChange, { type: 'counter' }> {
   let value = 0;
   for (const change of changes) {

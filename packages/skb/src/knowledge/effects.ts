@@ -1,4 +1,4 @@
-/** What the SKB's state machine asks of its host beyond what every state machine does, and what it hears back. */
+/** Effects of the SKB's state machine beyond those of every state machine, and the events that answer them. */
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
 import type { QueryError, QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import type { FactUpdate } from '../engine/skb-engine.ts';
@@ -12,14 +12,14 @@ export type KnowledgeEffect =
   | { readonly type: 'update_facts'; readonly update: FactUpdate }
   /** Must be on disk before `journal_written` of this entry; entries rise by one. */
   | { readonly type: 'journal'; readonly entry: number; readonly changes: readonly JournalChange[] }
-  /** Like `journal`, but replaces all that the journal holds of the state machine. */
+  /** Like `journal`, but replaces everything that the journal holds for the state machine. */
   | { readonly type: 'journal_anew'; readonly entry: number; readonly changes: readonly JournalChange[] };
 
 export type KnowledgeEvent =
   | { readonly type: 'engine_ready'; readonly facts: number }
   | { readonly type: 'engine_restarted'; readonly cause: string }
   | { readonly type: 'facts_refused'; readonly text: string }
-  /** Solutions of a query, in order; `end` comes with the last. Rules are answered by an end alone. */
+  /** Solutions of a query, in order; `end` comes with the last. Rules get an end alone. */
   | {
       readonly type: 'query_answered';
       readonly job: number;
@@ -28,9 +28,9 @@ export type KnowledgeEvent =
     }
   | { readonly type: 'journal_opened'; readonly contents: JournalContents }
   | { readonly type: 'journal_written'; readonly entry: number }
-  /** Nothing can be kept until it has been opened, or has recovered. */
+  /** Nothing can be kept until the journal has been opened, or has recovered. */
   | { readonly type: 'journal_failed'; readonly text: string }
-  /** An opened journal that had failed can be written again. */
+  /** A journal that had been opened and failed can be written again. */
   | { readonly type: 'journal_recovered' };
 
 export interface QueryEnd {

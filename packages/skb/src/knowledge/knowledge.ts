@@ -28,9 +28,9 @@ export interface KnowledgeHosting {
 
 /** Cores redial within a second of a restart; a hung host may take longer. */
 const RESTART_GRACE: Nanos = 15 * SECOND;
-/** Checks of clients per session time-out: a silent one is given up late by at most this fraction. */
+/** Checks of clients per session time-out: a silent client is noticed late by at most this fraction. */
 const LOOKS = 20;
-/** Timers are whole milliseconds: what came meanwhile is handled first. */
+/** Timers count whole milliseconds: what came meanwhile is handled first. */
 const TURN_PAUSE: Nanos = 1 * MILLISECOND;
 
 /**
@@ -59,7 +59,7 @@ export class Knowledge {
     this.octopus = new OctopusDesk(outbox, this.mailbox, hosting.journal);
   }
 
-  /** Somebody uses the knowledge base: its channel outlives a reset of its link. */
+  /** The peer uses the knowledge base, so its channel outlives a reset of its link. */
   used(peer: Peer, now: Nanos): void {
     this.clients.add(peer);
     if (this.looking !== null) return;
@@ -67,14 +67,14 @@ export class Knowledge {
     this.lookLater(now);
   }
 
-  /** Whether it is a client whose link ended: it may come back within its session. */
+  /** Whether it is a client whose link ended, and who may come back within its session. */
   isClient(peer: Peer): boolean {
     return this.clients.has(peer);
   }
 
   /**
-   * A client renews its session, which hearing from it has already done. Or it begins another, and the previous one is
-   * over.
+   * A client renews its session, which hearing from it has already done, or begins another, which ends the previous
+   * one.
    */
   alive(peer: Peer, id: number, begins: boolean): void {
     if (begins) this.octopus.expire(peer);
@@ -86,10 +86,10 @@ export class Knowledge {
     this.looking = this.endpoint.timers.set(now + this.sessionTimeoutNs / LOOKS, (at) => this.look(at));
   }
 
-  /** Gives up clients that said nothing for a session time-out. */
+  /** Ends the sessions of clients that were silent for a session time-out. */
   private look(now: Nanos): void {
     const pause = this.sessionTimeoutNs / LOOKS;
-    // An SKB that was itself stopped has heard nobody: everybody gets a whole time-out from now on.
+    // An SKB that was itself stopped has heard nobody: everybody's time-out starts over.
     const slept = now - this.lastLookAt > 4 * pause;
     this.lastLookAt = now;
     for (const peer of [...this.clients]) {
@@ -100,7 +100,7 @@ export class Knowledge {
     else this.looking = null;
   }
 
-  /** A core stays a member, and hears that its session is over when it wakes; of any other client nothing is left. */
+  /** A core stays a member, and learns when it wakes that its session is over; nothing remains of any other client. */
   private giveUp(peer: Peer, now: Nanos): void {
     const silentMs = Math.round((now - peer.lastHeardAt) / MILLISECOND);
     this.outbox.log('session_lost', { peer: peer.id, instance: peer.instance.slice(0, 8), silent_ms: silentMs });
@@ -111,7 +111,7 @@ export class Knowledge {
     this.mailbox.send(peer, { type: 'session_lost', silent_ms: silentMs });
   }
 
-  /** Answers a client's request by a name, without performing it. */
+  /** Answers a client's request with an error, without performing it. */
   refuse(peer: Peer, message: Message, cause: 'FAILED' | 'POISONED', detail = ''): void {
     const text = cause === 'POISONED' ? 'the same request ended an earlier life of the SKB' : detail;
     if (message.type === 'oct_request') this.octopus.refuse(peer, message.id, cause, text);
@@ -126,7 +126,7 @@ export class Knowledge {
     this.octopus.gone(peer.instance);
   }
 
-  /** The journal was read: owners that do not come back are gone. */
+  /** The journal was read: owners that do not come back will be reported gone. */
   opened(contents: JournalContents, now: Nanos): void {
     this.octopus.opened(contents);
     const owners = this.octopus.owners();
@@ -155,7 +155,7 @@ export class Knowledge {
     if (this.hosting.engine) this.outbox.push({ type: 'update_facts', update: forgetCoreUpdate(core) });
   }
 
-  /** Everybody else gets a turn, then Octopus continues. */
+  /** Continues Octopus after everybody else had a turn. */
   private nextTurn(now: Nanos): void {
     this.turnComes = true;
     this.endpoint.timers.set(now + TURN_PAUSE, (at) => {

@@ -8,7 +8,7 @@ import type { OctopusAnswer } from '../octopus/store.ts';
 
 export type OctopusMessage = MessageOf<'oct_request'>;
 
-/** A request that is being performed, maybe over several turns. */
+/** A request under way, perhaps over several turns. */
 export interface Job {
   readonly message: OctopusMessage;
   readonly request: OctopusRequest;
@@ -28,7 +28,7 @@ export class Lane {
     return this.job === null && this.waiting.length === 0;
   }
 
-  /** False: too many wait. */
+  /** False: too many are waiting. */
   add(message: OctopusMessage): boolean {
     const chars = this.chars + message.request.length;
     if (this.waiting.length >= OCTOPUS_LIMITS.maxWaiting || chars > OCTOPUS_LIMITS.maxWaitingChars) return false;
@@ -37,7 +37,7 @@ export class Lane {
     return true;
   }
 
-  /** The next to begin; undefined: none, or it is malformed. */
+  /** The next request to start; undefined: there is none, or it is malformed. */
   next(): OctopusRequest | undefined {
     const first = this.waiting[0];
     if (this.head === null && first !== undefined) this.head = decodeOctopusRequest(first.request);
@@ -51,7 +51,7 @@ export class Lane {
     return message;
   }
 
-  /** Abandons the running request, which has changed nothing, and all that wait; returns both. */
+  /** Abandons the running request, which has changed nothing, and all that wait; returns them. */
   end(): readonly OctopusMessage[] {
     const { job, waiting } = this;
     job?.work.return({ reply: { ok: true, installed: false }, changes: [] });
@@ -62,7 +62,7 @@ export class Lane {
   }
 }
 
-/** Clients with work, each in its turn: one that asks a lot delays only itself. */
+/** Clients with work, served in turn: one that asks a lot delays only itself. */
 export class Lanes {
   private readonly byClient = new Map<string, Lane>();
   private readonly ready = new Set<Lane>();
@@ -79,7 +79,7 @@ export class Lanes {
     return true;
   }
 
-  /** The next lane that may proceed, which then comes last. */
+  /** The next lane that may proceed; it goes to the end of the queue. */
   take(may: (lane: Lane) => boolean): Lane | undefined {
     for (const lane of this.ready) {
       if (!may(lane)) continue;
@@ -89,13 +89,13 @@ export class Lanes {
     return undefined;
   }
 
-  /** A lane has had its turn. */
+  /** Returns a lane after its turn. */
   put(lane: Lane): void {
     if (!lane.idle) this.ready.add(lane);
     else if (this.byClient.get(lane.peer.instance) === lane) this.byClient.delete(lane.peer.instance);
   }
 
-  /** Requests that nobody will perform. */
+  /** The requests that a departed client leaves unperformed. */
   gone(client: string): readonly OctopusMessage[] {
     const lane = this.byClient.get(client);
     if (lane === undefined) return [];

@@ -4,7 +4,7 @@ import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 
-/** Sends to clients in order; what a full channel refuses waits here, and a client that never takes it is given up. */
+/** Sends to clients in order. What a full channel refuses waits here; a client that never takes it is given up. */
 export class Mailbox {
   private readonly backlog = new Map<Peer, Backlog>();
 
@@ -29,7 +29,7 @@ export class Mailbox {
     else for (const message of waiting.messages.splice(0, stuck)) waiting.chars -= charsOf(message);
   }
 
-  /** Ends every client with too much waiting; outside of `send`, since it tells others. */
+  /** Ends every client with too much waiting; not within `send`, since this sends to others. */
   giveUp(now: Nanos): void {
     if (this.backlog.size === 0) return;
     for (const [peer, { messages, chars }] of [...this.backlog]) {
@@ -48,7 +48,7 @@ interface Backlog {
   chars: number;
 }
 
-/** What counts of a message to a client is its text. */
+/** A message's size is that of its text. */
 function charsOf(message: Message): number {
   return 'text' in message && typeof message.text === 'string' ? message.text.length : 0;
 }

@@ -15,14 +15,14 @@ import type { Mailbox } from './mailbox.ts';
 
 /*
  * Octopus for clients that hold links. Clients and owners are instances: a process keeps its name over resets of its
- * links and restarts of the SKB, and no later process has it.
+ * links and restarts of the SKB, and no later process gets it.
  *
- *   OD1  nothing leaves, neither a reply nor a notification nor what a read has seen, before the changes that it rests
- *       on are on disk;
- *   OD2  a request that is repeated after a restart takes effect once: its answer is kept until the client settles it;
- *   OD3  requests of one client take effect in the order it made them;
- *   OD4  a turn takes at most twice the steps that it may; the rest continues in the next, clients by turns. A change
- *       waits until everybody was told of those before it.
+ *   OD1 nothing leaves, neither a reply nor a notification nor the result of a read, before the changes that it rests
+ *        on are on disk;
+ *   OD2 a request that is repeated after a restart takes effect once: its answer is kept until the client settles it;
+ *   OD3 requests of one client take effect in the order it made them;
+ *   OD4 a turn takes at most twice its budget of steps; the rest continues in the next, clients by turns. A change
+ *        waits until everybody was told of those before it.
  */
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;
 
@@ -50,7 +50,6 @@ export class OctopusDesk {
   private cause = '';
   private readonly lanes = new Lanes();
   private readonly meter = new Meter(OCTOPUS_LIMITS.turnSteps);
-  /** Records that go with their owners, owners one after the other. */
   private departing: Departure[] = [];
   private expiredEarly: string[] = [];
   private changes: JournalChange[] = [];
@@ -59,7 +58,7 @@ export class OctopusDesk {
   private entry = 0;
   private written = 0;
   private held: Held[] = [];
-  /** What the store is performing; after it threw, what has left it in doubt. */
+  /** The request that the store is performing; after a throw, the one that left the store in doubt. */
   underWay: OctopusMessage | null = null;
   /** Called with each request before the store performs it, and with null afterwards. */
   busyWith: (message: OctopusMessage | null) => void = () => undefined;
@@ -81,7 +80,7 @@ export class OctopusDesk {
     else this.refuse(peer, message.id, 'LIMIT_REACHED', 'the client has as many requests as it may');
   }
 
-  /** Whether there is more to do than this turn could. */
+  /** Whether work is left over from this turn. */
   get unfinished(): boolean {
     return this.phase !== 'opening' && (this.store.telling || this.departing.length > 0 || this.lanes.busy);
   }
@@ -91,13 +90,13 @@ export class OctopusDesk {
     this.work();
   }
 
-  /** At once: a refusal rests on nothing that the journal must keep. */
+  /** At once: a refusal depends on nothing that must be journalled first. */
   refuse(peer: Peer, id: number, error: OctopusErrorName, detail: string): void {
     for (const { text, more } of piecesOf(JSON.stringify({ ok: false, error, detail, installed: false })))
       this.mailbox.send(peer, { type: 'oct_reply', id, more, text });
   }
 
-  /** The journal has been read: serves those who waited. */
+  /** The journal has been read: serves the requests that waited for it. */
   opened(contents: JournalContents): void {
     this.store.load(contents.octopus);
     for (const { client, replies } of contents.answers)
@@ -116,8 +115,8 @@ export class OctopusDesk {
   }
 
   /**
-   * Nothing that waits for the disk can be acknowledged, nor anything that comes, until the journal can be written
-   * again. Notifications wait for that: what they report stands, and is written then.
+   * Until the journal can be written again, nothing is acknowledged that waits for the disk, and nothing new.
+   * Notifications wait, too: what they report stands, and is written then.
    */
   failed(text: string): void {
     this.phase = 'failed';
@@ -132,7 +131,7 @@ export class OctopusDesk {
     this.work();
   }
 
-  /** Rewrites the whole journal: it may hold updates refused meanwhile, and does hold every acknowledged one. */
+  /** Rewrites the whole journal: it may hold updates refused meanwhile, besides every acknowledged one. */
   recovered(): void {
     this.phase = 'open';
     this.cause = '';
@@ -155,15 +154,15 @@ export class OctopusDesk {
     return this.phase === 'failed';
   }
 
-  /** A client's session is over, and it may begin another: waiting requests are answered, the rest goes. */
+  /** A client's session is over, and it may begin another: answers its waiting requests and drops the rest. */
   expire(peer: Peer): void {
-    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // what it held has not been read yet
+    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // its holdings have not been read yet
     for (const { id } of this.lanes.gone(peer.instance))
       this.refuse(peer, id, 'SESSION_LOST', 'the session was over before the request had its turn');
     this.gone(peer.instance);
   }
 
-  /** A client or core is gone for good: its requests, waits and holdings go. */
+  /** A client or core is gone for good, and with it its requests, waits and holdings. */
   gone(instance: string): void {
     this.clients.delete(instance);
     this.lanes.gone(instance);
@@ -178,7 +177,7 @@ export class OctopusDesk {
     if (records.length > 0) this.departing.push({ owner: instance, records, next: 0 });
   }
 
-  /** Those whose records or answers are here although they may be gone. */
+  /** Owners of records or answers, who may be gone. */
   owners(): readonly string[] {
     return [...new Set([...this.store.owners(), ...this.answers.names()])];
   }
@@ -197,21 +196,21 @@ export class OctopusDesk {
     this.outbox.push({ type: 'journal', entry: this.entry, changes });
   }
 
-  /** As much as the turn allows, a little of each. */
+  /** Works as much as the turn allows, a little on each. */
   private work(): void {
     if (this.phase === 'opening') return;
     do {
       this.tellSome();
       this.dropOne();
     } while (this.serveOne() && !this.meter.full);
-    // What is left is small, or the turn is over.
+    // Whatever is left is small, or the turn is over.
     while (!this.meter.full && (this.store.telling || this.departing.length > 0)) {
       this.tellSome();
       this.dropOne();
     }
   }
 
-  /** At most half of a turn: reading continues meanwhile. */
+  /** At most half of a turn, so that reads go on meanwhile. */
   private tellSome(): void {
     if (!this.store.telling) return;
     const half = new Meter(OCTOPUS_LIMITS.turnSteps / 2);
@@ -234,7 +233,7 @@ export class OctopusDesk {
     this.outbox.log('owner_gone', { owner: owner.slice(0, 8), records: records.length });
   }
 
-  /** Continues with one client that may proceed; false: there is none. */
+  /** Continues with one client that may proceed; false if there is none. */
   private serveOne(): boolean {
     const { telling } = this.store;
     const lane = this.lanes.take((each) => {
@@ -293,7 +292,7 @@ export class OctopusDesk {
       this.keepAnswer(peer.instance, message.id, reply);
       for (const change of changes) this.changes.push(change);
     }
-    // It began before the journal failed.
+    // The request began before the journal failed.
     if (this.phase === 'failed') return this.refuse(peer, message.id, 'JOURNAL_FAILED', this.cause);
     this.reply(peer, message.id, reply);
   }

@@ -1,11 +1,11 @@
 /*
- * Requests that ended a life of the SKB. A client that repeats an unanswered request would end every later life with it
- * too, so later lives refuse that request, whoever sends it.
+ * Requests that crashed an SKB. A client repeats an unanswered request and would crash every later life with it, so
+ * later lives refuse that request, whoever sends it.
  */
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { ControlRequest } from '@mk/monitor-proto/step';
 
-/** A request by its content, without sender and number. */
+/** A request's content, without sender and number. */
 export function requestText(message: Message): string | null {
   if (message.type === 'oct_request') return `octopus ${message.request}`;
   if (message.type === 'skb_query') return `query ${message.goal}`;
@@ -13,7 +13,7 @@ export function requestText(message: Message): string | null {
   return null;
 }
 
-/** Null: its arguments are nested too deeply to be written out. */
+/** Null if its arguments are nested too deeply to be written out. */
 export function controlText({ verb, args }: ControlRequest): string | null {
   try {
     return `control ${verb} ${JSON.stringify(args)}`;
@@ -22,7 +22,7 @@ export function controlText({ verb, args }: ControlRequest): string | null {
   }
 }
 
-/** What earlier lives remembered. Almost always empty, so that a request costs nothing. */
+/** The requests that earlier lives recorded. Almost always empty, so that looking a request up costs nothing. */
 export class Poisoned {
   private readonly texts: ReadonlySet<string>;
 

@@ -15,13 +15,13 @@ interface Job {
 const NO_ENGINE = new QueryError('EngineClosed', 'this SKB runs without its Prolog engine');
 const RULES_NAME = /^[\w][\w.-]{0,63}$/;
 
-/** Queries and rules of clients: passes them to the engine's host under its own numbers, and the answers back. */
+/** Queries and rules of clients: forwards them to the engine's host under its own numbers, and returns the answers. */
 export class QueryDesk {
   /** Queries asked so far. */
   asked = 0;
   private readonly jobs = new Map<number, Job>();
   private readonly byClient = new Map<Peer, Map<number, number>>();
-  /** Programs whose last piece has not come: one per client, which sends a program whole before the next. */
+  /** Programs whose last piece is missing: one per client, which sends a program whole before the next. */
   private readonly programs = new Map<Peer, { readonly id: number; readonly text: string }>();
   private nextJob = 1;
 
@@ -71,7 +71,7 @@ export class QueryDesk {
     if (job !== null) this.outbox.push({ type: 'set_rules', job, name, text: withoutMark(whole) });
   }
 
-  /** The whole program with its last piece, else null. What exceeds the bound is counted and dropped. */
+  /** The whole program once its last piece is here, else null. Text beyond the bound is counted and dropped. */
   private assembled(peer: Peer, id: number, text: string, more: boolean): string | null {
     const held = this.programs.get(peer);
     const whole = held?.id === id ? held.text + text : text;
@@ -139,7 +139,7 @@ export class QueryDesk {
   }
 }
 
-/** An editor may put a byte order mark at the start of a file; Prolog takes it for the start of a term. */
+/** Editors may put a byte order mark at the start of a file; Prolog takes it for the start of a term. */
 function withoutMark(text: string): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }

@@ -14,8 +14,8 @@ interface OwnAnswers {
 }
 
 /**
- * Answers to requests that changed something, until the client has settled them: a repeated request, from a client that
- * does not know whether it was taken before a restart, is answered again and not performed again.
+ * Answers to requests that changed something, until the client settles them. A client that does not know whether its
+ * request took effect before a restart repeats it: it gets the same answer, and nothing is performed twice.
  */
 export class Answers {
   private readonly clients = new Map<string, OwnAnswers>();
@@ -53,14 +53,14 @@ export class Answers {
     return any;
   }
 
-  /** All of them, as they are kept. */
+  /** All answers, in the form that the journal keeps. */
   snapshot(): readonly KeptAnswers[] {
     return [...this.clients].map(([client, { byId }]) => {
       return { client, last: Math.max(...byId.keys()), replies: [...byId] };
     });
   }
 
-  /** Who has answers here. */
+  /** Clients with answers here. */
   names(): readonly string[] {
     return [...this.clients.keys()];
   }

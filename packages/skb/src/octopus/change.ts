@@ -1,4 +1,4 @@
-/** What a restart needs. `owner` is set for transient records. */
+/** State that a restart needs. `owner` is set for transient records. */
 export type OctopusChange =
   | { readonly type: 'put'; readonly name: string; readonly text: string; readonly owner?: string }
   | { readonly type: 'remove'; readonly name: string }

@@ -1,8 +1,8 @@
 /**
- * Numbers of sequential records, by name. They only rise (O4), yet a name without records does not keep a counter for
- * ever: of the names whose last record is gone the most recent keep theirs, and all others share one floor, the highest
- * number that any of them had reached. A name without a counter goes on above the floor: any old number of it, such as
- * a fencing token, is lower. Pure.
+ * Numbers of sequential records, by name. They only rise (O4), yet a name without records does not keep its counter for
+ * ever: the names that lost their last record most recently keep theirs, and all others share one floor, the highest
+ * number that any of them reached. A name without a counter goes on above the floor, so that any old number of it, such
+ * as a fencing token, is lower. Pure.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { OctopusChange } from './change.ts';
@@ -12,7 +12,7 @@ export const FLOOR = 'counter:floor';
 
 export class Counters {
   private readonly values = new Map<string, number>();
-  /** Names without a record, longest first. */
+  /** Names without a record, those idle longest first. */
   private readonly idle = new Set<string>();
   private floor = 0;
 
@@ -28,7 +28,7 @@ export class Counters {
     return this.values.get(base) ?? this.floor;
   }
 
-  /** The latest number under this very name; 0: none is remembered. */
+  /** The latest number under this very name; 0 if none is remembered. */
   own(base: string): number {
     return this.values.get(base) ?? 0;
   }
@@ -54,7 +54,7 @@ export class Counters {
     if (this.floor !== before) changes.push({ type: 'counter', name: FLOOR, value: this.floor });
   }
 
-  /** Takes in a journal's contents. */
+  /** Restores a counter from the journal. */
   load(change: Extract<OctopusChange, { type: 'counter' | 'counter_remove' }>): void {
     if (change.type === 'counter_remove') this.values.delete(change.name);
     else if (change.name === FLOOR) this.floor = change.value;

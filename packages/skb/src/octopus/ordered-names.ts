@@ -7,12 +7,10 @@ export interface Placed {
   readonly key: string;
 }
 
-/** A block beyond this is split: adding to a longer one costs more than finding the block. */
+/** A longer block is split: inserting into it would cost more than finding the block. */
 const BLOCK = 512;
 
-/**
- * All of one kind in the natural order of names: blocks of sorted rows. Finds, adds and removes without scanning. Pure.
- */
+/** Rows in the natural order of names, in sorted blocks. Finds, adds and removes without scanning. Pure. */
 export class OrderedNames<T extends Placed> {
   private readonly blocks: T[][] = [];
 
@@ -70,7 +68,7 @@ export class OrderedNames<T extends Placed> {
   }
 }
 
-/** Natural order; names that differ only in leading zeros come as written. */
+/** Natural order; names that differ only in leading zeros compare as written. */
 export function order(a: Placed, b: Placed): number {
   if (a.key !== b.key) return a.key < b.key ? -1 : 1;
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;

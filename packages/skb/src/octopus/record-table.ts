@@ -1,4 +1,4 @@
-/** The records, found by name, in natural order, by sequence, by owner. Pure. */
+/** The records, indexed by name, natural order, sequence and owner. Pure. */
 import type { Meter } from '@mk/monitor-proto/octopus/meter';
 import { sequenceOf, type SequenceName } from '@mk/monitor-proto/octopus/names';
 import {
@@ -21,7 +21,7 @@ export interface StoredRecord extends Placed {
 }
 
 /**
- * A query being answered, over several turns if need be; it takes in changes meanwhile, so that the answer is of one
+ * A query under way, over several turns if need be; it takes in changes meanwhile, so that the answer is true at one
  * moment.
  */
 interface Scan {
@@ -35,11 +35,11 @@ interface Scan {
   /** Steps taken so far. */
   steps: number;
   readonly found: Map<string, StoredRecord>;
-  /** Names that changed behind `next`: to be examined again. */
+  /** Names behind `next` that have changed: to be examined again. */
   readonly again: Set<string>;
 }
 
-/** Matching records in natural order, the first and one more than an answer holds at most; or that they are too costly to find. */
+/** Matching records in natural order, up to one more than an answer holds; or the search costs too much. */
 export type Found = readonly StoredRecord[] | 'too_costly';
 
 const FIRST = { name: '', key: '' } as const;
@@ -101,12 +101,12 @@ export class RecordTable {
     if (owned?.size === 0) this.transient.delete(record.owner);
   }
 
-  /** Who holds transient records. */
+  /** Owners of transient records. */
   owners(): readonly string[] {
     return [...this.transient.keys()];
   }
 
-  /** In the order they were set. */
+  /** An owner's records, in the order they were set. */
   ownedBy(owner: string): readonly StoredRecord[] {
     return [...(this.transient.get(owner) ?? [])];
   }
@@ -132,7 +132,7 @@ export class RecordTable {
     return undefined;
   }
 
-  /** Yields when the turn is over; returns what is there at that moment, `after` that name if there is one. */
+  /** Yields when the turn is over; returns the records of that moment, after the name `after` if one is given. */
   *find(query: ParsedRecord, one: boolean, meter: Meter, after = ''): Generator<void, Found> {
     const follower = { name: `${after}\0`, key: orderKey(after) };
     if (query.name.kind === 'is') {
@@ -168,7 +168,7 @@ export class RecordTable {
     }
   }
 
-  /** A row that may take more than one turn. A change meanwhile has it examined again. */
+  /** Examines a row that may take more than one turn. A change meanwhile causes another examination. */
   private *examineSlowly(scan: Scan, row: StoredRecord, meter: Meter): Generator<void, void> {
     const work = matchesSlowly(scan.query, row.name, row.attributes, meter);
     for (;;) {
@@ -181,7 +181,7 @@ export class RecordTable {
     }
   }
 
-  /** The record of that name, if it matches as it is at the end. */
+  /** The record of that name, if it still matches at the end. */
   private *findOne(query: ParsedRecord, name: string, meter: Meter): Generator<void, readonly StoredRecord[]> {
     for (;;) {
       const held = this.byName.get(name);
@@ -191,7 +191,7 @@ export class RecordTable {
     }
   }
 
-  /** False: the turn is over before the answer is known. A row: it comes next, and may take long. */
+  /** False: the turn ended before the answer was known. A row: it comes next, and may take long. */
   private advance(scan: Scan, one: boolean, meter: Meter): boolean | StoredRecord {
     for (const name of scan.again) {
       if (meter.full) return false;
@@ -222,7 +222,7 @@ export class RecordTable {
   }
 }
 
-/** Whether a turn may be too short for a row. */
+/** Whether one turn may not suffice for a row. */
 function isCostly(scan: Scan, row: StoredRecord): boolean {
   return scan.query.constraints.length > 0 && costOf(scan.query, row.attributes) > OCTOPUS_LIMITS.turnSteps / 4;
 }
@@ -232,7 +232,7 @@ function examine(scan: Scan, row: StoredRecord, meter: Meter): void {
   if (matchesQuery(scan.query, row.name, row.attributes, meter)) scan.found.set(row.name, row);
 }
 
-/** The prefix of the order keys of all sequential records of a name; few others have it. */
+/** The prefix of the order keys of a name's sequential records; few other keys have it. */
 function sequenceKey(base: string): string {
   return `${orderKey(`${base}_`)}0`;
 }

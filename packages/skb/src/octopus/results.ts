@@ -1,4 +1,4 @@
-/** A request's result before its trigger is considered, and why one was refused. Pure. */
+/** A request's result before its trigger is considered, and the reasons for refusals. Pure. */
 import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
 import { recipeOf, type Recipe } from '@mk/monitor-proto/octopus/names';
 import {
@@ -16,10 +16,10 @@ export type Result =
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
 
 export const OK: Result = { ok: true };
-/** The common answer, without an error object, whose stack is expensive. */
+/** The common answer, without an error object: its stack would be expensive. */
 export const NO_RECORD: Result = { ok: false, error: 'NO_RECORD', detail: '' };
 
-/** As many names as an answer holds, and whether there are more. */
+/** As many names as one answer holds, and whether there are more. */
 export function pageOf(names: readonly string[]): Result {
   const page = names.slice(0, OCTOPUS_LIMITS.maxNames);
   return { ok: true, names: page, ...(page.length < names.length && { more: true }) };
@@ -35,7 +35,7 @@ export class Refusal extends Error {
   }
 }
 
-/** An error as a result; names a fault of ours, too. */
+/** An error as a result, our own bugs included. */
 export function failed(error: unknown): Extract<Result, { ok: false }> {
   if (error instanceof Refusal) return { ok: false, error: error.error, detail: error.message };
   if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
@@ -51,7 +51,9 @@ export function boundedText(name: string, attributes: Attributes): string {
   return text;
 }
 
-/** Names of recipes belong to those who say so, and leave room for any number: returning a permit must not fail. */
+/**
+ * Only requests of a recipe may use its names, which must leave room for any number: returning a permit must not fail.
+ */
 export function checkRecipe(name: string, said: Recipe | undefined): void {
   const recipe = recipeOf(name);
   if (recipe !== said) {
@@ -63,7 +65,7 @@ export function checkRecipe(name: string, said: Recipe | undefined): void {
     throw tooLong('the name of a recipe', most - recipe.length - 1, name.length - recipe.length - 1);
 }
 
-/** A change is made in one go, and so are the matches it depends on. */
+/** A change is atomic, and so are the matches that it depends on: they must fit in one turn. */
 export function checkCost(query: ParsedRecord, { attributes }: { readonly attributes: Attributes }): void {
   if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
     throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns this large over a text this long');

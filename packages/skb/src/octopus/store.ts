@@ -34,7 +34,7 @@ import { WatcherTable } from './triggers.ts';
 
 export type { AddressedNotification } from './telling.ts';
 
-/** Who asks: a connection, and the owner (a core's incarnation) whose transient records go with it. */
+/** The asker: a connection, and the owner (a core's incarnation) whose transient records go with it. */
 export interface OctopusCaller {
   readonly client: string;
   readonly owner: string;
@@ -42,7 +42,7 @@ export interface OctopusCaller {
 
 export interface OctopusAnswer {
   readonly reply: OctopusReply;
-  /** To be kept before the reply leaves, and what is reported of them. */
+  /** Changes that must be on disk before the reply, or any notification of them, leaves. */
   readonly changes: readonly OctopusChange[];
 }
 
@@ -53,7 +53,7 @@ export interface OctopusStep extends OctopusAnswer {
 /** What one request has collected so far. */
 interface Effects {
   readonly changes: OctopusChange[];
-  /** What the request's trigger watches; undefined: nothing, since it was refused earlier. */
+  /** What the request's trigger watches; undefined if the request was refused before. */
   watched: ParsedRecord | undefined;
 }
 
@@ -71,7 +71,7 @@ export class OctopusStore {
   private readonly subscriptions = new WatcherTable();
   /** Changes not yet told to everybody, oldest first. */
   private tellings: Telling[] = [];
-  /** Told at once: what a client's own request removed. */
+  /** Notifications due at once: of what a client's own request removed. */
   private told: AddressedNotification[] = [];
   private serial = 0;
 
@@ -101,15 +101,15 @@ export class OctopusStore {
     return this.triggers.countOf(client);
   }
 
-  /** Whether somebody is still to be told of a change. The next change waits for that: `changesSomething`. */
+  /** Whether anybody is still to be told of a change. The next change waits for that: `changesSomething`. */
   get telling(): boolean {
     return this.tellings.length > 0 || this.told.length > 0;
   }
 
   /**
-   * Performs one request. Yields when the meter is full, and only before anything was changed. Never throws for what a
-   * client sent: what it refuses has changed nothing. It throws for a fault of ours in the middle of a change, which
-   * leaves the store in doubt (O1).
+   * Performs one request. Yields when the meter is full, and only before anything has changed. Never throws for a
+   * client's mistake: a refused request has changed nothing. A bug of ours in the middle of a change throws, and leaves
+   * the store in doubt (O1).
    */
   *perform(request: OctopusRequest, caller: OctopusCaller, meter: Meter): Generator<void, OctopusAnswer> {
     const effects: Effects = { changes: [], watched: undefined };
@@ -135,7 +135,7 @@ export class OctopusStore {
     return told;
   }
 
-  /** One request to its end, with everybody told. */
+  /** Performs one request to its end, and tells everybody. */
   step(request: OctopusRequest, caller: OctopusCaller): OctopusStep {
     const work = this.perform(request, caller, new Meter());
     const answer = work.next();
@@ -143,7 +143,7 @@ export class OctopusStore {
     return { ...answer.value, notifications: this.tell(new Meter()) };
   }
 
-  /** Takes in a journal's contents; call before the first step. */
+  /** Restores a journal's contents; call before the first step. */
   load(changes: Iterable<OctopusChange>): void {
     for (const change of changes) {
       if (change.type === 'remove') this.records.forget(change.name);
@@ -162,17 +162,17 @@ export class OctopusStore {
     return [...this.counters.snapshot(), ...puts];
   }
 
-  /** The owners of transient records: after a restart, those no longer there must be reported gone. */
+  /** Owners of transient records: after a restart, those no longer there must be reported gone. */
   owners(): readonly string[] {
     return this.records.owners();
   }
 
-  /** What goes with an owner, in order: pass it to `drop`. */
+  /** An owner's records, in order: pass each to `drop`. */
   ownedBy(owner: string): readonly StoredRecord[] {
     return this.records.ownedBy(owner);
   }
 
-  /** Deletes a record that its owner left, unless it was set again since. */
+  /** Deletes a record of a departed owner, unless it was set again since. */
   drop(record: StoredRecord): readonly OctopusChange[] {
     const changes: OctopusChange[] = [];
     if (this.records.get(record.name) === record) this.remove(record, changes);
@@ -231,7 +231,7 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
-  /** What does not grow the store is always accepted: a journal may hold more than may be set now. */
+  /** A change that does not grow the store is always accepted: a journal may hold more than is now allowed. */
   private checkSpace(text: string, held: StoredRecord | undefined): void {
     if (held === undefined && this.size >= OCTOPUS_LIMITS.maxRecords)
       throw new Refusal('LIMIT_REACHED', `there are ${this.size} records`);
@@ -268,8 +268,8 @@ export class OctopusStore {
   }
 
   /**
-   * Before semaphores had names of their own their permits were bare sequential records of the user's name: a journal
-   * may hold some, and an older client posts them.
+   * Before semaphores had names of their own, their permits were bare sequential records of the user's name. A journal
+   * may hold some, and older clients post them.
    */
   private oldPermit(name: string): StoredRecord | undefined {
     const record = this.records.firstOf(name);
@@ -316,7 +316,9 @@ export class OctopusStore {
     this.put(name, attributes, boundedText(name, attributes), undefined, changes);
   }
 
-  /** Above every number that the name has had, and not of an existing record: somebody may have set one by its name. */
+  /**
+   * Above every number that the name has had, and not that of an existing record: somebody may have set one by name.
+   */
   private nextNumber(base: string): number {
     let number = this.counters.last(base) + 1;
     while (this.records.get(sequenceName({ base, number })) !== undefined) number += 1;
@@ -360,7 +362,7 @@ export class OctopusStore {
     return { ok: true, record: text };
   }
 
-  /** Refuses a request whose trigger is impossible before anything is done, so that a refusal changes nothing (O1). */
+  /** Refuses an impossible trigger before anything is done, so that a refusal changes nothing (O1). */
   private checkTrigger(request: OctopusRequest, { client }: OctopusCaller): void {
     const trigger = triggerOf(request);
     if (trigger !== undefined) this.checkRoom(this.triggers, trigger.id, client, OCTOPUS_LIMITS.maxTriggersPerClient);
@@ -374,7 +376,7 @@ export class OctopusStore {
       throw new Refusal('LIMIT_REACHED', 'there are as many on patterns as may be');
   }
 
-  /** Reads nothing new: the request has taken effect, and nothing may fail. */
+  /** Reads nothing new: the request has taken effect, so nothing may fail any more. */
   private install(request: OctopusRequest, { client }: OctopusCaller, result: Result, { watched }: Effects): boolean {
     const trigger = triggerOf(request);
     if (trigger === undefined || watched === undefined) return false;

@@ -1,5 +1,5 @@
 /**
- * Tells watchers of a change, a turn's worth at a time: a change may concern ten thousand patterns. Watchers installed
+ * Tells watchers of a change, a turn's budget at a time: a change may concern ten thousand patterns. Watchers installed
  * after the change, or removed before their turn, are not told. Pure.
  */
 import { Meter } from '@mk/monitor-proto/octopus/meter';
@@ -27,7 +27,7 @@ const WATCHER_STEPS = 4;
 
 export class Telling {
   private readonly watchers: Iterator<Watcher, void>;
-  /** What each client's patterns have taken for this change. */
+  /** Steps that the patterns of each client have taken for this change. */
   private readonly steps = new Map<string, number>();
 
   constructor(

@@ -1,4 +1,4 @@
-/** Who waits for which records: triggers and subscriptions, found by name or pattern. Pure. */
+/** Triggers and subscriptions, found by name or pattern. Pure. */
 import { sequenceOf } from '@mk/monitor-proto/octopus/names';
 import type { NameQuery, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 
@@ -8,11 +8,11 @@ export interface Watcher {
   readonly id: number;
   readonly query: ParsedRecord;
   readonly mode: number;
-  /** Rises with installation: one change's notifications come in this order. */
+  /** Rises with installation: the notifications of one change come in this order. */
   readonly serial: number;
 }
 
-/** Watchers of one kind; those of one concrete name, or one sequence, are found without a scan. */
+/** Watchers of one kind; finds those of a concrete name, or of a sequence, without a scan. */
 export class WatcherTable {
   private readonly byClient = new Map<string, Map<number, Watcher>>();
   private readonly byPlace = new Map<string, Set<Watcher>>();

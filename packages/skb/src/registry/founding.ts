@@ -2,22 +2,22 @@ import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 
-/** The last view that a majority of its members reported, as later lives of the SKB know it. */
+/** The last view that a majority of its members reported; later lives of the SKB start from it. */
 export interface AgreedView {
   readonly number: number;
   /** How many members it has. */
   readonly cores: number;
 }
 
-/** What founding asks of the registry. */
+/** What founding needs of the registry. */
 export interface Foundable {
   /** Cores that are registered. */
   readonly cores: number;
-  /** Whether one of them has said that it is in a view: then views take in whoever comes. */
+  /** Whether one of them says that it is in a view: then views admit whoever comes. */
   readonly someInView: boolean;
-  /** Whether this life has known a view: whoever was in it is replaced when nobody is in one now. */
+  /** Whether this life has known a view: its members are replaced when nobody is in one now. */
   readonly hasSeenView: boolean;
-  /** Founds a view of all that are registered; false: they are not bound to one another yet. */
+  /** Founds a view of all that are registered; false: they are not all bound to one another yet. */
   found(now: Nanos): boolean;
 }
 
@@ -25,20 +25,23 @@ export interface FoundingConfig {
   readonly expectedCores: number;
   /** Which life of the SKB this is, from 1. */
   readonly life: number;
-  /** What earlier lives knew last; null: nothing. */
+  /** The last view that earlier lives knew; null: none. */
   readonly lastView: AgreedView | null;
   /** How long the SKB may be silent before a core dials it anew. */
   readonly silenceNs: Nanos;
 }
 
-/** No core has come or gone for this long: those who are expected do not come. */
+/** After this long without an arrival or a departure, the cores still expected are not coming. */
 const PATIENCE: Nanos = 2 * SECOND;
-/** What a core that is in a view may take to find the SKB, beyond its silence: an attempt to dial, and as much again. */
+/**
+ * How long a core that is in a view may take to find the SKB, beyond its silence: an attempt to dial, and as much
+ * again.
+ */
 const DIALLING: Nanos = 20 * SECOND;
 
 /**
- * Decides when a machine is founded though fewer than MK_CORES cores have come (decision 0200). In the first life of the
- * SKB nobody can be in a view that it does not know. In a later one somebody may be, and go on with a majority of it:
+ * Decides when a machine is founded with fewer than MK_CORES cores (decision 0200). In the first life of the SKB nobody
+ * can be in a view that it does not know. In a later one a majority of the last view may still be running:
  *
  *   - as many cores as the last view had: each stands in the place of one of its members;
  *   - more than half as many, and nobody of that view has shown up for as long as a living core takes to find the SKB;
@@ -77,7 +80,7 @@ export class Founding {
     else if (!this.registry.found(now)) this.lookAt(now + PATIENCE);
   };
 
-  /** How long nobody may come or go before those that are there are enough; infinite: they are too few. */
+  /** How long the number of cores must stand still until it suffices; infinite: there are too few. */
   private get patience(): Nanos {
     const { life, lastView, silenceNs } = this.config;
     const { cores, hasSeenView } = this.registry;
@@ -87,7 +90,7 @@ export class Founding {
     return cores > lastView.cores / 2 ? 2 * silenceNs + DIALLING : Infinity;
   }
 
-  /** Why the machine does not begin, once for each number of cores. */
+  /** Logs why the machine does not begin, once for each number of cores. */
   private tell(patience: Nanos): void {
     const { expectedCores, lastView } = this.config;
     const { cores } = this.registry;

@@ -1,6 +1,6 @@
 /**
- * The hosts that cores said they run on, numbered in order of appearance; a number stays with its host when all its
- * cores are gone, so that a core that comes back finds its package as it was.
+ * The hosts that cores run on, numbered in order of appearance. A host keeps its number when all its cores are gone, so
+ * that a returning core finds its package unchanged.
  */
 export class Hosts {
   private readonly numbers = new Map<string, number>();
@@ -10,7 +10,7 @@ export class Hosts {
     if (!this.numbers.has(host)) this.numbers.set(host, this.numbers.size);
   }
 
-  /** Whether cores run on more than one: then messages between them cost more than any assumed for a package. */
+  /** Whether there is more than one: messages between hosts cost more than any assumed for a package. */
   get several(): boolean {
     return this.count > 1;
   }
@@ -19,7 +19,7 @@ export class Hosts {
     return this.numbers.size;
   }
 
-  /** The number of a host that was learnt. */
+  /** The number of a known host. */
   numberOf(host: string): number {
     return this.numbers.get(host) ?? 0;
   }

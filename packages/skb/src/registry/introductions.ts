@@ -12,7 +12,7 @@ import type { MonitorRow } from '@mk/monitor-proto/messages/fields';
 import type { Timer, TimerQueue } from '@mk/monitor-proto/timer-queue';
 import type { Member } from './member.ts';
 
-/** What the registry tells its members. */
+/** What introductions need of the registry. */
 export interface Members {
   readonly members: ReadonlyMap<CoreId, Member>;
   readonly expected: number;
@@ -31,7 +31,7 @@ const BLOCK_PAUSE: Nanos = 20 * MILLISECOND;
 /** How long bind requests of one announcement are collected: they come within a few milliseconds of one another. */
 const COLLECT: Nanos = 10 * MILLISECOND;
 /**
- * Where they come over seconds, each collection takes twice as long as the one before: otherwise every new monitor would
+ * If they come over seconds, each collection takes twice as long as the one before: otherwise every new monitor would
  * be told of the others one by one.
  */
 const COLLECT_MOST: Nanos = 320 * MILLISECOND;
@@ -41,14 +41,14 @@ const COLLECT_QUIET: Nanos = 1000 * MILLISECOND;
 export class Introductions {
   /** Initialised and not announced, in order of arrival. */
   private fresh: Member[] = [];
-  /** Requests for the new monitors: new monitor → those it is to bind to. */
+  /** Requests for the new monitors: new monitor → those that it must bind to. */
   private readonly requests = new Map<Member, Member[]>();
-  /** Those who were told of new monitors and have not asked for them yet. */
+  /** Monitors that were told of new ones and have not asked for them yet. */
   private readonly owing = new Set<Member>();
   private collect: Nanos = COLLECT;
   private collecting: Timer | null = null;
   private requestedAt: Nanos = -Infinity;
-  /** Whether somebody was still to ask then. */
+  /** Whether somebody had still to ask at `requestedAt`. */
   private othersOwed = false;
   private quiet: Timer | null = null;
   /** Set from a full block until the next one. */
@@ -64,7 +64,7 @@ export class Introductions {
     return this.fresh.length > 0 || this.requests.size > 0;
   }
 
-  /** Step 1: the monitor may be announced. At once, unless others are expected or a block's turn is not over. */
+  /** Step 1: the monitor may be announced; at once, unless others are expected or a block's turn is not over. */
   initialised(member: Member, now: Nanos): void {
     this.fresh.push(member);
     this.timers.cancel(this.quiet);
@@ -78,7 +78,7 @@ export class Introductions {
     else this.quiet = this.timers.set(now + QUIET, (at) => this.announce(at));
   }
 
-  /** Step 3: these new monitors are to bind to the asker. Replaced incarnations are left out (R3). */
+  /** Step 3: these new monitors must bind to the asker. Replaced incarnations are left out (R3). */
   proxyBind(asker: Member, cores: readonly CoreId[], incarnations: readonly Incarnation[], now: Nanos): void {
     const begins = this.requests.size === 0;
     this.owing.delete(asker);
@@ -90,7 +90,7 @@ export class Introductions {
       else askers.push(asker);
     }
     if (begins && this.requests.size > 0) this.requestLater(now);
-    // The last of a long collection: nobody else is waited for.
+    // The last of a long collection: nobody else is expected.
     if (this.owing.size === 0 && this.collecting !== null && this.collect > COLLECT) this.request(now);
   }
 

@@ -7,7 +7,7 @@ export interface Member {
   readonly incarnation: Incarnation;
   readonly instance: InstanceId;
   readonly address: string;
-  /** Its host's name; '': it did not say. */
+  /** Its host's name; empty if it did not name one. */
   readonly host: string;
   readonly peer: Peer;
   initialised: boolean;

@@ -24,24 +24,24 @@ import { Hosts } from './hosts.ts';
 import type { Member } from './member.ts';
 import { ViewBook } from './view-book.ts';
 
-/** Incarnations of a core that one life of the SKB may assign before they would meet the next life's. */
+/** Incarnations of a core that one life of the SKB may assign before they would run into those of the next. */
 const INCARNATIONS_PER_LIFE = 100_000;
-/** A core whose link stays away this long is declared gone, unless it is in the view: the cores decide that. */
+/** A core whose link stays away this long is declared gone, unless it is in the view: then the cores decide. */
 const GRACE: Nanos = 10 * SECOND;
 
-/** What the registry assigns, and to how many. */
+/** The registry's configuration. */
 export interface RegistryConfig {
   /** Boot is complete when so many cores are bound to one another. */
   readonly expectedCores: number;
-  /** Ids 0 … maxCores − 1 may be given out. */
+  /** Ids 0 … maxCores − 1 may be assigned. */
   readonly maxCores: number;
   /** The machine description as JSON, for the cores. */
   readonly machineText: string;
-  /** The settings that one core is told, as JSON. */
+  /** The settings that a core is told, as JSON. */
   settingsFor(core: CoreId): string;
   /** Which life of the SKB this is on its disk, from 1: each assigns its own incarnations (R2). Absent: the first. */
   readonly life?: number;
-  /** The view that its earlier lives knew last. Absent: none. */
+  /** The last view that its earlier lives knew. Absent: none. */
   readonly lastView?: AgreedView | null;
   /** How long the SKB may be silent before a core dials it anew; absent: the limit `skbSilenceNs`. */
   readonly silenceNs?: Nanos;
@@ -50,7 +50,7 @@ export interface RegistryConfig {
 export class Registry {
   readonly members = new Map<CoreId, Member>();
   private readonly lastIncarnation = new Map<CoreId, Incarnation>();
-  /** The last incarnation of a core that an earlier life of the SKB declared gone, as far as somebody was told. */
+  /** The last incarnation of each core that earlier lives of the SKB declared gone, as far as cores report it. */
   private readonly goneBefore = new Map<CoreId, Incarnation>();
   /** Rises whenever somebody becomes a member or ceases to be one. */
   epoch = 0;
@@ -83,18 +83,18 @@ export class Registry {
     return member !== undefined && member.instance !== instance && member.peer.link !== 0;
   }
 
-  /** Whether that incarnation was declared gone: if it comes back it is refused, and so is its channel (R4). */
+  /** Whether that incarnation was declared gone: if it returns it is refused, and so is its channel (R4). */
   isGone(core: CoreId, incarnation: Incarnation): boolean {
     const isOver = incarnation > 0 && incarnation <= (this.lastIncarnation.get(core) ?? 0);
     return isOver && this.members.get(core)?.incarnation !== incarnation;
   }
 
-  /** How many pairs of cores know each other, as both have reported; a link opens on first use. */
+  /** Pairs of cores that know each other, as both have reported; a link opens on first use. */
   get meshLinks(): number {
     return Math.floor(this.linkSum / 2);
   }
 
-  /** Every member is bound to every other one, and there are as many as expected. */
+  /** Every member is bound to every other, and there are as many as expected. */
   get meshComplete(): boolean {
     const n = this.members.size;
     return n >= this.config.expectedCores && this.linkSum === n * (n - 1);
@@ -169,7 +169,7 @@ export class Registry {
     if (this.meshComplete) this.complete(now);
   }
 
-  /** A core has installed a view. Those that views have gone on without are told, and end. */
+  /** A core has installed a view. Cores that the views have left behind are told, and end. */
   viewReport(peer: Peer, flat: readonly number[], now: Nanos): void {
     const from = this.memberOf(peer);
     if (from === undefined) return;
@@ -182,8 +182,8 @@ export class Registry {
   }
 
   /**
-   * A core waiting for this registry to found the first view would wait for ever if a person began one without it
-   * (`mkctl view --force`).
+   * An operator may begin a view without a core that waits for this registry to found one (`mkctl view --force`):
+   * untold, that core would wait for ever.
    */
   private tellThatPassedOver(member: Member): void {
     const { flat } = this.views;
@@ -192,8 +192,9 @@ export class Registry {
   }
 
   /**
-   * Founds the first view of a machine, or of its next life when no core is in a view: once in a state of the registry
-   * in which all its cores are bound to one another, and every earlier instance is known to be gone. False: it is not.
+   * Founds the first view of a machine, or of its next life when no core is in a view. It does so once in a state of
+   * the registry, when all its cores are bound to one another and every earlier instance is known to be gone. False:
+   * not founded.
    */
   found(now: Nanos): boolean {
     const cores = [...this.members.values()].sort((a, b) => a.core - b.core);
@@ -274,8 +275,8 @@ export class Registry {
   }
 
   /**
-   * A core without a number of its own gets that of a process which was at its address: a container that was killed and
-   * started again. Otherwise whoever was killed with all others would stay a member, and nobody could found a machine.
+   * A core without a number of its own gets that of a process that was at its address: a container that was killed and
+   * started again. Otherwise processes killed all together would stay members, and nobody could found a machine.
    */
   private chooseId(peer: Peer, wanted: number, address: string): CoreId | ErrorName {
     if (wanted !== NO_CORE) {
@@ -301,7 +302,8 @@ export class Registry {
   }
 
   /**
-   * What earlier lives of the SKB declared gone, as this core heard from others, stays gone, and all hear of it (R4).
+   * Incarnations that earlier lives of the SKB declared gone, as this core heard from others, stay gone, and all hear
+   * of it (R4).
    */
   private learnGone(
     from: CoreId,
@@ -310,7 +312,7 @@ export class Registry {
   ): void {
     for (const [i, core] of cores.entries()) {
       const incarnation = incarnations[i] ?? 0;
-      // This life itself knows what it assigns: a list that claims more is not believed.
+      // This life knows what it assigned: a list that claims more is not believed.
       const known = incarnation >= this.firstIncarnation || incarnation <= (this.goneBefore.get(core) ?? 0);
       if (!known && core !== from && core < this.config.maxCores) this.goneAlready(core, incarnation, now);
     }
@@ -326,9 +328,9 @@ export class Registry {
   }
 
   /**
-   * A core that outlived the SKB keeps the incarnation it claims, unless that is over (R4): null. Everybody else gets
-   * the next one. What an earlier life assigned to cores that did not come back is unknown, but lies below all that
-   * this life assigns.
+   * The incarnation of a registering core. One that outlived the SKB keeps the one it claims, unless that was declared
+   * gone (R4): null. Everybody else gets the next one. Incarnations that an earlier life assigned to cores that did not
+   * come back are unknown, but lie below all that this life assigns.
    */
   private incarnationFor(core: CoreId, claimed: Incarnation): Incarnation | null {
     const last = this.lastIncarnation.get(core) ?? 0;

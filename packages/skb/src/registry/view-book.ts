@@ -17,7 +17,7 @@ interface KnownView {
 /** Views of one epoch, at most (node-kernel/src/monitor/views/view.ts). */
 const EPOCH_VIEWS = 100_000;
 /**
- * A life of the SKB that finds nobody in a view begins this many epochs after the previous life: operators have begun
+ * A life of the SKB that finds nobody in a view begins this many epochs after the previous one: operators have begun
  * fewer.
  */
 const LIFE_EPOCHS = 10;
@@ -25,9 +25,9 @@ const LIFE_EPOCHS = 10;
 export const MOST_LIVES = Math.floor(2 ** 32 / (LIFE_EPOCHS * EPOCH_VIEWS));
 
 /**
- * What the registry knows of the cores' views. It agrees on none and only begins the first: names and addresses are its
- * business, membership is the cores'. A view counts here when a majority of its members has reported it, so that a
- * single core's word removes nobody.
+ * What the registry knows of the cores' views. It only begins the first: names and addresses are its business,
+ * membership is the cores'. A view counts here once a majority of its members has reported it, so that no single core's
+ * word removes anybody.
  */
 export class ViewBook {
   private current: KnownView | null = null;
@@ -40,7 +40,7 @@ export class ViewBook {
     return this.current?.number ?? 0;
   }
 
-  /** What a later life of the SKB is to know of the view in force. */
+  /** The view in force, for later lives of the SKB. */
   get agreed(): AgreedView {
     return { number: this.number, cores: this.current?.members.size ?? 0 };
   }
@@ -51,7 +51,7 @@ export class ViewBook {
     return Math.max(next, (this.life - 1) * LIFE_EPOCHS) * EPOCH_VIEWS + 1;
   }
 
-  /** The view in force, in its flat form; null: none is known. */
+  /** The view in force, flattened; null if none is known. */
   get flat(): readonly number[] | null {
     return this.current?.flat ?? null;
   }
@@ -61,12 +61,12 @@ export class ViewBook {
     return this.current?.members.get(core) === incarnation;
   }
 
-  /** Whether the core has said that it is, or was, in a view. */
+  /** Whether the core says that it is, or was, in a view. */
   isInSome({ core, incarnation }: Instance): boolean {
     return this.reports.get(core)?.incarnation === incarnation;
   }
 
-  /** A core has installed a view; true: that view is now in force and was unknown. */
+  /** A core has installed a view; true if that makes it the view in force, and it was not before. */
   report(from: Instance, flat: readonly number[]): boolean {
     const view = viewOf(flat);
     if (view === null || view.members.get(from.core) !== from.incarnation) return false;
@@ -82,7 +82,7 @@ export class ViewBook {
     return true;
   }
 
-  /** Whether the views have gone on without a core that was in one. */
+  /** Whether later views have left behind a core that was in one. */
   hasDropped(instance: Instance): boolean {
     const row = this.reports.get(instance.core);
     if (this.includes(instance) || row?.incarnation !== instance.incarnation) return false;
@@ -94,7 +94,7 @@ export class ViewBook {
   }
 }
 
-/** A view in its flat form: number, leader, how many members, core and incarnation of each. */
+/** Decodes a flattened view: number, leader, how many members, core and incarnation of each. */
 function viewOf(flat: readonly number[]): KnownView | null {
   const [number = 0, , count = 0] = flat;
   if (number < 1 || count < 1 || flat.length !== 3 + 2 * count) return null;

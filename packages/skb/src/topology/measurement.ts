@@ -9,23 +9,22 @@ import type { Registry } from '../registry/registry.ts';
 import { type MeasuringTask, measuringTasks, type RelationOf, sampledTasks } from './measuring-tasks.ts';
 import { type RoundTrip, RoundTrips } from './round-trips.ts';
 
-/** A core that has not reported by then is skipped, however many of its peers keep it waiting. */
+/** A core that has not reported by then is skipped, however many of its peers delay it. */
 const MOST_PATIENCE: Nanos = 60 * SECOND;
 
-/** A core that missed so many heartbeats is skipped at once, by itself and as an end of a pair. */
+/** A core that missed this many heartbeats is skipped at once, as a measurer and as a peer. */
 const MISSED = 3;
 /** How often to check that a measuring core is still there. */
 const LOOK_EVERY: Nanos = SECOND;
 
-/** With more cores a pair is measured from one end only, and by fewer round trips: one pair matters less among many. */
+/**
+ * With more cores, each pair is measured from one end only, and by fewer round trips: one pair matters less among many.
+ */
 const MANY_CORES = 32;
 const TRIPS_OF_MANY = 2;
-/**
- * A round trip keeps CPUs busy for some 150 µs: a core measures with as many others at once as keep its CPU from
- * idling.
- */
+/** A round trip keeps CPUs busy for some 150 µs: a core measures as many peers at once as keep its CPU from idling. */
 const ROUND_TRIP_PER_RALLY: Nanos = 0.25 * MILLISECOND;
-/** And links of a millisecond leave room for another core's measurements. */
+/** Each such span of a round trip leaves room for another measuring core. */
 const ROUND_TRIP_PER_CORE: Nanos = 2 * MILLISECOND;
 const CORES_PER_MEASURER = 16;
 
@@ -43,10 +42,10 @@ export interface Measured {
  */
 export class Measurement {
   readonly trips = new RoundTrips();
-  /** Of the current or latest measurement. */
+  /** Results of the current or latest measurement. */
   private fresh = new RoundTrips();
   private queue: MeasuringTask[] = [];
-  /** Of the current or latest measurement. */
+  /** Cores that the current or latest measurement skipped. */
   private readonly passedOver = new Set<CoreId>();
   private readonly measuring = new Map<CoreId, { readonly batch: number; readonly until: Nanos; timer: Timer }>();
   private batch = 0;
@@ -67,7 +66,7 @@ export class Measurement {
     return this.measuring.size > 0;
   }
 
-  /** Whom the current measurement waits for; if some of them are silent, only those. */
+  /** The cores that the current measurement waits for; if some of them are silent, only those. */
   waitingFor(now: Nanos): readonly CoreId[] {
     const asked = [...this.measuring.keys()];
     const silent = [...this.registry.members.keys()].filter((core) => this.isSilent(core, now));
@@ -80,7 +79,10 @@ export class Measurement {
     this.begins(measuringTasks([...this.registry.members.keys()], !this.manyCores), now);
   }
 
-  /** What nobody asked for: on a large machine a sample of each relation, whose median stands for the other pairs. */
+  /**
+   * A measurement that nobody asked for: on a large machine a sample of each relation, whose median stands for the
+   * other pairs.
+   */
   startUnasked(now: Nanos): void {
     const cores = [...this.registry.members.keys()];
     if (cores.length <= limit('measureAllCores') || this.waiting.length > 0) return this.start(now);
@@ -98,7 +100,7 @@ export class Measurement {
   report(core: CoreId, report: MessageOf<'measure_report'>, now: Nanos): void {
     const { from, to, averages, variances, minima, maxima } = report;
     for (let i = 0; i < from.length; i++) {
-      // A core knows nothing of other pairs.
+      // A core can only report its own pairs.
       if (from[i] !== core && to[i] !== core) continue;
       const [average = 0, variance = 0, min = 0, max = 0] = [averages[i], variances[i], minima[i], maxima[i]];
       this.note(known(from[i]), known(to[i]), { average, variance, min, max });
@@ -110,7 +112,7 @@ export class Measurement {
     this.fill(now);
   }
 
-  /** Of a pair measured from both ends the better result counts: the other met somebody else's turn on a CPU. */
+  /** A pair measured from both ends keeps the better result: the other met somebody else's turn on a CPU. */
   private note(from: CoreId, to: CoreId, trip: RoundTrip): void {
     const known = this.fresh.get(from, to);
     if (known !== undefined && known.min <= trip.min) return;
@@ -135,7 +137,7 @@ export class Measurement {
     return Math.max(1, Math.min(Math.round(this.describedRoundTrip / ROUND_TRIP_PER_CORE), most));
   }
 
-  /** With how many others each of them measures at once. */
+  /** How many peers each of them measures at once. */
   private get ralliesAtOnce(): number {
     return Math.max(
       1,
@@ -146,7 +148,7 @@ export class Measurement {
   private fill(now: Nanos): void {
     const { coresAtOnce } = this;
     while (this.measuring.size < coresAtOnce) {
-      // One that still measures for an earlier start is asked again after its report.
+      // A core that still measures for an earlier start is asked again after its report.
       const place = this.queue.findIndex(({ core }) => !this.measuring.has(core));
       if (place < 0) break;
       this.begin(known(this.queue.splice(place, 1)[0]), now);
@@ -166,7 +168,7 @@ export class Measurement {
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
 
-  /** One that measures and is no longer heard is not waited for. */
+  /** A measuring core that is no longer heard is not waited for. */
   private lookAgain(core: CoreId, now: Nanos): Timer {
     return this.timers.set(now + LOOK_EVERY, (at) => {
       const running = known(this.measuring.get(core));
@@ -180,7 +182,7 @@ export class Measurement {
     });
   }
 
-  /** A peer that does not answer costs a core an operation's deadline: allow for as many of them as it may meet. */
+  /** A peer that does not answer costs a core an operation's deadline: allow for as many as it may meet. */
   private patienceFor(others: number): Nanos {
     const inTurn = Math.ceil(others / this.ralliesAtOnce);
     return Math.min(MOST_PATIENCE, (1 + inTurn) * limit('operationDeadlineNs'));

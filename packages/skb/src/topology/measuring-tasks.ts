@@ -10,7 +10,7 @@ export interface MeasuringTask {
 /** Names the relation of two cores: pairs of one relation are expected to be equally far. */
 export type RelationOf = (from: CoreId, to: CoreId) => string;
 
-/** By the machine's description; without one by the hosts, or by the packages that are assumed. */
+/** By the machine's description; without one by hosts, or by the assumed packages. */
 export function relationsOf(
   cluster: { packageOf(core: CoreId): number; readonly packagesAreHosts: boolean },
   machine: { latencyNs(from: CoreId, to: CoreId): Nanos },
@@ -22,7 +22,7 @@ export function relationsOf(
   };
 }
 
-/** Every pair once, or once from each end: at two moments, so that a disturbance of the host spoils only one. */
+/** Every pair once, or once from each end, at two moments, so that a disturbance of the host spoils only one. */
 export function measuringTasks(members: readonly CoreId[], fromEachEnd: boolean): MeasuringTask[] {
   const cores = [...members].sort((a, b) => a - b);
   return cores
@@ -31,8 +31,8 @@ export function measuringTasks(members: readonly CoreId[], fromEachEnd: boolean)
 }
 
 /**
- * Some pairs of each core and each relation, once: `most` of those that it has, spread over all cores; more where others
- * have chosen it.
+ * Samples the pairs of each core and relation, each pair once: `most` of those that it has, spread over all cores; more
+ * where other cores choose it, too.
  */
 export function sampledTasks(members: readonly CoreId[], relationOf: RelationOf, most: number): MeasuringTask[] {
   const cores = [...members].sort((a, b) => a - b);
@@ -63,7 +63,7 @@ function grouped(core: CoreId, others: readonly CoreId[], relationOf: RelationOf
   return groups;
 }
 
-/** `most` of them at equal distances in the list, the first among them. */
+/** `most` entries at equal distances in the list, the first among them. */
 function spread(list: readonly CoreId[], most: number): readonly CoreId[] {
   if (list.length <= most) return list;
   return Array.from({ length: most }, (_, i) => known(list[Math.floor((i * list.length) / most)]));

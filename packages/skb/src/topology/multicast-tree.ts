@@ -24,7 +24,7 @@ export interface TreeNode {
 
 export type PlanKind = 'unicast' | 'broadcast' | 'multicast' | 'numa';
 
-/** What a plan is made from: the participating cores (the root among them), and what messages between them cost. */
+/** A plan's input: the participating cores (the root among them), and the costs of messages between them. */
 export interface PlanInput {
   readonly root: number;
   readonly cores: readonly number[];
@@ -44,7 +44,7 @@ interface Branch {
 /** How many leaders the improvement of a `numa` plan may exchange; each round is one pass over all packages. */
 const IMPROVEMENT_ROUNDS = 8;
 
-/** What the trees of all roots share. */
+/** Work that the trees of all roots share. */
 interface Shared {
   /** The cores of each package, ascending; packages in the order of their lowest core. */
   readonly packages: ReadonlyMap<number, readonly number[]>;
@@ -96,7 +96,7 @@ export function arrivalTimes(tree: TreeNode, input: PlanInput): ReadonlyMap<numb
   return arrivals;
 }
 
-/** Sent by the root alone, in the order of core ids. */
+/** The root sends to everyone, in the order of core ids. */
 function planFlat(input: PlanInput): TreeNode {
   return { core: input.root, children: othersOf(input).map(leaf) };
 }
@@ -158,7 +158,7 @@ function leaderSubtree(
   return planned;
 }
 
-/** Starts from each package's best leader and exchanges leaders while that lets the last core hear sooner. */
+/** Starts from each package's best leader and exchanges leaders while that makes the last core hear sooner. */
 function improveLeaders(choices: readonly (readonly Branch[])[], neighbours: readonly Branch[]): readonly Branch[] {
   const chosen = choices.map((each) => known(each[0]));
   let bestNs = finishNs(inSendOrder([...chosen, ...neighbours]));

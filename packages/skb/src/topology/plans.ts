@@ -52,15 +52,15 @@ export class Plans {
     return true;
   }
 
-  /** One root's tree by the present measurements. */
+  /** One root's tree by current measurements. */
   treeOf(kind: PlanKind, root: CoreId): TreeNode {
     const cores = [...this.registry.members.keys()].sort((a, b) => a - b);
     return planTree(kind, { ...this.inputFor(cores), root });
   }
 
   /**
-   * One-way latency for plans: half the shortest measured round trip; of a pair that was not measured the median of its
-   * relation, as far as that was, or the description's.
+   * One-way latency for plans: half the shortest measured round trip. For a pair that was not measured, the median of
+   * its relation if any of its pairs was, else the description's.
    */
   latencyNs(from: CoreId, to: CoreId): Nanos {
     const trip = this.trips.get(from, to);

@@ -38,7 +38,7 @@ export class RoundTrips {
   }
 }
 
-/** The median one-way latency of each relation of which pairs were measured. */
+/** The median one-way latency of each measured relation. */
 export function typicalLatencies(trips: RoundTrips, relationOf: RelationOf): ReadonlyMap<string, Nanos> {
   const byRelation = new Map<string, Nanos[]>();
   for (const [from, to, { min }] of trips.entries()) {

@@ -8,7 +8,7 @@ import { startEngine } from './engine-for-tests.ts';
 
 let engine: WorkerEngine;
 let readyMs = 0;
-/** A query's limit is wall-clock time, of which a busy host may give it little. */
+/** A query's limit is wall-clock time, and a busy host may give the query little of it. */
 const PATIENT = { timeLimitMs: ENGINE_LIMITS.maxTimeLimitMs };
 
 beforeAll(async () => {

@@ -12,7 +12,7 @@ beforeEach(() => {
   place = mkdtempSync(join(tmpdir(), 'mk-view-'));
   folder = place;
 });
-/** Again where a view is just being written there: who asks twice has it written twice. */
+/** Retries: a second write of a view may still be under way. */
 afterEach(() => rmSync(place, { recursive: true, maxRetries: 10 }));
 
 async function kept(number: number): Promise<void> {

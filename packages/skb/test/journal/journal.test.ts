@@ -123,7 +123,7 @@ describe('SqliteJournal', () => {
     expect(acknowledged.length).toBeGreaterThanOrEqual(10_000);
     expect(lost).toEqual([]);
     journal.close();
-    // Ten thousand commits, each of which waits for a shared disk.
+    // Ten thousand commits, each waiting for a shared disk.
   });
 
   test('a torn last write is repaired, and said', async () => {

@@ -12,7 +12,7 @@ const MEASURE_MS = 600_000;
 const PING_MS = 20_000;
 /** How early a timer may be. */
 const EARLY_NS = 100_000;
-/** What sockets, and a host with fewer CPUs than cores, may add to a round trip while nothing else runs. */
+/** The most that sockets, and a host with fewer CPUs than cores, add to a round trip while nothing else runs. */
 const HOST_NS = 6_000_000;
 const HOST_RATIO = 0.25;
 
@@ -32,7 +32,7 @@ export const LATENCIES: Chapter = {
 
 async function measuredTrips(tour: Tour): Promise<readonly RttRow[]> {
   const measured = await tour.until(async () => {
-    // In this order: a request after the end of the measurement is complete.
+    // In this order: an answer after the end of the measurement is complete.
     const { measuring } = await tour.skb('status');
     const rows = measuring ? [] : await tour.trips();
     return rows.length > 0 ? rows : null;

@@ -4,11 +4,11 @@ import type { TreeNode } from '@mk/skb/topology/multicast-tree';
 import { treeIn } from '../../client/tree-answer.ts';
 import type { Chapter, Tour } from '../tour.ts';
 
-/** Longer than any detour: the tree has every reason to avoid the link. */
+/** Longer than any detour, so that the tree has every reason to avoid the link. */
 const DELAY_NS = 40_000_000;
 /** How early a timer may be. */
 const EARLY_NS = 100_000;
-/** What sockets and a busy host add to the fastest of twenty round trips. */
+/** The most that sockets and a busy host add to the fastest of twenty round trips. */
 const HOST_NS = 8_000_000;
 const REPLAN_MS = 120_000;
 
@@ -77,7 +77,7 @@ async function trip(tour: Tour, to: number): Promise<number> {
   return (await tour.trips()).find((row) => row.from === 0 && row.to === to)?.min ?? 0;
 }
 
-/** The tree that avoids slow links by itself: `numa` plans by end-to-end time. */
+/** The tree of the plan that avoids slow links: `numa` plans by end-to-end time. */
 async function treeOf(tour: Tour): Promise<TreeNode> {
   return treeIn(await tour.skb('tree', { root: 0, kind: 'numa', form: 'json' }));
 }

@@ -1,7 +1,7 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 import type { Chapter } from '../tour.ts';
 
-/** Cores that are enough for the bank and the map-reduce. */
+/** Enough cores for the bank and the map-reduce. */
 const SOME = 8;
 
 export const PROGRAMS: Chapter = {

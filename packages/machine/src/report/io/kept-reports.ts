@@ -8,7 +8,7 @@ import { reportHtml, type ReportPicture } from '../report-html.ts';
 import { reportText } from '../report-text.ts';
 import type { RunReport } from '../run-report.ts';
 
-/** Names the last run: a link where the file system has them, else a file that holds the folder's name. */
+/** Points to the last run: a symbolic link where the file system has them, else a file with the folder's name. */
 const LATEST = 'latest';
 const NAMED_BY_TIME = /^\d{4}-\d\d-\d\dT[\d.-]+Z(-\d+)?$/;
 const SAME_TIME_MOST = 1000;
@@ -25,7 +25,7 @@ export function makeRunFolder(runs: string, startedAt: Date): string {
   return makeNewFolder(join(runs, startedAt.toISOString().replaceAll(':', '-')));
 }
 
-/** Makes an unused folder: `wanted`, or with a number appended when that exists. Throws the file system's error. */
+/** Makes a folder that did not exist: `wanted`, or that with a number appended. Throws the file system's error. */
 export function makeNewFolder(wanted: string): string {
   for (let again = 1; ; again++) {
     const folder = again === 1 ? wanted : `${wanted}-${again}`;
@@ -38,7 +38,7 @@ export function makeNewFolder(wanted: string): string {
   }
 }
 
-/** What may lie beside a report: files by name, and pictures for its page. */
+/** What may accompany a report: files by name, and pictures for its page. */
 export interface BesideReport {
   readonly files?: Readonly<Record<string, string>>;
   readonly pictures?: readonly ReportPicture[];
@@ -69,7 +69,7 @@ export function keepReport(folder: string, report: RunReport, beside: BesideRepo
   dropOldRuns(runs);
 }
 
-/** Both at once: the folder, or one line that says why there is none. */
+/** `makeRunFolder` and `keepReport` in one: the folder, or one line that says why there is none. */
 export function keepRun(runs: string, report: RunReport, beside: BesideReport = {}): Result<string> {
   return written(runs, '; --runs DIR or MK_RUNS_DIR names another folder', () => {
     const folder = makeRunFolder(runs, new Date(report.started_at));
@@ -78,7 +78,7 @@ export function keepRun(runs: string, report: RunReport, beside: BesideReport = 
   });
 }
 
-/** Into the run's own existing folder: returns it, or one line that says why that failed. */
+/** Writes a report into the run's own folder, which exists, and returns it; the error is one line. */
 export function keptIn(folder: string, report: RunReport, beside: BesideReport = {}): Result<string> {
   return written(folder, '', () => {
     writeReport(folder, report, beside);
@@ -113,7 +113,7 @@ export function pointAt(latest: string, name: string, link: typeof symlinkSync =
   }
 }
 
-/** Only folders with a report that `makeRunFolder` named: people keep other things in `runs`, too. */
+/** Removes only folders that `makeRunFolder` named and that hold a report: people keep other things in `runs`, too. */
 function dropOldRuns(runs: string): void {
   const names = readdirSync(runs)
     .filter((name) => NAMED_BY_TIME.test(name) && isReport(join(runs, name)))

@@ -1,6 +1,6 @@
 /**
- * Loads what ships into a fresh Prolog and saves its state, at build time, so that a start reads no library and no
- * rule. A warning of Prolog's is an error here: Prolog reports what is wrong with a file and carries on, and half a
+ * Loads everything that ships into a fresh Prolog and saves its state at build time, so that a start reads no library
+ * and no rule. Prolog's warnings are errors here: it reports what is wrong with a file and carries on, and half a
  * sandbox is none.
  */
 import { readdirSync, readFileSync } from 'node:fs';

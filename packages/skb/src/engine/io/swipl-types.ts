@@ -16,14 +16,14 @@ export interface TermQuery {
   close(): void;
 }
 
-/** The result of a goal of ours that is run once. */
+/** The result of one of our own goals, run once. */
 export interface Once {
   readonly success?: boolean;
   readonly message?: string;
   readonly Refused?: readonly (readonly unknown[])[];
 }
 
-/** swipl-wasm's class with what its declarations leave out: the parts of which its own `query` is made. */
+/** swipl-wasm's class with the parts of its own `query`, which its declarations leave out. */
 export interface Prolog {
   readonly PL_VARIABLE: number;
   readonly PL_ATOM: number;

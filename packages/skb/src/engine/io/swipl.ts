@@ -13,7 +13,7 @@ export interface SwiplOptions {
   readonly complain: (line: string) => void;
 }
 
-/** How much a function may work before V8 optimises it: V8's default, and a budget that a start does not use up. */
+/** How much a function may run before V8 optimises it: V8's default, and a budget that a start does not use up. */
 const USUAL_BUDGET = 1_800_000;
 const LATE_BUDGET = 2_000_000_000;
 const STATE_PATH = '/engine.prc';
@@ -27,9 +27,9 @@ interface WasmCompiler {
 /**
  * Starts Prolog, from a saved state if there is one.
  *
- * Prolog's interpreter is one function of 82 KB. V8 would optimise it right after the start, which occupies a CPU for
- * half a second while cores boot and gains the start nothing; so the module is instantiated with a larger budget, and
- * optimised after a second or so of queries.
+ * Prolog's interpreter is one function of 82 KB. V8 would optimise it right after the start: half a second of CPU while
+ * cores boot, with no gain for the start. So the module is instantiated with a larger budget, and optimised after a
+ * second or so of queries.
  */
 export async function startSwipl({ state, complain }: SwiplOptions): Promise<Swipl> {
   const wasm = readFileSync(createRequire(import.meta.url).resolve('swipl-wasm/dist/swipl/swipl-web.wasm'));

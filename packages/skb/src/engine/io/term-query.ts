@@ -1,6 +1,6 @@
 /**
  * Calls one of our predicates with terms. swipl-wasm's own `query` parses the call from text each time and returns a
- * dictionary, which took half of a look-up's time; this uses its parts.
+ * dictionary, which took half the time of a look-up; this uses its parts.
  */
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
 import type { Prolog, Swipl, TermQuery, TermRef } from './swipl-types.ts';
@@ -38,7 +38,7 @@ export class TermQueries {
     const frame = prolog.bindings.PL_open_foreign_frame();
     const first = prolog.new_term_ref(4);
     prolog.put_chars(first, goal);
-    // As a float: this interface cuts integers to 32 bits.
+    // As a float: this interface truncates integers to 32 bits.
     prolog.bindings.PL_put_float(first + 1, inferenceLimit);
     prolog.bindings.PL_put_float(first + 2, deadline);
     return prolog.query(

@@ -1,6 +1,6 @@
 /**
- * Reads Prolog terms out of the engine's memory. swipl-wasm's own conversion makes objects whose keys are functors, so
- * that a term called `__proto__` or `$t` is lost or breaks the engine; it ends texts at a NUL and knows no open lists.
+ * Reads Prolog terms out of the engine's memory. swipl-wasm's own conversion makes objects keyed by functor, so a term
+ * called `__proto__` or `$t` is lost or breaks the engine; it also ends texts at a NUL and cannot represent open lists.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { JsonTerm } from '@mk/monitor-proto/knowledge/query';
@@ -14,7 +14,7 @@ export class TermReader {
   /** Where the C interface puts a length and an address. */
   private readonly place: number;
 
-  /** `variableMark`: what variables that have names are called (sandbox.pl). */
+  /** `variableMark`: the functor that stands for a variable with a name (sandbox.pl). */
   constructor(
     swipl: Swipl,
     private readonly variableMark: string,
@@ -110,7 +110,7 @@ function integerTerm(value: number | bigint): JsonTerm {
   return typeof value === 'bigint' ? { integer: value.toString() } : value;
 }
 
-/** Names what JSON has no number for. */
+/** Floats that JSON has no number for, by name. */
 function floatTerm(value: number): JsonTerm {
   if (Number.isFinite(value) && !Object.is(value, -0)) return value;
   if (Number.isNaN(value)) return { float: 'nan' };

@@ -1,9 +1,9 @@
 /**
- * The engine as the knowledge base sees it: a thread, its jobs, and a watchdog.
+ * The engine as the knowledge base sees it: a thread, its jobs and a watchdog.
  *
  * Guarantees: the caller's event loop never waits for Prolog; every query ends exactly once, with answers or a named
- * error; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes or when
- * its memory has grown too far. Queries inside it that had not answered are then run again.
+ * error; facts and rules survive the thread, which is replaced when a query cannot be stopped, when it crashes, or when
+ * its memory has grown too far. Unanswered queries that were inside it then run again.
  */
 import { Worker } from 'node:worker_threads';
 import { FactStore } from '../../facts/fact-store.ts';
@@ -22,11 +22,10 @@ export interface WorkerEngineOptions {
   readonly workerPath: string;
   /** The state saved by `save-state`. */
   readonly state: Uint8Array;
-  /** Told when a thread is replaced, for the log. */
+  /** Called when a thread is replaced, for the log. */
   readonly onRestart?: (reason: string) => void;
   /**
-   * Called while a query runs with its goal and how much the process has grown since it began; with null when none
-   * runs.
+   * Called while a query runs, with its goal and the growth of the process since it began; with null once none runs.
    */
   readonly onLook?: (goal: string | null, grownMebibytes: number) => void;
 }
@@ -155,7 +154,7 @@ export class WorkerEngine implements SkbEngine {
     return id;
   }
 
-  /** Jobs made in one turn of the event loop share a message to the thread. */
+  /** Jobs submitted in one turn of the event loop share a message to the thread. */
   private scheduleFlush(): void {
     if (this.flushScheduled || !this.isReady) return;
     this.flushScheduled = true;
@@ -207,7 +206,7 @@ export class WorkerEngine implements SkbEngine {
 
   private onEvents(worker: Worker, events: readonly WorkerEvent[]): void {
     for (const event of events) {
-      // A crash replaces the thread in the middle of a batch; the rest is not for the new one.
+      // A crash replaces the thread in the middle of a batch; the rest of the batch concerns the old thread.
       if (worker !== this.worker) return;
       this.onEvent(event);
     }
@@ -241,7 +240,7 @@ export class WorkerEngine implements SkbEngine {
     entry.sink.end({ more: event.more, ...(error === undefined ? {} : { error }) });
   }
 
-  /** Nothing runs: the watchdog may stop, and a thread that has grown too large may go. */
+  /** Nothing runs: the watchdog may stop, and a thread that has grown too large may be replaced. */
   private rest(): void {
     clearInterval(this.watchdog);
     this.watchdog = undefined;
@@ -293,10 +292,10 @@ export class WorkerEngine implements SkbEngine {
   }
 }
 
-/** UTF-8 cannot express it: it would arrive as another character. */
+/** UTF-8 cannot express half of a surrogate pair: it would arrive as another character. */
 const HALF_A_PAIR = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 
-/** What must not reach Prolog's reader. Brackets in quotes count too: nobody writes 400 open ones. */
+/** Refuses text that must not reach Prolog's reader. Brackets in quotes count too: nobody writes 400 open ones. */
 function refusedText(text: string, maxChars: number): QueryError | undefined {
   if (text.length > maxChars) return new QueryError('QueryTooLong', `it may have ${maxChars} characters`);
   const half = HALF_A_PAIR.exec(text);

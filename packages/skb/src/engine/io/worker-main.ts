@@ -1,8 +1,8 @@
 /**
  * The engine's thread: SWI-Prolog compiled to WebAssembly, one job after the other.
  *
- * Guarantees: every job gets exactly one `end`, unless the thread is ended or crashes, which its owner sees. It blocks
- * while a query runs, so the owner watches it through the shared status.
+ * Guarantees: every job gets exactly one `end`, unless the thread is ended or crashes, which its owner notices. It
+ * blocks while a query runs, so the owner watches it through the shared status.
  */
 import { randomUUID } from 'node:crypto';
 import { known } from '@mk/monitor-proto/assert';
@@ -92,8 +92,8 @@ function restoreRules(
 }
 
 /**
- * A query's limit is a duration: setting the wall clock must not end or prolong it. Prolog asks JavaScript for the
- * time, and in this thread, where nothing else needs the date, that is the start's date plus the time since.
+ * A query's limit is a duration: setting the wall clock must neither cut nor prolong it. Prolog asks JavaScript for the
+ * time; in this thread, where nothing else needs the date, it gets the date of the start plus the monotonic time since.
  */
 function keepClockFromStepping(): void {
   const { timeOrigin } = performance;

@@ -13,7 +13,7 @@ import { fact } from '../fact.ts';
 
 const UNITS: { readonly [unit: string]: number } = { K: 1_024, M: 1_048_576, G: 1_073_741_824 };
 
-/** What can be found out; what the host does not tell is left out. Never throws. `root` replaces `/sys` in tests. */
+/** Everything that the host reveals; the rest is left out. Never throws. `root` replaces `/sys` in tests. */
 export function hostFacts(root = '/sys'): readonly Fact[] {
   const cpus = numbered(join(root, 'devices/system/cpu'), 'cpu');
   return [

@@ -27,7 +27,7 @@ export function causeOf(error: unknown): string {
   return words === undefined ? asError(error).message : `${words} (${code})`;
 }
 
-/** Why a file and others beside it cannot be written; null: they can. Makes their folder if it is missing. */
+/** Why a file and its neighbours cannot be written; null if they can. Makes their folder if it is missing. */
 export function whyUnwritable(file: string): string | null {
   const path = `${file}.probe-${process.pid}`;
   try {

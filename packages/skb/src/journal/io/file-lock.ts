@@ -11,7 +11,7 @@ import { hostname } from 'node:os';
 import { tryLock } from 'fs-native-extensions';
 import { readPlainFile } from './plain-file.ts';
 
-/** Somebody else holds the lock; the text says who last wrote into the file. */
+/** Another process holds the lock; the message says who last wrote into the file. */
 export class LockHeldError extends Error {
   override readonly name = 'LockHeldError';
 }
@@ -20,7 +20,7 @@ export class FileLock {
   private constructor(
     readonly path: string,
     private readonly descriptor: number,
-    /** What the file said before: its last holder, if that could write. */
+    /** The text that the file held before: its last holder, if that could write. */
     readonly before: string,
   ) {}
 
@@ -32,7 +32,7 @@ export class FileLock {
         const before = readPlainFile(path).trim();
         if (!tryLock(descriptor)) throw new LockHeldError(before === '' ? 'another process' : before);
         const lock = new FileLock(path, descriptor, before);
-        // The file that we opened may have been replaced before we had the lock.
+        // The file may have been replaced between opening and locking it.
         if (lock.isInPlace) return lock.signed();
       } catch (error) {
         closeSync(descriptor);
@@ -43,8 +43,9 @@ export class FileLock {
   }
 
   /**
-   * Locks a file that is more than a lock and leaves what it holds alone: who reaches it by another name, a hard link, finds it
-   * taken. On Windows such a lock would keep its owner's other descriptors away: there the lock beside it must do.
+   * Locks a file that is more than a lock, and leaves its contents alone: a process that reaches it by another name, a
+   * hard link, finds it taken. On Windows such a lock would block its owner's other descriptors; there the lock beside
+   * it must do.
    */
   static holdFile(path: string): FileLock {
     const descriptor = openSync(path, 'a');

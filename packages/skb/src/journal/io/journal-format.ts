@@ -1,24 +1,24 @@
 /**
- * A journal says that it is one, and in which format, where SQLite provides for it: in `application_id` and `user_version`. Neither
- * the journal of a later mk nor another program's database is read as ours, or changed.
+ * A journal names itself and its format where SQLite provides for it: in `application_id` and `user_version`. Neither
+ * the journal of a later mk nor another program's database is read or changed.
  */
 import type { Database } from 'node-sqlite3-wasm';
 import { TABLES } from '../rows.ts';
 
-/** Of what a later mk writes: raised when an earlier one would misread it. */
+/** Raised when an earlier mk would misread what this one writes. */
 export const JOURNAL_FORMAT = 1;
 /** `mkjn`. */
 const APPLICATION = 0x6d6b_6a6e;
-/** Where the head of an SQLite file holds both, big-endian (its file format, §1.3). */
+/** The offsets of both in the header of an SQLite file, big-endian (its file format, §1.3). */
 const [VERSION_AT, APPLICATION_AT] = [60, 68];
 export const HEAD_BYTES = 100;
 
-/** Why a file that begins so is no journal of ours; null: it may be one. */
+/** Why a file with this head is no journal of ours; null if it may be one. */
 export function faultOfHead(head: Buffer): string | null {
   return faultOf(head.readUInt32BE(APPLICATION_AT), head.readUInt32BE(VERSION_AT));
 }
 
-/** Throws when the database is no journal that this mk can read; marks one that is new, or older than the marks. */
+/** Throws when this mk cannot read the database as a journal; marks a new one, and one older than the marks. */
 export function claimFormat(db: Database): void {
   const [application, format] = [numberOf(db, 'application_id'), numberOf(db, 'user_version')];
   const fault = faultOf(application, format) ?? (application === APPLICATION ? null : faultOfTables(db));
@@ -38,7 +38,7 @@ function faultOf(application: number, format: number): string | null {
 
 const FOREIGN = 'it is the database of another program';
 
-/** An unmarked database with tables is an early journal, if it has ours. */
+/** An unmarked database with tables is an early journal, if the tables are ours. */
 function faultOfTables(db: Database): string | null {
   const tables = db.all("SELECT name FROM sqlite_master WHERE type = 'table'").map(({ name }) => name);
   return tables.length === 0 || Object.keys(TABLES).some((table) => tables.includes(table)) ? null : FOREIGN;

@@ -18,12 +18,12 @@ import { JournalError, type JournalEvent, SqliteJournal, takeJournalLock } from 
 
 export interface KeeperOptions {
   readonly path: string;
-  /** What the process already holds; null: it could not get it. */
+  /** The lock that the process already holds; null: it could not get it. */
   readonly lock: FileLock | null;
   log(event: LogEventName, fields: LogFields): void;
-  /** Prepares the journal's folder, before the journal; may throw. */
+  /** Prepares the journal's folder before it is opened; may throw. */
   prepare(): void;
-  /** The journal was read, for the first time in this life. */
+  /** The journal was read for the first time in this life. */
   opened(contents: JournalContents): void;
   failed(text: string): void;
   /** It can be written again: call `replaceBy` before anything else. */
@@ -47,7 +47,7 @@ export class JournalKeeper {
     this.timer ??= setInterval(() => this.look(), JOURNAL_LIMITS.lookMs).unref();
   }
 
-  /** Why nothing can be kept now; null: it can. */
+  /** Why nothing can be kept now; null if it can. */
   get whyNot(): string | null {
     return this.journal === null ? (this.failure ?? 'the journal is not open yet') : null;
   }
@@ -64,7 +64,7 @@ export class JournalKeeper {
     }
   }
 
-  /** Replaces what the journal held before it failed by everything that the SKB holds. True: it is on disk. */
+  /** Replaces what the journal held before it failed by the SKB's whole state. True: it is on disk. */
   replaceBy(changes: readonly JournalChange[]): boolean {
     try {
       if (this.journal === null) return false;
@@ -127,7 +127,7 @@ export class JournalKeeper {
     if (why !== null) throw new JournalError(why);
   }
 
-  /** Reported once per cause; its resources are released until it is reopened. */
+  /** Reported once per cause; the journal's resources are released until it is reopened. */
   private fail(error: Error): void {
     const { path, log, failed } = this.options;
     const why = whyUnwritable(path);

@@ -39,7 +39,7 @@ export type JournalEvent =
 export class JournalError extends Error {}
 
 const WHAT_TO_DO = 'put a copy of it back, or move it away to begin anew';
-/** Enough of SQLite's words to identify the damage. */
+/** Enough of SQLite's message to identify the damage. */
 const MOST_SAID = 200;
 
 interface Pending {
@@ -76,7 +76,7 @@ export class SqliteJournal {
   private readonly db: Database;
   private readonly statements: { readonly [T in JournalChange['type']]: Statement };
   private readonly lock: FileLock;
-  /** The database's own: the other one is found by the name of the file alone. */
+  /** A lock on the database itself: the lock file is found by name alone. */
   private readonly held: FileLock;
   private files: readonly string[];
   private pending: Pending[] = [];
@@ -140,7 +140,7 @@ export class SqliteJournal {
     });
   }
 
-  /** Keeps the changes, in order; resolves when they are on disk. Rejects if they are not, and ever after. */
+  /** Keeps the changes, in order; resolves when they are on disk. After one rejection, rejects for ever. */
   append(changes: readonly JournalChange[]): Promise<void> {
     if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
@@ -154,7 +154,7 @@ export class SqliteJournal {
     });
   }
 
-  /** Commits what waits, now. */
+  /** Commits pending changes now. */
   flush(): void {
     while (this.pending.length > 0) {
       const group = this.takeGroup();
@@ -168,7 +168,7 @@ export class SqliteJournal {
     }
   }
 
-  /** Commits what waits and closes the file, releasing its lock unless `keepLock`. */
+  /** Commits pending changes and closes the file, releasing its lock unless `keepLock`. */
   close({ keepLock = false } = {}): void {
     if (this.closed) return;
     this.flush();
@@ -177,7 +177,7 @@ export class SqliteJournal {
       for (const statement of Object.values(this.statements)) statement.finalize();
       this.db.close();
     } catch {
-      // A failed disk loses the last words only; everything acknowledged is in the log.
+      // A failed disk loses only what was never acknowledged; all else is in the log.
     }
     this.leave(keepLock);
   }
@@ -207,7 +207,7 @@ export class SqliteJournal {
     }
   }
 
-  /** What is committed into a file that nobody will find again is lost: check the place last (JN1). */
+  /** A commit into a file that nobody will find again is lost: check the place last (JN1). */
   private transaction(act: () => void): void {
     this.db.exec('BEGIN');
     act();
@@ -215,7 +215,7 @@ export class SqliteJournal {
     this.checkPlace();
   }
 
-  /** A full or broken disk: later changes would build on missing ones, so the journal takes nothing more. */
+  /** The disk is full or broken: later changes would build on missing ones, so the journal accepts nothing more. */
   private fail(error: unknown, group: readonly Pending[]): void {
     this.failure = new JournalError(`the journal ${this.path} cannot be written: ${messageOf(error)}`);
     try {
@@ -262,8 +262,8 @@ function rowsOf(db: Database, table: TableName, columns: string): Row[] {
 }
 
 /**
- * Moves rows to where they are kept for people (JN3). By the bytes and the types of their keys: a text with a NUL, or that is no
- * UTF-8, is read as another one, and a blob has the bytes of one; either may be that of a row which is as it should be.
+ * Moves rows to where people find them (JN3). Keys are compared by bytes and type: text with a NUL or invalid UTF-8 is
+ * read as other text, and a blob may hold the bytes of a text; either might be the key of an intact row.
  */
 function setAside(db: Database, bad: readonly BadRow[]): readonly JournalEvent[] {
   const at = new Date().toISOString();
@@ -308,7 +308,7 @@ export function takeJournalLock(path: string): FileLock {
   }
 }
 
-/** SQLite's own lock in this build is a directory, which a kill leaves behind. Whoever has our lock may remove it. */
+/** SQLite's own lock in this build is a directory, which a kill leaves behind. Whoever holds our lock may remove it. */
 function removeStaleLock(path: string, lock: FileLock, events: JournalEvent[]): void {
   const stale = `${path}.lock`;
   if (!existsSync(stale)) return;
@@ -323,7 +323,7 @@ function noteRecovery(path: string, events: JournalEvent[]): void {
   if (tornBytes > 0) events.push({ type: 'torn_write_repaired', tornBytes });
 }
 
-/** Which files lie at the journal's paths: the database and its log. */
+/** Identifies the files at the journal's paths: the database and its log. */
 function filesAt(path: string): readonly string[] {
   return [path, `${path}-wal`].map((file) => {
     try {
