@@ -16,7 +16,7 @@ import { programOfPlan } from './nemesis/plan-scenario.ts';
 
 type Args = Readonly<Record<string, unknown>>;
 
-/** What the launcher tells the command: where the shipped machines are, and who wants the exit status. */
+/** What the launcher provides: the folder of the shipped machines, and a receiver of the exit status. */
 export interface SimCommandContext {
   machinesDirectory(): string;
   done(status: number): void;
@@ -46,7 +46,7 @@ export function simCommand(context: SimCommandContext): CommandModule<object, Re
   };
 }
 
-/** Runs what the options ask for, on as many processes as `--jobs` says; returns the exit status. */
+/** Runs what the options ask for on as many processes as `--jobs` says; returns the exit status. */
 async function runSimJobs(args: Args, context: SimCommandContext, program: SimProgram | null): Promise<number> {
   if (args['jobs'] === undefined) return runSim(args, context, program);
   const terminal = context.terminal ?? simTerminal();
@@ -110,14 +110,17 @@ const COMMANDS: { readonly [S in SimRequest['scenario']]: typeof runNemesisComma
   disruption: runDisruptionCommand,
 };
 
-/** The programs of scenarios that are figures. */
+/** The programs that scenarios of figures run. */
 const MEASURING: Readonly<Record<string, string | undefined>> = {
   unmap: UNMAP_PROGRAM,
   share: SHARE_PROGRAM,
   disruption: DISRUPTION_PROGRAM,
 };
 
-/** The program of a scenario file; undefined: there is none, or the file will be read again and its fault reported. */
+/**
+ * The program of a scenario file; undefined if there is none, or if the file cannot be read, which is reported when it
+ * is read again.
+ */
 function replayedProgram(file: unknown): string | undefined {
   const text = file === undefined ? null : readText(String(file));
   const scenario = text?.ok === true ? parseScenario(text.value) : null;
@@ -125,7 +128,8 @@ function replayedProgram(file: unknown): string | undefined {
 }
 
 /**
- * The program of a plan's workload; undefined: there is none, or the plan will be read again and its fault reported.
+ * The program of a plan's workload; undefined if there is none, or if the plan cannot be read, which is reported when
+ * it is read again.
  */
 function plannedProgram(file: unknown): string | undefined {
   const text = file === undefined ? null : readText(String(file));
@@ -133,7 +137,7 @@ function plannedProgram(file: unknown): string | undefined {
   return plan?.ok === true ? programOfPlan(plan.value)?.program : undefined;
 }
 
-/** The part of yargs that options are declared with. */
+/** The part of yargs that declares options. */
 interface OptionBuilder {
   positional(name: string, options: object): OptionBuilder;
   option(name: string, options: object): OptionBuilder;
@@ -186,7 +190,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
     .option('replay', { ...TEXT, describe: 'run the scenario that --shrink wrote' });
 }
 
-/** Declares what a run leaves behind, and how. */
+/** Declares the options about a run's output. */
 function declareResults(cli: OptionBuilder): OptionBuilder {
   return cli
     .option('trace', {

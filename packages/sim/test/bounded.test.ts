@@ -1,4 +1,7 @@
-/* No script is broken off here: jest's async hooks do not survive it (decision 0119). What breaking off looks like is thrown. */
+/*
+ * No script is broken off here: jest's async hooks do not survive it (decision 0119). The error that a broken-off
+ * script causes is thrown instead.
+ */
 import { expect, test } from '@jest/globals';
 import { watched } from '../src/io/bounded.ts';
 import { Stalled } from '../src/programs/program-run.ts';

@@ -36,7 +36,7 @@ function plan(text: string): string {
   return path;
 }
 
-/** A scenario's file with something wrong in it. */
+/** A scenario file with something wrong in it. */
 function scenario(wrong: object): string {
   return JSON.stringify({ seed: 1, cores: 2, machine: 'flat', faults: [], load: [], faultsForNs: 0, ...wrong });
 }

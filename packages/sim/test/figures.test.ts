@@ -115,9 +115,9 @@ describe('what an unmap costs those it interrupts, simulated', () => {
     for (const { plan } of plans) expect(lost(plan).filter((_, i) => i % 2 === 1)).toEqual([0, 0, 0]);
     const touched = (plan: string): readonly number[] => lost(plan).filter((_, i) => i % 2 === 0);
     const [near, , far] = touched('unicast');
-    // 120 cycles for a look at the request, 70 for an answer within the package, 110 for one at one hop.
+    // 120 cycles for a look at the request, 70 for an answer within the package, 110 for one a hop away.
     expect([near! >= 180 && near! <= 200, far! > near!]).toEqual([true, true]);
-    // Core 5 leads core 7, for core 4 was not asked.
+    // Core 5 leads core 7, since core 4 was not asked.
     for (const plan of ['multicast', 'numa']) expect(touched(plan)[2]).toBeGreaterThan(touched(plan)[3]! + 120);
   });
 });

@@ -103,7 +103,7 @@ test('everybody leaves: nobody waits longer than a container is given', () => {
 test('who asks to leave acts no more', () => {
   const { simulation, leader } = booted(1);
   const core = leader === 1 ? 2 : 1;
-  // Before anybody can have heard that it leaves.
+  // Before anybody can have heard that it is leaving.
   const { kernel } = simulation.node(core);
   leave(simulation, [core], 0);
   simulation.run(simulation.now, () => kernel!.services.views.agreement!.isFenced);

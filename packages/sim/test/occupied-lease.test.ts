@@ -22,7 +22,7 @@ test('a lease grows with what messages occupy their ends: cores and time scale, 
   const [slow, fast, few] = [leaseS(32, 60_000), leaseS(32, 20_000), leaseS(8, 60_000)].map((s) => s - 15);
   expect(slow! / fast!).toBeCloseTo(3, 2);
   expect(slow!).toBeGreaterThan(4 * few!);
-  // A hundred messages with each other core, by the dearest of the machine's: some 20 ms each at this scale.
+  // A hundred messages with each other core, at the machine's longest occupancy: some 20 ms each at this scale.
   expect(slow!).toBeGreaterThan(30);
   expect(slow!).toBeLessThan(300);
 });

@@ -1,8 +1,8 @@
 /*
  * What a detached cluster's supervisor leaves to its successor, should it be killed, and who that is (decision 0172).
  *
- *   SU1 at most one running process is the heir of a supervisor that is gone;
- *   SU2 nobody becomes the heir of a supervisor that runs, or that another process has succeeded.
+ *   SU1  at most one running process is the heir of a supervisor that is gone;
+ *   SU2  nobody becomes the heir of a supervisor that runs, or that another process has succeeded.
  *
  * The heir of a process is whoever made the file named after that process. Files of heirs that died before they
  * recorded the cluster as theirs stay, and the next one becomes the heir of the last of them: no file is ever removed

@@ -17,7 +17,7 @@ interface Round {
 }
 
 const DEADLINE_MS = limit('operationDeadlineNs') / 1e6;
-/** What a round may take beyond its deadline: its core must get its turn. */
+/** How far a round may exceed its deadline: its core must get its turn. */
 const SLACK_MS = 50;
 
 /**
@@ -30,8 +30,8 @@ export function agreementChecker(): Checker {
 }
 
 /**
- * Like `agreementChecker`, where capability operations lead rounds too, whose beginnings are not logged: those are
- * ignored.
+ * Like `agreementChecker`, for runs in which capability operations lead rounds, too: rounds whose beginning was not
+ * logged are ignored.
  */
 export function agreementBesideOthers(): Checker {
   return checkerOf(false);
@@ -77,7 +77,7 @@ function voted(rounds: ReadonlyMap<string, Round>, line: LineOf<'round_voted'>, 
   const voter = `${line.core}.${line.incarnation}`;
   let consented = round.consented.get(phase);
   if (consented === undefined) round.consented.set(phase, (consented = new Set()));
-  // An ended operation continues in the background: a core asked again answers as before (A7).
+  // An ended operation continues in the background: a core that is asked again repeats its answer (A7).
   if (consented.has(voter) && !round.finished) report('A1', `core ${line.core} acted twice on phase ${phase} of ${op}`);
   if (result !== 'ok') return;
   consented.add(voter);

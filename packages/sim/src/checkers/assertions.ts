@@ -1,7 +1,7 @@
 import { AssertionFailure } from '@mk/monitor-proto/assert';
 import type { Checker, Report } from './checker.ts';
 
-/** What the protocols' own objects assert (`step` in the table of invariants), after every step of every node. */
+/** Runs the protocols' own assertions (`step` in the table of invariants) after every step of every node. */
 export function assertionChecker(): Checker {
   return {
     name: 'assertions',

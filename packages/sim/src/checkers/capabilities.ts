@@ -17,7 +17,7 @@ const AUDIT_EVERY = 500;
 
 /**
  * C1, C2, C5 after every step; whole audits now and then and at the end. `revoked.ts` checks C3, each caller's oracle
- * C6; C4 shows as C2, C7 is the convergence of the run.
+ * C6; a breach of C4 shows as one of C2, and C7 is the convergence of the run.
  */
 export function capabilityChecker(): Checker {
   const model = new CapabilityModel();
@@ -43,7 +43,10 @@ export function capabilityChecker(): Checker {
   };
 }
 
-/** For runs in which cores die: what `mkctl audit` finds of those that live, without what only the dead could explain. */
+/**
+ * For runs in which cores die: the findings of `mkctl audit` about those that live, without any that only the dead
+ * could explain.
+ */
 export function survivorsChecker(): Checker {
   return {
     name: 'survivors',

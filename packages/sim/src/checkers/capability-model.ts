@@ -21,7 +21,7 @@ export interface CoreView {
   readonly state: LocalCapabilities;
   /** Memory on its way home from here. */
   leaving(): readonly Range[];
-  /** Sent from here, arrival not confirmed. */
+  /** Sent from here; arrival not yet confirmed. */
   flying(): readonly Capability[];
 }
 
@@ -33,7 +33,7 @@ interface KnownCore {
 
 /**
  * C1, C2 and C5 over all cores, maintained incrementally: after a step only the core that took it is compared with its
- * known state, and only its changes are checked against the others. The audit of whole snapshots says the same, a
+ * known state, and only its changes are checked against the others. An audit of whole snapshots finds the same, a
  * thousand times slower; runs check the two against each other.
  */
 export class CapabilityModel {
@@ -41,7 +41,7 @@ export class CapabilityModel {
   private readonly holders = new Map<string, Map<number, Share>>();
   private readonly memory = new Map<string, Capability>();
 
-  /** Takes in what a step changed on its core, and checks it; `views`: of all cores. */
+  /** Takes in what a step changed on its core, and checks it. `views` are those of all cores. */
   step(view: CoreView, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const known = this.coreOf(view);
     const changes = known.shares.compare(view.state.database);
@@ -62,7 +62,7 @@ export class CapabilityModel {
     return known;
   }
 
-  /** What went before what came: a capability may have done both. */
+  /** Removals before additions: a capability may have done both. */
   private takeIn(core: CoreId, { added, gone }: ShareChanges, lost: Range[]): void {
     for (const { identity, capability } of gone) {
       this.remove(identity, core);
@@ -88,13 +88,13 @@ export class CapabilityModel {
     this.memory.delete(identity);
   }
 
-  /** C1: one owner, on which all agree, and it holds a copy; a lock marks a change in progress. */
+  /** C1: all agree on one owner, which holds a copy; a lock marks a change in progress. */
   private checkOwner(identity: string, views: ReadonlyMap<number, CoreView>, report: Report): void {
     const holders = this.holders.get(identity);
     if (holders === undefined) return;
     const problem = ownerProblem(holders);
     if (problem === null) return;
-    // On its way to a core, which will then hold it.
+    // It may be on its way to a core, which will then hold it.
     for (const view of views.values()) if (view.flying().some((sent) => identityOf(sent) === identity)) return;
     report('C1', problem);
   }
@@ -133,7 +133,7 @@ export class CapabilityModel {
     }
   }
 
-  /** C5: what was let go is covered by something else, free, or on its way home. */
+  /** C5: memory that was let go is covered by something else, free, or on its way home. */
   private checkConserved(lost: readonly Range[], views: ReadonlyMap<number, CoreView>, report: Report): void {
     let low = Infinity;
     let high = 0;
@@ -162,7 +162,7 @@ export class CapabilityModel {
   }
 }
 
-/** What is wrong with the ownership of a capability with these shares, or null. */
+/** What is wrong with the ownership of a capability with these shares; null: nothing. */
 function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
   let someCore = -1;
   let some: Share | null = null;
@@ -183,7 +183,8 @@ function ownerProblem(holders: ReadonlyMap<number, Share>): string | null {
 }
 
 /**
- * Takes in the free and leaving memory of a core: adds to `lost` what is no longer in either, returns what is now free.
+ * Compares the free and leaving memory of a core with what is known: adds to `lost` what is in neither any more,
+ * returns what is now free.
  */
 function compareRanges(known: KnownCore, view: CoreView, lost: Range[]): readonly Range[] {
   const free = view.state.ram.freeRanges();

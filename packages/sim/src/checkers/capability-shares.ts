@@ -14,7 +14,7 @@ export interface Share {
   liveSlot: Slot | undefined;
 }
 
-/** What a step did to the shares of its core. */
+/** The changes that a step made to the shares of its core. */
 export interface ShareChanges {
   readonly added: readonly Share[];
   readonly gone: readonly Share[];
@@ -25,8 +25,8 @@ export interface ShareChanges {
 const NOTHING: ShareChanges = { added: [], gone: [], altered: [] };
 
 /**
- * The shares of one core in the order of its database. Every group is checked after a step, for a few nanoseconds each:
- * while the database holds the same groups in the same order, that is a comparison of four fields.
+ * The shares of one core in the order of its database. Every group is checked after a step, at a few nanoseconds each:
+ * while the database holds the same groups in the same order, that takes a comparison of four fields.
  */
 export class CoreShares {
   private order: Share[] = [];
@@ -44,7 +44,7 @@ export class CoreShares {
     return this.altered.length === 0 ? NOTHING : { added: [], gone: [], altered: this.altered };
   }
 
-  /** Checks one group; true, which ends the walk, when it is not the one expected here. */
+  /** Checks one group; true, which ends the walk, if another group was expected here. */
   private readonly look = (group: CopyGroup): boolean => {
     const share = this.order[this.at];
     if (share === undefined || share.group !== group) {
@@ -83,7 +83,7 @@ function newShare(group: CopyGroup): Share {
   return { group, capability, identity: identityOf(capability), owner, locked, liveSlot: liveSlot(group) };
 }
 
-/** Updates a share; returns whether anything changed that others may see. */
+/** Updates a share; returns whether anything changed that other cores may see. */
 function takeIn(share: Share, group: CopyGroup): boolean {
   const { liveSlot: slot } = share;
   if (

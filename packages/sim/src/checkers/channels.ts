@@ -6,7 +6,7 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker, Report } from './checker.ts';
 
-/** What the checker reaches into: when an end's message leaves, and when it arrives. */
+/** The checker's hooks into a kernel: a message leaves an end, or arrives at one. */
 interface Inside {
   send(end: End, parcel: { readonly data: Uint8Array }, now: Nanos): void;
   unsent(end: End, parcel: { readonly data: Uint8Array }, ...rest: unknown[]): void;
@@ -14,15 +14,15 @@ interface Inside {
   deliver(end: End, data: Uint8Array, capabilities: readonly number[], now: Nanos): void;
 }
 
-/** What has left one end and not reached the other. */
+/** Messages that have left one end and not reached the other. */
 interface Stream {
   readonly parcels: { readonly data: Uint8Array; readonly capabilities: number }[];
   received: number;
 }
 
 /**
- * K1–K6 over all cores: pairs what leaves an end with what reaches the other, byte for byte, and compares both ends'
- * counters after every step.
+ * K1–K6 over all cores: compares what leaves an end with what reaches the other, byte for byte, and the counters of
+ * both ends after every step.
  */
 export function channelChecker(): Checker {
   const kernels = new Map<number, Kernel>();
@@ -108,7 +108,7 @@ function expectNext(stream: Stream, end: End, data: Uint8Array, caps: readonly n
     report('K5', `end ${end.id} was told of ${caps.length} capabilities where ${next.capabilities} were sent`);
 }
 
-/** K2: what the two ends' counters imply about each other. */
+/** K2: what each end's counters imply about the other's. */
 function checkCounters(kernel: Kernel, end: End, kernels: ReadonlyMap<number, Kernel>, report: Report): void {
   const { core } = kernel.monitor.context;
   const say = (text: string): void => report('K2', `end ${end.id} of core ${core}: ${text}`);
@@ -121,7 +121,7 @@ function checkCounters(kernel: Kernel, end: End, kernels: ReadonlyMap<number, Ke
   if (other.received > end.sent) say(`${other.received} bytes arrived of ${end.sent}`);
 }
 
-/** The other end, when it exists and belongs to this one. */
+/** The other end, if it exists and belongs to this one. */
 function otherOf(kernel: Kernel, end: End, kernels: ReadonlyMap<number, Kernel>): End | undefined {
   const { core } = kernel.monitor.context;
   const away = kernels.get(end.otherCore);
@@ -132,7 +132,7 @@ function otherOf(kernel: Kernel, end: End, kernels: ReadonlyMap<number, Kernel>)
   return other?.otherEnd === end.id && other.otherCore === core ? other : undefined;
 }
 
-/** Once settled: all that was sent has come, every circuit has its other end, and no end stands alone. */
+/** Once settled: everything sent has come, every circuit has its other end, and no end stands alone. */
 function checkSettled(
   simulation: Simulation,
   core: CoreId,

@@ -16,18 +16,18 @@ export interface Violation {
 
 export type Report = (invariant: string, text: string) => void;
 
-/** Watches a run for some invariants. Reads what a real cluster's log files hold wherever that is enough. */
+/** Watches a run for some invariants. Reads what a real cluster logs, wherever that is enough. */
 export interface Checker {
   readonly name: string;
   /** Every log line, in the order of writing. */
   line?(line: SimLogLine, report: Report, node: SimNode): void;
   /** After every step of a node. */
   afterStep?(node: SimNode, event: AnyEvent, report: Report): void;
-  /** A process ended unasked, or was killed. */
+  /** A process ended although nobody asked it to, or was killed. */
   died?(node: SimNode, cause: string, report: Report): void;
   /** An assertion of a node’s machine failed. */
   broken?(node: SimNode, failure: AssertionFailure, report: Report): void;
-  /** Faults have stopped, everything has settled. */
+  /** Faults have stopped, and everything has settled. */
   atEnd?(simulation: Simulation, report: Report): void;
 }
 

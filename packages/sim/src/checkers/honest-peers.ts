@@ -44,7 +44,7 @@ export function honestPeersChecker(): Checker {
         report('H1', `${line.core} and ${String(line['peer'])}: ${String(line['error'])} ${String(line['text'])}`);
     },
     died(node, cause, report) {
-      // The registry did without it for too long; or another checker reports its assertion.
+      // The registry did without it for too long, or another checker reports its assertion.
       const excluded = cause.startsWith('PEER_GONE') || cause.startsWith('AssertionFailure');
       if (cause !== 'crashed' && cause !== '' && !excluded) report('H2', `core ${node.id} ended by itself: ${cause}`);
     },

@@ -4,10 +4,10 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { SimNode } from '../engine/sim-node.ts';
 import type { Checker } from './checker.ts';
 
-/** Timers that the SKB always has: heartbeats and the measuring of links. */
+/** Timers that the SKB always has: heartbeats, and the measuring of links. */
 const SKB_TIMERS = 2;
 
-/** What is left over at one node; empty when everything has come to its end. */
+/** What is left over at one node; empty once everything has ended. */
 export function leftovers(node: SimNode): readonly string[] {
   const endpoint = endpointOf(node);
   if (endpoint === null) return [];
@@ -38,7 +38,7 @@ export function isQuiet(simulation: Simulation): boolean {
   return true;
 }
 
-/** L1: when everything has settled no timer, operation, phase of a round, rally or unacknowledged message is left. */
+/** L1: once everything has settled, no timer, operation, phase of a round, rally or unacknowledged message is left. */
 export function leakChecker(): Checker {
   return {
     name: 'leaks',

@@ -7,10 +7,13 @@ import type { Report } from './checker.ts';
 export type LineOf<E extends LogEventName> = SimLogLine & LogFieldsOf<E>;
 
 type LineHandler<E extends LogEventName> = (line: LineOf<E>, report: Report, node: SimNode) => void;
-/** What a checker does with lines, by event. */
+/** Handlers of log lines, by event. */
 export type LineHandlers = { readonly [E in LogEventName]?: LineHandler<E> };
 
-/** Hands a line to its event's handler, if there is one: the table makes the lines, so their fields are their row's. */
+/**
+ * Hands a line to its event's handler, if there is one. The table makes the lines, so their fields are those of its
+ * row.
+ */
 export function handleLine(handlers: LineHandlers, line: SimLogLine, report: Report, node: SimNode): void {
   const handler = handlers[line.event] as ((...given: [SimLogLine, Report, SimNode]) => void) | undefined;
   handler?.(line, report, node);

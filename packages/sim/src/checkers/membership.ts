@@ -16,7 +16,9 @@ class MembershipChecker implements Checker {
   /** By core: the incarnations seen, and the life of each. */
   private readonly lives = new Map<number, { readonly incarnation: number; readonly life: number }[]>();
   private readonly introduced = new Set<string>();
-  /** By core: the life of the SKB whose introduction it took last. A core that hung may take one of an earlier life. */
+  /**
+   * By core: the life of the SKB whose introduction it took last. A core that hung may take one from an earlier life.
+   */
   private readonly introducers = new Map<number, string>();
   /** By core and incarnation: the members of the view that it has installed. */
   private readonly views = new Map<string, readonly unknown[]>();
@@ -40,7 +42,10 @@ class MembershipChecker implements Checker {
     if (event.type === 'frame_received') this.watchIncarnation(node, report);
   }
 
-  /** A later life of the SKB knows of no earlier introduction: pairs not bound by then are introduced again. */
+  /**
+   * A later life of the SKB knows of no earlier introduction, so it introduces again the pairs that are not bound by
+   * then.
+   */
   died(node: SimNode): void {
     if (node.id === SKB_PEER) this.introduced.clear();
   }
@@ -90,7 +95,7 @@ function checkLinks(node: SimNode, report: Report): void {
     if (links > 1) report('J1', `nodes ${node.id} and ${peer.id} have ${links} links`);
 }
 
-/** R1: one process per id. R4: nobody has given up a living one. */
+/** R1: one process per id. R4: nobody has given up a process that lives. */
 function checkPlace(simulation: Simulation, node: SimNode, report: Report): void {
   const { id } = node;
   const cores = [...simulation.nodes.values()];

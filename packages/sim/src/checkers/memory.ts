@@ -62,7 +62,7 @@ function checkAll(nodes: ReadonlyMap<PeerId, SimNode>, named: ReadonlySet<number
   }
 }
 
-/** M3 of pages that their home has forgotten: nobody holds one. */
+/** M3 for pages that their home has forgotten: nobody holds one. */
 function checkForgotten({ core: home, kernel }: Member, cores: readonly Member[], report: Report): void {
   const { directory } = kernel.services.pages;
   for (const { core, kernel: holder } of cores)

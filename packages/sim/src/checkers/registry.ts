@@ -22,13 +22,16 @@ const FACTORIES: readonly CheckerFactory[] = [
   memoryChecker,
 ];
 
-/** For runs with programs, which perform capability operations. A crash loses what the capability models rely on. */
+/**
+ * For runs with programs, which perform capability operations; a crash loses the messages that the capability models
+ * rely on.
+ */
 export function checkersOfPrograms(crashes: boolean): readonly CheckerFactory[] {
   const others = FACTORIES.filter((factory) => factory !== agreementChecker);
   return [...others, agreementBesideOthers, ...(crashes ? [] : [capabilityChecker])];
 }
 
-/** All checkers over one run. */
+/** All checkers of one run. */
 export class Checks {
   readonly violations: Violation[] = [];
   private readonly checkers: readonly Checker[];

@@ -4,8 +4,8 @@ import type { Kernel } from '@mk/node-kernel/kernel';
 import type { Checker, Report } from './checker.ts';
 
 /**
- * C3 over all cores: at the moment a revoke succeeds, before its caller hears of it, nothing of its target is in any
- * slot of any core, nor in flight, except the slot that survives it.
+ * C3 over all cores: when a revoke succeeds, before its caller hears of it, nothing of its target is in any slot of any
+ *    core or in flight, except the slot that survives.
  */
 export function revokedChecker(): Checker {
   const kernels = new Map<number, Kernel>();

@@ -11,9 +11,8 @@ interface Stream {
 }
 
 /**
- * U1, U2: every message is delivered exactly once and in order within its lane. Pairs `message_sent` and
- * `message_delivered` of the two ends by channel, lane and number. What was sent to an instance that went away may be
- * lost.
+ * U1, U2: every message is delivered exactly once, in order within its lane. Pairs `message_sent` and
+ * `message_delivered` of the two ends by channel, lane and number. Messages to an instance that has gone may be lost.
  */
 export function urpcChecker(): Checker {
   const streams = new Map<string, Stream>();

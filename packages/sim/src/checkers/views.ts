@@ -18,7 +18,7 @@ class ViewsChecker implements Checker {
   /** The number of the last view that each life of a core installed. */
   private readonly last = new Map<string, number>();
   private newest: View | null = null;
-  /** Lives that are put out for what they did: nobody waits for their leases (quarantine.ts). */
+  /** Lives that are expelled for what they did: nobody waits for their leases (quarantine.ts). */
   private readonly guilty = new Set<string>();
 
   line(line: SimLogLine, report: Report, node: SimNode): void {
@@ -26,7 +26,7 @@ class ViewsChecker implements Checker {
     const accused = line.event === 'core_quarantined' ? this.nodes.get(Number(line['peer'])) : undefined;
     if (accused !== undefined) this.guilty.add(lifeOf(accused));
     if (line.event !== 'view_installed') return;
-    // A core that lagged installs several in one step.
+    // A core that lagged behind installs several in one step.
     const view = node.kernel?.services.views.agreement?.past.views.find(({ number }) => number === line['view']);
     if (view !== undefined) this.installed(node, view, Number(line['time']) * 1e6, report);
   }
@@ -56,7 +56,7 @@ class ViewsChecker implements Checker {
     this.succeeds(predecessor, view, now, report);
   }
 
-  /** Those whom the new view leaves out have no lease from the moment anybody is in it. */
+  /** Cores that the new view leaves out have no lease once anybody is in it. */
   private succeeds(before: View, view: View, now: number, report: Report): void {
     for (const other of this.nodes.values()) {
       const { id, kernel } = other;

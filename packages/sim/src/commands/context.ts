@@ -1,10 +1,10 @@
 import type { SimTerminal } from '../io/terminal.ts';
 
-/** What a scenario of the command line works with. */
+/** The surroundings of a scenario of the command line. */
 export interface CommandContext {
   readonly terminal: SimTerminal;
   readonly machinesDirectory: string;
-  /** What `run` runs. */
+  /** The program of `run`. */
   readonly program: SimProgram | null;
 }
 
@@ -16,7 +16,7 @@ export interface SimProgram {
   readonly contextText: string;
   /** `each`: a domain on each core, of `--on` or all; `one`: on the first of them; `named`: on each of `--on`, or on the first. */
   readonly domains: 'each' | 'one' | 'named';
-  /** Without arguments it waits for lines that somebody types. */
+  /** Without arguments it waits for lines from the keyboard. */
   readonly asksForLines?: boolean;
   /** Replaces places in the bundle by places in its source files. */
   inSources(text: string): string;

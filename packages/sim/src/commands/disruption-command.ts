@@ -36,7 +36,7 @@ export function runDisruptionCommand(request: SimRequest, context: CommandContex
 function measured(plan: PlanKind, machine: SimMachine, cores: number, program: SimProgram) {
   const bench = new ProgramBench(machine, cores, program, { oneCpu: true });
   bench.charge(costsOfPlan(plan, machine.model, 0, cores));
-  // Broadcast is one line that all poll: told to all at once, served one by one (line-costs.ts).
+  // Broadcast is one line that all poll: all are told at once and served one by one (line-costs.ts).
   bench.ask('unmap_plan', { plan: plan === 'broadcast' ? 'unicast' : plan });
   const [told] = bench.run(DISRUPTION_PROGRAM, WORDS);
   const { last, rounds } = bench.ask('unmap_plan', {});

@@ -1,8 +1,8 @@
-/** What unmaps cost the programs of the cores that they interrupt, as both worlds report it. */
+/** What unmaps cost the programs of the cores that they interrupt, in the form that both worlds report. */
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Disruption } from './bench-lines.ts';
 
-/** How many other cores the last so many rounds asked: the first core unmaps, and is of the round. */
+/** How many other cores each of the last `rounds` rounds asked: the core that unmaps is part of a round. */
 export function askedBy(last: readonly { readonly cores: number }[], rounds: number): readonly number[] {
   return [...new Set((rounds === 0 ? [] : last.slice(-rounds)).map(({ cores }) => cores - 1))];
 }

@@ -1,14 +1,14 @@
 /**
  * What the hardware behind each shootdown plan costs, derived from a machine's own costs (decision 0150). A message is
  * a cache line: the sender writes it, the receiver polls it, and its home, the node whose memory holds it, orders its
- * transfers. A machine's costs are those of lines at the sender's home, because unicast's are.
+ * transfers. A machine's costs are those of lines at the sender's home, since the unicast curve was fitted to them.
  */
 import { isCore, type CoreId, type Nanos, type PeerId } from '@mk/monitor-proto/ids';
 import type { PlanKind } from '@mk/node-kernel/monitor/agreement/plan';
 import type { MachineModel } from '@mk/skb/config';
 import { type CostModel, costsOf } from '../engine/costs.ts';
 
-/** A core of the node where the line between two cores lies. */
+/** A core of the node that holds the line between two cores. */
 type Home = (from: CoreId, to: CoreId) => CoreId;
 
 export function costsOfPlan(plan: PlanKind, machine: MachineModel, root: CoreId, cores: number): CostModel {
@@ -25,7 +25,7 @@ export function costsOfPlan(plan: PlanKind, machine: MachineModel, root: CoreId,
         cores,
       );
     case 'numa':
-      // Local to the aggregator: between packages to the leader, within one to the package.
+      // At the aggregator: between packages that is the leader, within one the package itself.
       return rootLeads(
         linesAt(machine, cores, (from, to) => (from === root ? to : from)),
         machine,
@@ -51,7 +51,7 @@ function linesAt(machine: MachineModel, cores: number, homeOf: Home): CostModel 
     return ns;
   };
   const isAt = (home: CoreId, core: CoreId): boolean => machine.packageOf(core) === machine.packageOf(home);
-  /** Whose messages cost the same. */
+  /** The peer to which messages cost the same. */
   const other = (from: PeerId, to: PeerId): PeerId => {
     if (!isCore(from) || !isCore(to)) return to;
     const home = homeOf(from, to);
@@ -74,7 +74,7 @@ function linesAt(machine: MachineModel, cores: number, homeOf: Home): CostModel 
   };
 }
 
-/** The least that a message to another package occupies its sender; Infinity: there is none. */
+/** The least time that a message to another package occupies its sender; Infinity without another package. */
 function nearestNs(machine: MachineModel, from: CoreId, cores: number): Nanos {
   let least: Nanos = Infinity;
   for (let to = 0; to < cores; to += 1)
@@ -83,9 +83,9 @@ function nearestNs(machine: MachineModel, from: CoreId, cores: number): Nanos {
 }
 
 /**
- * A tree has a leader in each package, the root in its own. What other leaders do with messages they do in their own
- * memory: they read the request before passing it on to their package, and their package's answer before counting it.
- * Each is a look at a line, which is a receiver's occupancy. Other packages have been told by then.
+ * A tree has a leader in each package; the root leads its own. What other leaders do with messages happens in their own
+ * memory: they read the request before they pass it on to their package, and their package's answer before they count
+ * it. Each is a look at a line, and occupies them like a receipt. Other packages have been told by then.
  */
 function rootLeads(lines: CostModel, machine: MachineModel, root: CoreId, cores: number): CostModel {
   const own = Array.from({ length: cores }, (_, core) => core).find(
@@ -102,10 +102,10 @@ function rootLeads(lines: CostModel, machine: MachineModel, root: CoreId, cores:
 }
 
 /**
- * One line that every core polls. The root writes it, which takes a line transfer (half a message, which is two: the
- * writer takes the line from the reader, the reader fetches it back). Then all readers miss at once, and the home
- * serves them one after the other: each has the line for its transfer and its own look at it. The root is not busy
- * meanwhile: it takes the answers, which are messages, as they come.
+ * One line that every core polls. The root writes it, which takes one line transfer (half of a message, which is two:
+ * the writer takes the line from the reader, the reader fetches it back). Then all readers miss at once, and the home
+ * serves them one after the other: each has the line for its transfer and its own look at it. The root is free
+ * meanwhile, and takes the answers, which are messages, as they come.
  */
 function sharedLine(machine: MachineModel, root: CoreId, cores: number): CostModel {
   const plain = linesAt(machine, cores, () => root);

@@ -27,7 +27,7 @@ import { repeatCommand } from './repeat-command.ts';
 import { add, emptyTotals, type JobAnswer, type Jobs, type Judged, seedTotals, summarise } from './seed-totals.ts';
 import { programOf, programOptions, programScenario, tellOutput, withProgram } from './program-scenario.ts';
 
-/** From this many cores on handshakes are much of the work: they use the cheaper hash. */
+/** With this many cores, handshakes are much of the work: they use the cheaper hash. */
 const MANY_CORES = 64;
 
 /** `mk-launch sim`: runs seeds under the nemesis or a fault plan and judges them. 0 held, 1 broke, 2 unknown. */
@@ -43,7 +43,7 @@ export function runNemesisCommand(request: SimRequest, context: CommandContext):
   return tally.end(options, rssBytes(), reports);
 }
 
-/** Like `runNemesisCommand` on several processes; its output differs only in times and memory. */
+/** Like `runNemesisCommand`, on several processes; the output differs only in times and memory. */
 export async function runNemesisJobs(request: SimRequest, context: CommandContext, jobs: Jobs): Promise<number> {
   const scenarios = scenariosOf(request, context);
   const count = Math.min(request.jobs === 'auto' ? jobs.usual : request.jobs, scenarios.length);
@@ -52,7 +52,7 @@ export async function runNemesisJobs(request: SimRequest, context: CommandContex
     throw new OptionError('--trace and --trace-events draw one seed: give them with --seed, without --jobs');
   const tally = new Tally(scenarios, request, context);
   tally.progress();
-  // Answers wait for earlier seeds' answers, so that they are printed in order.
+  // Answers wait for those of earlier seeds, so that they are printed in order.
   const early = new Map<number, JobAnswer>();
   const rss = new Map<number, number>();
   let next = 0;
@@ -96,7 +96,7 @@ function collectingTerminal(lines: string[]): SimTerminal {
   return { interactive: false, out, error: out, progress: () => undefined };
 }
 
-/** The results so far, and what is said about them. */
+/** The results so far, and their output. */
 class Tally {
   private readonly totals = emptyTotals();
   private readonly reports: unknown[] = [];
@@ -108,8 +108,8 @@ class Tally {
     private readonly context: CommandContext,
   ) {
     for (const file of [request.trace, request.traceEvents, request.record])
-      if (file !== null) must('', writable(file)); // a thousand seeds later it would be too late
-    // The seed comes first, so that it is known whatever happens.
+      if (file !== null) must('', writable(file)); // a thousand seeds later would be too late
+    // The seed comes first, so that it is known whatever happens next.
     const ends = scenarios.map(({ seed }) => seed).filter((_, i) => i === 0 || i === scenarios.length - 1);
     if (!request.json) context.terminal.out(`seed ${ends.join(' to ')}`);
   }
@@ -124,7 +124,7 @@ class Tally {
     if (report !== null) this.reports.push(report);
   }
 
-  /** Pictures, recording, summary; the exit status. */
+  /** Writes pictures, recording and summary; returns the exit status. */
   end(options: RunOptions, memoryBytes: number, planReports: PlanReports | null): number {
     const { totals, reports, scenarios, request, context } = this;
     const tookMs = wallMs() - this.startedAt;
@@ -145,7 +145,7 @@ class Tally {
   }
 }
 
-/** Runs a scenario and explains it if it did not hold. */
+/** Runs a scenario, and explains it if it did not hold. */
 function judge(
   scenario: Scenario,
   request: SimRequest,
@@ -203,12 +203,12 @@ function scenariosOf(request: SimRequest, context: CommandContext): readonly Sce
   });
 }
 
-/** The plan's report; null: the run has none. */
+/** The report of the plan; null without a plan. */
 function reportsOf(request: SimRequest, context: CommandContext, scenarios: readonly Scenario[]): PlanReports | null {
   return request.plan === null || request.replay !== null ? null : new PlanReports(request, context, scenarios);
 }
 
-/** Which program, on what, with which arguments: the command line’s, else the plan’s. */
+/** The request with the plan's program, cores and arguments wherever the command line names none. */
 function ofPlan(request: SimRequest, plan: FaultPlan): SimRequest {
   const workload = programOfPlan(plan);
   return request.program !== null || workload === null ? request : { ...request, ...workload };
@@ -224,7 +224,7 @@ function nemesisOptions({ cores, machine, weights, faultsForNs }: SimRequest): P
   };
 }
 
-/** Reports what broke, shrinks and draws on request, and gives the one command that repeats it. */
+/** Reports what broke, shrinks and draws it on request, and prints the one command that repeats it. */
 function explain(result: RunResult, request: SimRequest, context: CommandContext, options: RunOptions): unknown {
   const { terminal } = context;
   const { scenario, violations, inconclusive } = result;
@@ -283,7 +283,7 @@ function writeTrace(
   if (!json) terminal.out(`  wrote ${written.join(', ')}`);
 }
 
-/** Runs it again, recorded for the page. */
+/** Runs it again and records it for the page. */
 function record(
   scenario: Scenario,
   file: string,

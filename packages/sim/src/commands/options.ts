@@ -23,7 +23,7 @@ type ScenarioName = keyof typeof SCENARIOS;
 /** The checked options of `mk-launch sim`. */
 export interface SimRequest {
   readonly scenario: ScenarioName;
-  /** What `run` runs: a file, or a shipped program. */
+  /** The program of `run`: a file, or one that ships. */
   readonly program: string | null;
   readonly args: readonly string[];
   readonly on: readonly number[] | null;
@@ -38,7 +38,7 @@ export interface SimRequest {
   /** Processes that share the seeds; `auto`: as many as there are CPUs. */
   readonly jobs: number | 'auto';
   readonly plan: string | null;
-  /** The folder that the plan's report is kept in; null: the usual one. */
+  /** The folder that keeps the plan's report; null: the usual one. */
   readonly runs: string | null;
   readonly replay: string | null;
   readonly faultsForNs: Nanos | null;
@@ -56,7 +56,7 @@ export interface SimRequest {
   readonly json: boolean;
 }
 
-/** How long a program may go on after the last fault by default. */
+/** How long a program may run after the last fault, by default. */
 export const USUAL_LIMIT_NS: Nanos = 300 * SECOND;
 
 /** Each is a process of some 100 MB. */
@@ -153,7 +153,7 @@ function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'
   return whole(args, 'jobs', 1, JOBS_MOST) ?? 1;
 }
 
-/** Where the recording goes: the named file, or one named by the seed. */
+/** Where the recording goes: the named file, or one named after the seed. */
 export function recordingOf(args: Args): string {
   return String(args['record'] ?? `runs/sim-seed-${String(args['seed'] ?? 1)}.ndjson`);
 }

@@ -1,8 +1,8 @@
 import type { ShootdownPlan } from './shootdown.ts';
 
 /**
- * What the paper measured for a shootdown on the 8×4-core AMD machine, in cycles (Baumann et al. 2009, figure 6). Unicast,
- * at every number of cores from 2, is what the machine's costs were fitted to; the rest is what they must predict.
+ * The paper's measurements of a shootdown on the 8×4-core AMD machine, in cycles (Baumann et al. 2009, figure 6). The
+ * machine's costs were fitted to unicast, at every number of cores from 2; they must predict the rest.
  */
 export const PAPER_UNICAST: readonly number[] = [
   1120, 1250, 1300, 1370, 1530, 1510, 1730, 1810, 1920, 2090, 2410, 3070, 3320, 3710, 4340, 5130, 5550, 6090, 6640,
@@ -14,7 +14,7 @@ export const PAPER_SHOOTDOWN: Readonly<Record<number, Readonly<Record<ShootdownP
   8: { broadcast: 3600, unicast: 1730, multicast: 2540, numa: 2400 },
 };
 
-/** Unicast at so many cores, or null where the paper has nothing. */
+/** Unicast at this many cores; null where the paper has no value. */
 export function paperUnicast(cores: number): number | null {
   return PAPER_UNICAST[cores - 2] ?? null;
 }

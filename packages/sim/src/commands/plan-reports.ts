@@ -22,8 +22,8 @@ export function givenPlan(file: string): { readonly text: string; readonly plan:
 }
 
 /**
- * The report of a plan on virtual time: of one seed while it runs; of several, of the first that broke, or the first of
- * all, which runs again for it.
+ * The report of a plan on virtual time. For one seed it is made while the seed runs; for several, the first that broke,
+ * or else the first of all, runs again for it.
  */
 export class PlanReports {
   private readonly startedAt = wallTime();
@@ -43,7 +43,7 @@ export class PlanReports {
     return this.reporter.options;
   }
 
-  /** What a run came to. */
+  /** Takes the result of a run. */
   ran(result: RunResult): void {
     if (this.scenarios.length === 1) this.result = result;
   }

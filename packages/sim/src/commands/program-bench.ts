@@ -13,7 +13,7 @@ import type { SimProgram } from './context.ts';
 const BOOT_LIMIT: Nanos = 20 * SECOND;
 const RUN_LIMIT: Nanos = 3600 * SECOND;
 
-/** A booted machine with a description's costs, and a program that measures on it, as on processes. */
+/** A booted machine with a description's costs, and a program that measures on it as on processes. */
 export class ProgramBench {
   private readonly simulation: Simulation;
   private readonly costs: { current: CostModel };
@@ -42,7 +42,7 @@ export class ProgramBench {
       logLevel: 'info',
       hash: false,
       programs: new VmPrograms(program.contextText),
-      // A turn costs the machine's local call, if it tells that.
+      // A turn costs as much as a local call, if the machine describes one.
       programCosts: { ...PROGRAM_COSTS, turnNs: lrpcNs > 0 ? lrpcNs : PROGRAM_COSTS.turnNs, ...costs },
     });
     this.simulation.observe({
@@ -57,12 +57,12 @@ export class ProgramBench {
     this.ask('program_load', { name, text: Buffer.from(text, 'utf8').toString('base64') });
   }
 
-  /** From now on messages cost this. */
+  /** Messages cost this from now on. */
   charge(costs: CostModel): void {
     this.costs.current = costs;
   }
 
-  /** Runs the bench's program on all cores; returns what it printed, by line. */
+  /** Runs the bench's program on all cores; returns its output, by line. */
   run<P extends keyof BenchLines>(name: P, args: readonly string[]): readonly BenchLines[P][] {
     this.lines = [];
     const all = Array.from({ length: this.cores }, (_, core) => core).join(',');
@@ -88,7 +88,7 @@ export class ProgramBench {
     if (!simulation.run(simulation.now + limitNs, condition)) throw new Error(`${what} did not end`);
   }
 
-  /** Every core knows every other one and has the trees of all of them. */
+  /** Every core knows every other, and has the trees of all. */
   private planned(): boolean {
     for (let core = 0; core < this.cores; core += 1) {
       const { kernel } = this.simulation.node(core);

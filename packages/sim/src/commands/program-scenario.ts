@@ -11,13 +11,13 @@ import { OptionError, type SimRequest, USUAL_LIMIT_NS } from './options.ts';
 
 const DEFAULT_CORES = 4;
 
-/** The options that a run needs for its program. */
+/** The options of a run for its program. */
 export function programOptions(program: SimProgram): NonNullable<RunOptions['program']> {
   const { name, text, contextText } = program;
   return { name, text, world: new VmPrograms(contextText), bounded };
 }
 
-/** A seed's scenario with the program as its load: without faults, or with the nemesis's. */
+/** A seed's scenario with the program as its load: without faults, or with those of the nemesis. */
 export function programScenario(seed: number, request: SimRequest, program: SimProgram): Scenario {
   const cores = request.cores ?? DEFAULT_CORES;
   const machine = request.machine ?? 'flat';
@@ -29,7 +29,7 @@ export function programScenario(seed: number, request: SimRequest, program: SimP
   return withProgram(scenario, request, program);
 }
 
-/** A scenario about the program: it is the load. */
+/** The scenario with the program as its load. */
 export function withProgram(scenario: Scenario, request: SimRequest, program: SimProgram): Scenario {
   const { domains, name, asksForLines = false } = program;
   if (asksForLines && request.args.length === 0)
@@ -55,7 +55,9 @@ export function withProgram(scenario: Scenario, request: SimRequest, program: Si
   return { ...scenario, load: [], program: load };
 }
 
-/** What the program printed, for people; `place` tells the places of a stack trace as those of its files. */
+/**
+ * Prints the program's output for people; `place` translates places of a stack trace into those of its source files.
+ */
 export function tellOutput(
   { output }: RunResult,
   say: (text: string) => void,
@@ -64,7 +66,7 @@ export function tellOutput(
   for (const { core, domain, text } of output) say(outputLines(core, domain, place(text)));
 }
 
-/** The words of a command line that concern the program. */
+/** The options and arguments of a command line that concern the program. */
 export function programWords({ program, args, on, nemesis, limitNs }: SimRequest): readonly string[] {
   if (program === null) return [];
   return [
@@ -75,7 +77,7 @@ export function programWords({ program, args, on, nemesis, limitNs }: SimRequest
   ];
 }
 
-/** For a run that is repeated from a file. */
+/** The program of a run that is repeated from a file. */
 export function programOf(context: CommandContext, scenario: Scenario): SimProgram | null {
   if (scenario.program === undefined) return null;
   if (context.program === null)

@@ -1,4 +1,4 @@
-/** `12 of 500 seeds, 0 failed, done in about 40 s`; without the time until a seed is done. */
+/** `12 of 500 seeds, 0 failed, done in about 40 s`; the time is left out until a seed is done. */
 export function progressText(done: number, of: number, failed: number, elapsedMs: number): string {
   const text = `${done} of ${of} seed${of === 1 ? '' : 's'}, ${failed} failed`;
   return done === 0 || done >= of ? text : `${text}, done in about ${roughly((elapsedMs / done) * (of - done))}`;

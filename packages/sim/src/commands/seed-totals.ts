@@ -7,7 +7,7 @@ import type { Scenario } from '../engine/scenario.ts';
 import type { SimTerminal } from '../io/terminal.ts';
 import type { SimRequest } from './options.ts';
 
-/** Lines of output that a run's report holds. */
+/** Lines of output that a run's report contains. */
 const OUTPUT_TOLD = 1000;
 
 export interface Totals {
@@ -34,7 +34,7 @@ interface SeedReport {
   readonly output?: RunResult['output'];
 }
 
-/** A seed's share of the totals: plain data, since it may come from another process. */
+/** A seed's contribution to the totals: plain data, since it may come from another process. */
 export interface SeedTotals {
   readonly failed: boolean;
   readonly unknown: boolean;
@@ -44,7 +44,7 @@ export interface SeedTotals {
   readonly virtualNs: Nanos;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly run: SeedReport;
-  /** What broke first, or why nothing can be said; '': it held. */
+  /** What broke first, or why the run is inconclusive; empty: it held. */
   readonly text: string;
 }
 
@@ -57,7 +57,7 @@ export interface Judged {
 /** A child process's answer for a scenario. */
 export interface JobAnswer {
   readonly judged: Judged;
-  /** What a single process would have printed. */
+  /** The output of a single process for it. */
   readonly lines: readonly string[];
   readonly rssBytes: number;
 }
@@ -81,11 +81,11 @@ export interface Account {
   readonly memoryBytes: number;
   readonly firstSeed: Scenario['seed'];
   readonly reports: readonly unknown[];
-  /** Of a plan. */
+  /** The plan's. */
   readonly kept: KeptReport | null;
 }
 
-/** A plan's report and where it lies; null: it could not be kept. */
+/** A plan's report, and where it is; null: it could not be kept. */
 export interface KeptReport {
   readonly report: RunReport;
   readonly folder: string | null;

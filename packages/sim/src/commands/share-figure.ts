@@ -1,12 +1,12 @@
 /**
- * Shared memory against messages, as both worlds report it (the paper's Fig. 3): a column for each kind and number of
- * lines.
+ * Shared memory against messages, in the form that both worlds report (the paper's Fig. 3): a column for each kind and
+ * number of lines.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { plotSvg } from './svg-plot.ts';
 
-/** A row of `share-bench`: the mean time of an update of so many lines, by each of so many cores. */
+/** A row of `share-bench`: the mean time of an update of `lines` lines by each of `cores` cores. */
 export interface ShareRow {
   readonly cores: number;
   readonly lines: number;
@@ -44,7 +44,7 @@ export function shareText(rows: readonly ShareRow[], unit: { readonly name: stri
   ].join('\n');
 }
 
-/** From how many cores on messages cost less, by number of lines. */
+/** The number of cores from which messages cost less, by number of lines. */
 function verdicts(rows: readonly ShareRow[]): readonly string[] {
   return [...new Set(rows.map(({ lines }) => lines))].map((lines) => {
     const mine = rows.filter((row) => row.lines === lines);

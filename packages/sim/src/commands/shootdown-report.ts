@@ -34,7 +34,7 @@ function paperCell(cores: number, ns: ShootdownRow['ns'], ghz: number): string {
   return `   ${cells.join(', ')}`;
 }
 
-/** Where unicast stops winning against the better tree; null: it does not in these rows. */
+/** Where unicast stops beating the better tree; null if it does not in these rows. */
 export function crossover(rows: readonly ShootdownRow[]): number | null {
   return rows.find(({ ns }) => Math.min(ns.multicast, ns.numa) < ns.unicast)?.cores ?? null;
 }

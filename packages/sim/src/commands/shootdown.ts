@@ -22,7 +22,7 @@ export interface ShootdownRow {
   readonly ns: Readonly<Record<ShootdownPlan, Nanos>>;
 }
 
-/** A booted machine of so many cores that measures rounds. Its costs may change between rounds. */
+/** A booted machine of that many cores that measures rounds. Its costs may change between rounds. */
 export class ShootdownBench {
   private readonly simulation: Simulation;
   private readonly costs: { current: CostModel };
@@ -64,7 +64,7 @@ export class ShootdownBench {
     return endedAt - startedAt;
   }
 
-  /** Every core knows every other one and has the trees of all of them. */
+  /** Every core knows every other, and has the trees of all. */
   private planned(): boolean {
     for (let core = 0; core < this.cores; core++) {
       const { monitor, services } = known(this.simulation.node(core).kernel);
@@ -73,13 +73,13 @@ export class ShootdownBench {
     return known(this.simulation.node(SKB_PEER).skb).registry.meshComplete;
   }
 
-  /** Lets acks and heartbeats pass, and stops when nobody is occupied. */
+  /** Lets acks and heartbeats pass; stops when nobody is occupied. */
   private settle(): void {
     this.simulation.run(this.simulation.now + 40 * MILLISECOND);
   }
 }
 
-/** The table of all plans at these numbers of cores; `machineFor` gives the machine cut to a number of cores. */
+/** All plans at these numbers of cores; `machineFor` returns the machine cut to a number of cores. */
 export function shootdownTable(
   machineFor: (cores: number) => MachineModel,
   counts: readonly number[],

@@ -12,7 +12,7 @@ export interface PlotOptions {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
-  /** Powers of two along x, instead of equal steps. */
+  /** Powers of two along x instead of equal steps. */
   readonly logX?: boolean;
   readonly logY?: boolean;
 }

@@ -13,10 +13,10 @@ import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText
 export const UNMAP_PROGRAM = 'unmap-bench';
 const PAPER_MACHINE = 'amd-8x4';
 const DEFAULT_CORES = 32;
-/** Virtual time only varies where a timer intervenes: the median of so many. */
+/** Virtual time varies only where a timer intervenes: the median of this many is enough. */
 const ROUNDS = 5;
 
-/** `mk-launch sim unmap`: unmaps a page over 1 to so many cores, by each of the four plans (the paper's Fig. 7). */
+/** `mk-launch sim unmap`: unmaps a page over 1 to N cores, by each of the four plans (the paper's Fig. 7). */
 export function runUnmapCommand(request: SimRequest, context: CommandContext): number {
   const { terminal, machinesDirectory } = context;
   const name = request.machine ?? PAPER_MACHINE;
@@ -45,15 +45,15 @@ export function runUnmapCommand(request: SimRequest, context: CommandContext): n
   return 0;
 }
 
-/** A machine that boots, maps, reads and unmaps by one plan. */
+/** Boots a machine, maps a page, reads it and unmaps it by one plan. */
 function curveOf(plan: PlanKind, machine: SimMachine, cores: number, program: SimProgram): UnmapCurve {
   const bench = new ProgramBench(machine, cores, program);
   bench.charge(costsOfPlan(plan, machine.model, 0, cores));
-  // Broadcast is one line that all poll: told to all at once, served one by one (line-costs.ts).
+  // Broadcast is one line that all poll: all are told at once and served one by one (line-costs.ts).
   bench.ask('unmap_plan', { plan: plan === 'broadcast' ? 'unicast' : plan });
   const rows = bench.run(UNMAP_PROGRAM, ['--rows', '--rounds', String(ROUNDS), '--step', '1']);
   const { last } = bench.ask('unmap_plan', {});
-  // A call's cost beside its turn is marshalling; a step of a simulated core takes no time.
+  // Besides its turn, a call costs marshalling; a step of a simulated core takes no time.
   const { callNs } = PROGRAM_COSTS;
   const points = unmapCurve(plan, rows, last).points.map((point) => {
     const { call, marshalling } = point.stack;

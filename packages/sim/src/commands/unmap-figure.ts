@@ -1,14 +1,14 @@
 /**
- * The unmap of a page by number of cores, as both worlds report it: the whole call as its program saw it (the paper's
- * Fig. 7), the round in it (Fig. 6), and the call as a stack. `mkctl bench unmap` and `mk-launch sim unmap` print the
- * same table.
+ * The unmap of a page by number of cores, in the form that both worlds report: the whole call as its program saw it
+ * (the paper's Fig. 7), the round in it (Fig. 6), and the call as a stack. `mkctl bench unmap` and `mk-launch sim
+ * unmap` print the same table.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { ShootdownReport } from '@mk/node-kernel/monitor/memory/shootdown-report';
 import { type Curve, plotSvg } from './svg-plot.ts';
 
-/** A row of `unmap-bench` for so many cores: when each of the last unmaps began and returned. */
+/** A row of `unmap-bench` for one number of cores: when each of the last unmaps began and returned. */
 export interface UnmapRow {
   readonly cores: number;
   readonly p50_ns: Nanos;
@@ -41,7 +41,7 @@ export interface UnmapCurve {
   readonly points: readonly UnmapPoint[];
 }
 
-/** A plan's curve, from what the program and its core reported. */
+/** A plan's curve, from the reports of the program and of its core. */
 export function unmapCurve(plan: string, rows: readonly UnmapRow[], rounds: readonly UnmapRound[]): UnmapCurve {
   const points = rows.map(({ cores, p50_ns, min_ns, unmaps }) => {
     const told = unmaps.flatMap(([begun, ended]) => {
@@ -66,7 +66,7 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 
-/** From how many cores on the better tree beats unicast in this respect; null: never. */
+/** The number of cores from which the better tree beats unicast by this measure; null: never. */
 export function treesWinFrom(curves: readonly UnmapCurve[], of: (point: UnmapPoint) => Nanos): number | null {
   const curve = (plan: string): readonly UnmapPoint[] => curves.find((one) => one.plan === plan)?.points ?? [];
   const trees = [...curve('multicast'), ...curve('numa')];
@@ -78,7 +78,7 @@ export function treesWinFrom(curves: readonly UnmapCurve[], of: (point: UnmapPoi
   return lost[last + 1]?.cores ?? null;
 }
 
-/** The table for people: a row per number of cores, plans side by side, then where each one's time goes. */
+/** The table for people: a row per number of cores, plans side by side, then a breakdown of each one's time. */
 export function unmapText(curves: readonly UnmapCurve[], unit: { readonly name: string; readonly ns: Nanos }): string {
   const cell = (ns: Nanos): string => (ns / unit.ns).toFixed(unit.ns === 1000 ? 1 : 0);
   const counts = known(curves[0]).points.map(({ cores }) => cores);

@@ -3,7 +3,7 @@ import { behave, misbehave } from './rogue-fault.ts';
 import type { SimFault } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
-/** Applies one fault now. Faults that make no sense at the moment (crashing a dead core) do nothing. */
+/** Applies one fault now. One that makes no sense at the moment (crashing a dead core) does nothing. */
 export function applyFault(simulation: Simulation, action: SimFault): void {
   simulation.faultLog.began(action, simulation.now);
   applyAs(simulation, action.type, action);
@@ -22,7 +22,7 @@ const APPLY: {
 } = {
   rule: (s, { rule }) => {
     s.faults.add(rule, s.now);
-    // Ends on time as well: what it holds back does not wait for the next frame to notice.
+    // Ends on time, too: what the rule holds back must not wait for the next frame to notice.
     if (rule.for_ns !== null) s.call(s.now + rule.for_ns, () => void s.faults.rules(s.now));
   },
   heal: (s, { target }) => s.faultLog.heal(target, s.now),

@@ -6,7 +6,7 @@ import type { AnyMachine, SimNode } from './sim-node.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimulationOptions } from './simulation-options.ts';
 
-/** The secret of every simulated cluster: nobody listens in. */
+/** The secret of every simulated cluster, which nobody overhears. */
 const SECRET = new TextEncoder().encode('the secret of a simulated cluster');
 const SIM_CLUSTER = 'sim';
 
@@ -59,7 +59,7 @@ export function bootSkb(node: SimNode, options: SimulationOptions, disk: SimDisk
 /** Unless the options set a lease's length, no view drops a core that is not proven dead. */
 const LEASE_MS = 1_000_000;
 
-/** The randomness of a process, its name and entropy, from the seed, the node and its life. */
+/** The identity of a process (name, entropy), derived from the seed, the node and its life. */
 function identityOf(
   id: PeerId,
   life: number,

@@ -13,13 +13,14 @@ export const DEAD = {
 } as const satisfies ControlReply;
 
 /**
- * Requests over the control ports of simulated processes: each is answered once, by its process or because that died.
+ * Requests over the control ports of simulated processes: each is answered once, by its process or because that process
+ * died.
  */
 export class ControlRequests {
   private readonly open = new Map<number, { readonly node: SimNode; readonly told: OnReply }>();
   private next = 1;
 
-  /** Notes a request; returns the number under which it is answered. */
+  /** Records a request; returns its number. */
   ask<T>(node: SimNode, then: OnReply<T>): number {
     const id = this.next++;
     this.open.set(id, { node, told: then as OnReply });
@@ -32,7 +33,7 @@ export class ControlRequests {
     request?.told(reply, at);
   }
 
-  /** A node's process is gone, and so are the answers that it owed. */
+  /** A node's process is gone: refuses the requests that it had not answered. */
   died(node: SimNode, at: Nanos): void {
     for (const [id, request] of this.open) if (request.node === node) this.answer(id, DEAD, at);
   }

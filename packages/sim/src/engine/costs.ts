@@ -3,8 +3,8 @@ import { SKB_PEER } from '@mk/monitor-proto/ids';
 import type { MachineModel } from '@mk/skb/config';
 
 /**
- * What messages cost on the simulated machine, in nanoseconds: every message occupies its sender, travels, and occupies
- * its receiver, so that fan-out has its price and queues form.
+ * The cost of messages on the simulated machine, in nanoseconds: every message occupies its sender, travels, and
+ * occupies its receiver, so that fan-out has its price and queues form.
  */
 export interface CostModel {
   /** How long the message is under way. */

@@ -10,7 +10,7 @@ import { type FaultLog, nodeLine } from './sim-log.ts';
 import type { AnyEffect, SimNode } from './sim-node.ts';
 import type { TraceHash } from './trace-hash.ts';
 
-/** A process's timers are whole milliseconds, like Node's (io/host.ts): what is due in the same one shares a turn. */
+/** A process's timers have millisecond resolution, like Node's (io/host.ts): those due in the same one share a turn. */
 const TIMER_GRAIN: Nanos = 1_000_000;
 /** The duration of a commit to the SKB's disk, or of reading it at the start. */
 export const DISK_NS: Nanos = 1_000_000;
@@ -31,11 +31,11 @@ export interface EffectHost extends Pick<NetworkHost, 'deliver' | 'after'> {
   end(node: SimNode, cause: string, at: Nanos): void;
 }
 
-/** Does on virtual time what a real process's host does: performs each effect of a step, in order. */
+/** Performs, on virtual time and in order, each effect of a step, as a real process's host does. */
 export class Effects {
   constructor(private readonly host: EffectHost) {}
 
-  /** Performs one effect of a step; returns until when it occupies the core. */
+  /** Performs one effect of a step; returns the time until which it occupies the core. */
   perform(node: SimNode, effect: AnyEffect, at: Nanos): Nanos {
     switch (effect.type) {
       case 'send_frame':
@@ -76,7 +76,7 @@ export class Effects {
         this.host.disk.view = effect.view;
         return at;
       default:
-        return at; // for a process's own host alone: programs, the knowledge base's engine
+        return at; // only for a process's own host: programs, the engine of the knowledge base
     }
   }
 
@@ -111,7 +111,7 @@ export class Effects {
     if (time < Infinity) this.host.wake(time, node);
   }
 
-  /** A write that was not confirmed to a process before it dies is lost. */
+  /** A write that was not confirmed before its process died is lost. */
   private write(node: SimNode, { entry, changes }: Extract<AnyEffect, { type: 'journal' }>, at: Nanos): void {
     const { life } = node;
     this.host.after(at + DISK_NS, () => {

@@ -1,9 +1,9 @@
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 
 /**
- * A keyed hash that replaces HMAC-SHA-256: 32 bytes that depend on every byte of key and data, many times as fast.
- * Nobody attacks a simulation, and half a million handshakes are half of the boot of 1,024 cores. Every call returns
- * the same array. Not for secrets.
+ * A keyed hash in place of HMAC-SHA-256: 32 bytes that depend on every byte of key and data, many times as fast. Nobody
+ * attacks a simulation, and half a million handshakes are half of the boot of 1,024 cores. Every call returns the same
+ * array. Not for secrets.
  */
 export const fastMac: Hmac = (key, data) => {
   STATE.fill(0x6a09e667);

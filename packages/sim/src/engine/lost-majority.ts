@@ -2,7 +2,10 @@ import { type CoreId, isCore } from '@mk/monitor-proto/ids';
 import { isMember, majorityOf, type View } from '@mk/node-kernel/monitor/views/view';
 import type { Simulation } from './simulation.ts';
 
-/** The lowest living member of the newest view when most of that view's members are dead; null: a majority lives, or nobody is in a view. */
+/**
+ * The lowest living member of the newest view if most of its members are dead; null if a majority lives, or nobody is
+ * in a view.
+ */
 export function survivorOfLostMajority(simulation: Simulation): CoreId | null {
   const cores = [...simulation.nodes.values()].filter(({ kernel }) => kernel !== null && kernel !== undefined);
   const views = cores.flatMap(({ kernel }) => kernel?.services.views.agreement?.view ?? []);

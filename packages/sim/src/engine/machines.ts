@@ -1,6 +1,9 @@
 import type { MachineModel } from '@mk/skb/config';
 
-/** All cores alike: 1 µs between any two, 0.2 µs of each for a message. For tests about protocols, not costs. */
+/**
+ * All cores alike: 1 µs between any two, and a message occupies each end for 0.2 µs. For tests of protocols, not of
+ * costs.
+ */
 export function flatMachine(coresPerPackage = 4): MachineModel {
   return {
     packageOf: (core) => Math.floor(core / coresPerPackage),

@@ -2,7 +2,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import type { SimFault } from './scenario.ts';
 import type { Simulation } from './simulation.ts';
 
-/** Messages to each peer per millisecond from a misbehaving core: what matters is what they are, not how many. */
+/** Messages per millisecond from a misbehaving core to each peer: their kind matters, not their number. */
 const ROGUE_RATE = 2;
 
 /** Makes cores' monitors misbehave, for a time if one is given. */

@@ -21,7 +21,7 @@ import { survivorOfLostMajority } from './lost-majority.ts';
 import { livingCores, Simulation } from './simulation.ts';
 import type { SimObserver, SimulationOptions } from './simulation-options.ts';
 
-/** The options of a run beside its scenario. */
+/** The options of a run besides its scenario. */
 export interface RunOptions {
   readonly hmac: Hmac;
   machineOf(scenario: Scenario): MachineModel;
@@ -31,13 +31,13 @@ export interface RunOptions {
   readonly wrap?: NonNullable<SimulationOptions['wrap']>;
   /** Called when the simulation is made, before anything runs. */
   readonly prepare?: (simulation: Simulation) => void;
-  /** Hears of the run beside its steps and lines. */
+  /** Observes the run besides its steps and lines. */
   readonly listener?: RunListener;
   /** The program that the scenario names. */
   readonly program?: ProgramOptions;
   /** Receives the turns of programs, for comparing runs. */
   readonly turns?: TurnRecord[];
-  /** Endless turns of programs, by number; runs of the same scenario share it. */
+  /** Numbers of turns that did not end; all runs of the same scenario share it. */
   readonly endless?: Set<number>;
 }
 
@@ -80,11 +80,11 @@ const QUIET_LIMIT: Nanos = 3 * SECOND;
 const LOOK_EVERY: Nanos = SECOND / 100;
 /** How long an operator waits for the cores to agree by themselves before declaring a majority lost for good. */
 const OPERATOR_PATIENCE: Nanos = 10 * SECOND;
-/** In a run with a program, steps between checks that they come to an end: some milliseconds of wall time. */
+/** In a run with a program, steps between two checks that the run is not stuck: some milliseconds of wall time. */
 const PIECE_STEPS = 500;
-/** Endless turns that are looked for in a run: each costs a bound of wall time. */
+/** Endless turns that a run looks for: each costs a bound of wall time. */
 const ENDLESS_MOST = 8;
-/** How often a host may stall for seconds before we blame ourselves. */
+/** How often a host may stall for seconds before we suspect ourselves. */
 const STALLS_MOST = 5;
 const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
@@ -96,14 +96,14 @@ export function runScenario(scenario: Scenario, options: RunOptions): RunResult 
       return new Run(scenario, options, endless).run();
     } catch (error) {
       if (error instanceof Stalled && (stalls += 1) <= STALLS_MOST) continue;
-      // The same run reaches the same turn: this time the core recognises it, and kills the dispatcher (P3).
+      // The same run reaches the same turn again; this time the core recognises it and kills the dispatcher (P3).
       if (!(error instanceof EndlessTurn) || endless.size >= ENDLESS_MOST) throw error;
       endless.add(error.turn.number);
     }
   }
 }
 
-/** A wait; `at`: when it next checks, after all that happens at that time; null: now. */
+/** A wait; `at`: when it next checks, after everything that happens at that time; null: now. */
 type Look = { readonly until: Nanos; readonly condition: () => boolean; at: Nanos | null };
 
 class Run {
@@ -156,8 +156,8 @@ class Run {
   }
 
   /**
-   * Runs until the condition holds, at most so long; returns whether it does. Checks at the clock's pace, not after
-   * every step: that would cost more than the steps, and what it waits for lasts until the next heartbeats.
+   * Runs until the condition holds, for at most `limitNs`; returns whether it does. Checks at intervals of the clock:
+   * checks after every step would cost more than the steps, and whatever it waits for lasts until the next heartbeats.
    */
   private waitFor(limitNs: Nanos, condition: () => boolean): boolean {
     const { simulation, program } = this;
@@ -175,7 +175,7 @@ class Run {
     return condition();
   }
 
-  /** Part of a wait's steps, in a run with a program; returns whether the condition holds. */
+  /** Some of a wait's steps, in a run with a program; returns whether the condition holds. */
   private piece(look: Look, tired: () => boolean): boolean {
     const { simulation, checks } = this;
     const most = simulation.steps + PIECE_STEPS;
@@ -225,7 +225,7 @@ class Run {
     if (this.pending > 0 && !failed()) checks.report('convergence', 'C0', `${this.pending} final rounds did not end`);
   }
 
-  /** Waits for the program; returns whether the run goes on without it. */
+  /** Waits for the program; returns whether the run can go on. */
   private programEnded(program: ProgramRun): boolean {
     const over = (): boolean => this.checks.failed || this.operate() || program.ended;
     this.waitFor(this.scenario.program?.limitNs ?? 0, over);
@@ -235,8 +235,8 @@ class Run {
   }
 
   /**
-   * What operators do: restart what ended by itself, so that an excluded core comes back as a new incarnation; and when
-   * a view's majority is dead, tell a survivor to begin a new epoch.
+   * What operators do: restart cores that ended by themselves, so that an excluded one comes back as a new incarnation;
+   * and, when a view's majority is dead, tell a survivor to begin a new epoch.
    */
   private operate(): false {
     const { simulation } = this;

@@ -4,7 +4,7 @@ import { firstDifference, type TurnRecord } from '../programs/sim-programs.ts';
 import type { Scenario } from './scenario.ts';
 
 /**
- * Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. `watched`: options of the first
+ * Runs a scenario twice: the second run must leave the same trace (D0), byte for byte. `watched`: options for the first
  * run only.
  */
 export function runTwice(scenario: Scenario, given: RunOptions, watched: Partial<RunOptions> = {}): RunResult {
@@ -18,7 +18,7 @@ export function runTwice(scenario: Scenario, given: RunOptions, watched: Partial
   return { ...first, violations: [...first.violations, violation] };
 }
 
-/** How many more runs may look for the turn in which programs diverge: randomness need not show in each. */
+/** How many more runs may look for the turn in which programs diverge: randomness may not show in each. */
 const SEARCH_RUNS = 16;
 
 /** Where programs diverge, from runs whose turns are recorded; null: there are no programs, or these runs agreed. */

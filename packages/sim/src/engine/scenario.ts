@@ -2,7 +2,7 @@ import { describeAction } from '@mk/machine/describe-fault';
 import type { FaultAction } from '@mk/machine/fault-plan';
 import { type CoreId, type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
 
-/** A fault: what a plan file can express, and what only the simulator can do to one link. */
+/** A fault: what a plan file can express, or what only the simulator can do to a link. */
 export type SimFault = FaultAction | { readonly type: 'reset'; readonly from: PeerId; readonly to: PeerId };
 
 /** A fault at its time, counted from the end of boot. */
@@ -19,9 +19,9 @@ export interface TimedRequest {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** The program that a run is about: its acts are the load. */
+/** The program that a run is about: its actions are the load. */
 export interface ProgramLoad {
-  /** As on the command line: a file, or a shipped program. */
+  /** As on the command line: a file, or the name of a shipped program. */
   readonly program: string;
   readonly args: readonly string[];
   /** Cores of the run, which the program reads from `mk.env.CORES`. */

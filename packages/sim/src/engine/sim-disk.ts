@@ -9,7 +9,7 @@ import type { AgreedView } from '@mk/skb/registry/founding';
 export class SimDisk {
   /** How often the SKB was started from this disk. */
   lives = 0;
-  /** The view that the SKB knew last. */
+  /** The last view that the SKB knew. */
   view: AgreedView | null = null;
   private readonly changes: JournalChange[] = [];
 

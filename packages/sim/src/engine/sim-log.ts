@@ -24,8 +24,8 @@ export function nodeLine(
 }
 
 /**
- * What a real cluster's launcher, and the core on which a rule is in force, log of faults; here one writer, `launcher`.
- * Reading the faults changes nothing that the simulated cores see.
+ * The log of faults. In a real cluster it is written by the launcher and by the cores on which a rule is in force, here
+ * by one writer, `launcher`. Reading the faults changes nothing that the simulated cores see.
  */
 export class FaultLog {
   private seq = 0;
@@ -58,7 +58,7 @@ export class FaultLog {
     this.line('fault_healed', { rule, affected }, now);
   }
 
-  /** Logs the rules that have run out since the last call. */
+  /** Logs the rules that have expired since the last call. */
   expired(now: Nanos): void {
     for (const { rule, counters } of this.faults.takeExpired(now)) this.ended(rule.id, now, counters.frames);
   }

@@ -10,13 +10,13 @@ export type AnyEffect = KernelEffect | SkbEffect;
 /** What a node can host: a core's kernel or the SKB. */
 export type AnyMachine = StateMachine<AnyEvent, AnyEffect>;
 
-/** An event that waits for its turn at a node. */
+/** An event waiting for its turn at a node. */
 export interface Waiting {
   readonly event: AnyEvent;
   readonly costNs: Nanos;
 }
 
-/** Handled events that a queue keeps before it is compacted. */
+/** Handled events that a queue keeps until it is compacted. */
 const COMPACTED = 64;
 
 /** One end of a link. */
@@ -37,7 +37,7 @@ export interface LinkEnd {
 export class SimNode {
   /** Null while the process is dead. */
   machine: AnyMachine | null = null;
-  /** Counts lives; anything meant for an earlier one is dropped. */
+  /** Counts lives; what was meant for an earlier one is dropped. */
   life = 0;
   /** The core is occupied until then. */
   freeAt: Nanos = 0;
@@ -46,7 +46,7 @@ export class SimNode {
   /** Factor by which everything on this core takes longer. */
   slowFactor = 1;
   hung = false;
-  /** A dispatcher was resumed and its turn has not run: no row goes past it. */
+  /** A dispatcher was resumed and its turn has not run: no row of events goes past it. */
   turnPending = false;
   /** When this process was last stopped, resumed, slowed or released, which excuses missed deadlines. */
   disturbedAt: Nanos = -1;
@@ -73,7 +73,7 @@ export class SimNode {
     return `sim:${this.id}.${this.life}`;
   }
 
-  /** Both ends of a link have proved themselves; takes no time. */
+  /** Both ends of a link have proved themselves; costs no time. */
   handshakeEnded(link: LinkId, at: Nanos): Nanos {
     const end = this.links.get(link);
     if (end !== undefined) end.openedAt = at;
@@ -91,7 +91,7 @@ export class SimNode {
   dequeue(): Waiting | undefined {
     const item = this.waiting[this.first] ?? undefined;
     if (item === undefined) return undefined;
-    this.waiting[this.first] = null; // a booting core always has events: handled ones must not pile up
+    this.waiting[this.first] = null; // a booting core always has events waiting: handled ones must not pile up
     this.first += 1;
     if (this.first === this.waiting.length) this.clearQueue();
     else if (this.first >= COMPACTED && this.first * 2 >= this.waiting.length) this.compact();

@@ -24,7 +24,7 @@ export interface SimulationOptions {
    * How long a core may act without word from a majority; absent: so long that only proof of its death removes a core.
    */
   readonly leaseMs?: number;
-  /** When the launcher has reported the end of a core's process; absent: after 5 ms; Infinity: there is no launcher. */
+  /** When the launcher reports the end of a core's process; absent: after 5 ms; Infinity: there is no launcher. */
   readonly reapNs?: Nanos;
   /** Whether the SKB measures round trips after boot. */
   readonly measure?: boolean;
@@ -33,15 +33,15 @@ export interface SimulationOptions {
   readonly startPauseNs?: Nanos;
   /** Whether to keep the trace hash; off: nothing of it is computed. */
   readonly hash?: boolean;
-  /** What programs run in; absent: dispatchers cannot be started. */
+  /** The world that programs run in; absent: dispatchers cannot be started. */
   readonly programs?: ProgramWorld;
   /** What a turn and its calls cost; absent: PROGRAM_COSTS. */
   readonly programCosts?: ProgramCosts;
   /** Wraps each state machine as it boots: how a test plants a bug. */
   readonly wrap?: (machine: AnyMachine, node: PeerId) => AnyMachine;
   /**
-   * How many waiting events a core handles before another core's turn; default 32. It changes no core's order of events
-   * at different times.
+   * How many waiting events a core handles before another core's turn; default 32. No core's events at different times
+   * change their order.
    */
   readonly row?: number;
 }

@@ -23,7 +23,7 @@ import { FaultLog } from './sim-log.ts';
 import { type AnyEffect, type AnyEvent, type LinkEnd, SimNode, type Waiting } from './sim-node.ts';
 import { TraceHash } from './trace-hash.ts';
 
-/** Something scheduled. What is meant for a node's earlier life is lost. */
+/** Something scheduled. It is lost if it was meant for an earlier life of its node. */
 type Scheduled =
   | {
       readonly kind: 'event';
@@ -39,8 +39,8 @@ type Scheduled =
   | { readonly kind: 'after'; readonly run: () => void };
 
 /**
- * Longer than a step occupies a core: what it sends leaves after its beginning, and the first frame past a fault rule's
- * time ends the rule for all.
+ * The longest that a step occupies a core: what it sends leaves after the step began, and the first frame past a fault
+ * rule's time ends the rule for all.
  */
 const STEP_MOST: Nanos = 1_000_000;
 /** Waiting events that a core handles in a row by default. */
@@ -62,7 +62,7 @@ export class Simulation implements NetworkHost, EffectHost {
   readonly costs: CostModel;
   private readonly row: number;
   private readonly queue = new Heap<Scheduled>();
-  /** Outside interference: faults, starts, requests. No row of a core's events goes past the next of it. */
+  /** Outside interference: faults, starts, requests. No row of a core's events goes past the next one. */
   private readonly calls = new Heap<() => void>();
   private runsUntil: Nanos = 0;
   readonly observers: SimObserver[] = [];
@@ -133,8 +133,8 @@ export class Simulation implements NetworkHost, EffectHost {
   }
 
   /**
-   * Calls a verb over a node's control port; `then` gets the answer, typed by a core's verbs, or a refusal when the
-   * node dies first.
+   * Calls a verb over a node's control port. `then` gets the answer, typed by a core's verbs, or a refusal if the node
+   * dies first.
    */
   control<V extends string>(
     id: PeerId,
@@ -187,7 +187,7 @@ export class Simulation implements NetworkHost, EffectHost {
     this.end(this.node(id), 'crashed', this.now);
   }
 
-  /** Stops handling events; they queue. */
+  /** Stops handling events, which queue. */
   hang(id: PeerId): void {
     const node = this.node(id);
     node.hung = true;
@@ -230,7 +230,7 @@ export class Simulation implements NetworkHost, EffectHost {
     this.queue.push(at, { kind: 'timer', node, life: node.life });
   }
 
-  /** Calls from outside at a time: before the events of that time. */
+  /** Schedules a call from outside: before the events of that time. */
   call(at: Nanos, run: () => void): void {
     this.calls.push(at, run);
   }
@@ -279,8 +279,8 @@ export class Simulation implements NetworkHost, EffectHost {
 
   /**
    * Handles waiting events, several in a row, so that the core's memory is not fetched again for each: later arrivals
-   * can only come behind them. A row ends before its core's timer and outside interference, a fault's end included
-   * (0068).
+   * can only come behind them. A row ends before its core's timer and before outside interference, the end of a fault
+   * included (0068).
    */
   private drain(node: SimNode): void {
     if (node.hung) return;
@@ -297,7 +297,7 @@ export class Simulation implements NetworkHost, EffectHost {
       )
         break;
     }
-    this.now = now; // the other cores are not that far yet
+    this.now = now; // the other cores have not come that far yet
     if (node.queued > 0 && node.machine !== null) this.scheduleDrain(node);
   }
 
@@ -305,14 +305,14 @@ export class Simulation implements NetworkHost, EffectHost {
     this.steps += 1;
     const start = this.now + costNs * node.slowFactor;
     if (event.type === 'timer_fired') node.timerAt = Infinity;
-    // Until it hears of the end a core sends into the void, which takes as long: otherwise a row would change its
+    // Until it hears of the end, a core sends into the void, which takes as long: otherwise a row would change its
     // events.
     if (event.type === 'link_down') node.links.delete(event.link);
     if (this.hash !== null) this.hash.event(node.id, event, start);
     const effects = this.step(node, event, start);
     if (effects === null) return;
     let cursor = start;
-    // A halting process does nothing more: a link that it opened would belong to its next life.
+    // A halting process does nothing more: a link that it opened now would belong to its next life.
     for (let i = 0; i < effects.length && node.machine !== null; i++)
       cursor = this.effects.perform(node, known(effects[i]), cursor);
     node.freeAt = cursor;
@@ -320,7 +320,7 @@ export class Simulation implements NetworkHost, EffectHost {
     for (const observer of this.observers) observer.step?.(node, event, this.now, cursor);
   }
 
-  /** For the programs' host: an event within a turn, at the turn's start time. */
+  /** For the programs' host: an event within a turn, at the time that the turn started. */
   within(node: SimNode, event: AnyEvent): void {
     if (node.machine === null) return;
     const { freeAt } = node;
@@ -332,7 +332,7 @@ export class Simulation implements NetworkHost, EffectHost {
     this.hash?.bytes(bytes);
   }
 
-  /** A machine whose assertion fails is silenced: its process ends, like a real one. */
+  /** A machine whose assertion fails is silenced: its process ends like a real one. */
   private step(node: SimNode, event: AnyEvent, at: Nanos): readonly AnyEffect[] | null {
     try {
       return node.machine?.step(event, at) ?? null;

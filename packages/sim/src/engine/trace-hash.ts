@@ -40,7 +40,7 @@ export class TraceHash {
     for (; i < length; i++) this.word(value[i]!);
   }
 
-  /** What a node is handed, and when. */
+  /** An event that a node is handed, and when. */
   event(node: PeerId, event: AnyEvent, at: Nanos): void {
     this.number(at);
     this.word(node);
@@ -54,7 +54,7 @@ export class TraceHash {
     } else if (event.type === 'link_down') this.word(event.link);
   }
 
-  /** Anything that a log line's field may hold. */
+  /** Any value of a log line's field. */
   value(value: unknown): void {
     if (typeof value === 'number') this.number(value);
     else this.text(typeof value === 'string' ? value : (JSON.stringify(value) ?? ''));

@@ -5,12 +5,12 @@ import { dirname } from 'node:path';
 import { visible } from '@mk/machine/one-line';
 import { failure, type Result, success } from '@mk/machine/result';
 
-/** Writes a text file and makes its folders; one line where that fails. */
+/** Writes a text file and makes its folders; the error is one line. */
 export function writeText(path: string, text: string): Result<string> {
   return writing(path, () => writeFileSync(path, text));
 }
 
-/** Makes the folders of a file to be written later; one line where that fails. */
+/** Makes the folders of a file to be written later; the error is one line. */
 export function writable(path: string): Result<string> {
   return writing(path, () => accessSync(dirname(path), constants.W_OK | constants.X_OK));
 }

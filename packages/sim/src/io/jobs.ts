@@ -6,10 +6,10 @@ import { OptionError } from '../commands/options.ts';
 import type { JobAnswer, Jobs } from '../commands/seed-totals.ts';
 import type { Scenario } from '../engine/scenario.ts';
 
-/** The command's options as they were parsed: plain data. */
+/** The parsed options of the command: plain data. */
 type Args = Readonly<Record<string, unknown>>;
 
-/** What a child is told: first the command's options, then one scenario at a time. */
+/** A message to a child: first the command's options, then one scenario at a time. */
 interface ToJob {
   readonly args?: Args;
   readonly scenario?: Scenario;
@@ -83,7 +83,7 @@ class Pool {
   }
 
   private send(child: ChildProcess, message: ToJob): void {
-    // Its exit reports a child that is gone.
+    // The exit event reports a child that is gone.
     child.send(message, () => undefined);
   }
 
@@ -96,13 +96,13 @@ class Pool {
   private stop(atEnd: () => void): void {
     this.atEnd = atEnd;
     for (const signal of ENDING) process.off(signal, this.interrupt);
-    // A child in the middle of a run hears no message.
+    // A child in the middle of a run reads no messages.
     for (const child of this.children) child.kill('SIGKILL');
     if (this.children.size === 0) atEnd();
   }
 }
 
-/** Seeds of a job that died: it had not answered the last. */
+/** The seeds of a job that died; it had not answered the last. */
 function hadSeeds(seeds: readonly Scenario['seed'][]): string {
   const before = seeds.slice(0, -1);
   const shown = before.slice(-10).join(', ');
@@ -110,11 +110,11 @@ function hadSeeds(seeds: readonly Scenario['seed'][]): string {
   return `it had seed ${seeds.at(-1) ?? 'none'}${held}`;
 }
 
-/** The child's side: answers scenarios until the parent is gone. Rejects when it cannot prepare or a run throws. */
+/** The child's side: answers scenarios until the parent is gone. Rejects if it cannot prepare, or if a run throws. */
 export function serveJob(prepare: (args: Args) => Promise<(scenario: Scenario) => JobAnswer>): Promise<void> {
   if (process.send === undefined)
     return Promise.reject(new OptionError('--job is for the processes that --jobs starts'));
-  // Ctrl-C reaches every process of the terminal: our parent ends us.
+  // Ctrl-C reaches every process of the terminal; our parent ends us.
   process.on('SIGINT', () => undefined);
   return new Promise((resolve, reject) => {
     let judge: ReturnType<typeof prepare> | null = null;

@@ -17,7 +17,7 @@ export interface SimMachine {
 }
 
 /**
- * How many cores a machine has, shipped or from a file: the number for a plan that names a machine only, in both
+ * The number of cores of a machine, shipped or from a file; a plan that only names a machine gets that many, in both
  * worlds.
  */
 export function machineCores(nameOrPath: string, machinesDirectory: string): Result<number> {

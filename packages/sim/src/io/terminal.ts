@@ -1,4 +1,4 @@
-/** Where the command writes; tests bring their own. */
+/** Where the command writes; tests provide their own. */
 export interface SimTerminal {
   readonly interactive: boolean;
   out(text: string): void;

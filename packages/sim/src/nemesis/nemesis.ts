@@ -10,7 +10,7 @@ import type { SimFault, Scenario, TimedFault, TimedRequest } from '../engine/sce
 /** How often each kind of fault comes, relative to the others. */
 export type NemesisWeights = { readonly [K in NemesisKind]?: number };
 
-/** How a seed becomes a scenario, with its defaults. */
+/** How a seed becomes a scenario; every option has a default. */
 export interface NemesisOptions {
   readonly cores?: number;
   readonly machine?: string;
@@ -19,7 +19,7 @@ export interface NemesisOptions {
   readonly faultsPerSecond?: number;
   readonly requestsPerSecond?: number;
   readonly faultsForNs?: Nanos;
-  /** Half of the seeds have leases that run out while a core hangs or is cut off; without this none do. */
+  /** Half of the seeds get leases that run out while a core hangs or is cut off; without this none do. */
   readonly leases?: boolean;
 }
 
@@ -30,7 +30,7 @@ const LONG: Nanos = 18 * SECOND;
 /** Short against the faults, long against the silence of a sound link. */
 const SHORT_LEASE_MS = 1500;
 
-/** The scenario of a seed: a small machine, some faults, some load; everything follows from the seed. */
+/** The scenario of a seed: a small machine, some faults, some load; all of it follows from the seed. */
 export function scenarioOf(seed: number | string, options: NemesisOptions = {}): Scenario {
   const prng = createPrng(seed).split('scenario');
   const cores = options.cores ?? 2 + prng.split('cores').nextInt(5);
@@ -99,7 +99,7 @@ interface Later {
 }
 type Maker = (prng: Prng, cores: number, id: string) => readonly Later[];
 
-/** A maker per kind of fault; its own entry undoes it, or at the latest the end of faults. */
+/** A maker for each kind of fault; its own entry undoes the fault, or at the latest the end of faults. */
 const MAKERS = {
   link: (prng, cores, id) => {
     const from = prng.nextInt(cores);
@@ -209,7 +209,7 @@ const WEIGHTS: NemesisWeights = {
   crash: 2,
   hang: 1,
   slow: 1,
-  rogue: 0, // promises about a core do not hold for a misbehaving one: separate runs check the rest
+  rogue: 0, // nothing is promised about a misbehaving core: separate runs check the rest
 };
 
 function linkSettings(prng: Prng): LinkOverrides {
@@ -231,7 +231,7 @@ function linkSettings(prng: Prng): LinkOverrides {
   return chosen as LinkOverrides;
 }
 
-/** How long a fault holds: mostly short, sometimes longer than an operation's deadline. */
+/** How long a fault lasts: mostly short, sometimes longer than an operation's deadline. */
 function spell(prng: Prng): Nanos {
   const longest = prng.nextInt(8) === 0 ? 16_000 : 2_000;
   return (20 + prng.nextInt(longest)) * MILLISECOND;

@@ -4,7 +4,7 @@ import { MILLISECOND, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids'
 import { scenarioOf } from './nemesis.ts';
 import type { Scenario } from '../engine/scenario.ts';
 
-/** Options of the command line beside the plan, over which they take precedence. */
+/** Options of the command line, which take precedence over the plan. */
 export interface PlanChoices {
   readonly seed: number | string | null;
   readonly cores: number | null;

@@ -1,4 +1,4 @@
-/** Scenarios as `--shrink` writes them. The file given back may have been edited, or be another one. */
+/** Scenarios as `--shrink` writes them. A file may have been edited since, or be something else. */
 import { visible } from '@mk/machine/one-line';
 import { failure, type Result, success } from '@mk/machine/result';
 import { isListOf, isNumber, isRecord, isText, isWhole } from '@mk/monitor-proto/guards';

@@ -8,12 +8,12 @@ export interface ShrinkResult {
   readonly runs: number;
 }
 
-/** More runs than this are not worth waiting for. */
+/** More runs are not worth the wait. */
 const MAX_RUNS = 600;
 
 /**
  * Removes faults and load while the scenario still fails: halves first, then smaller pieces, then single entries, until
- * nothing more can go. The cores stay: their number changes what every seed means.
+ * nothing more can go. The cores stay: their number changes the meaning of every seed.
  */
 export function shrink(scenario: Scenario, stillFails: StillFails): ShrinkResult {
   let runs = 0;
@@ -31,7 +31,7 @@ export function shrink(scenario: Scenario, stillFails: StillFails): ShrinkResult
   }
 }
 
-/** The list without what can go: delta debugging (Zeller) with pieces of decreasing size. */
+/** The part of a list that a failure needs: delta debugging (Zeller) with pieces of decreasing size. */
 function reduce<T>(list: readonly T[], fails: (list: readonly T[]) => boolean): readonly T[] {
   let current = list;
   for (

@@ -1,6 +1,6 @@
 /*
  * The simulated network: keeps the transport contract of monitor-proto/io/transport.ts (T1–T3) on virtual time, under a
- * real core's own fault engine. Faults act on frames, below URPC; a link itself breaks by reset or by the death of an
+ * real core's own fault engine. Faults act on frames, below URPC; a link itself breaks by a reset or the death of an
  * end.
  */
 import { known } from '@mk/monitor-proto/assert';
@@ -11,12 +11,12 @@ import type { CostModel } from '../engine/costs.ts';
 import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 import { type DeliveryHost, UnderWay, type Way } from './under-way.ts';
 
-/** What became of a frame, for traces. */
+/** The fate of a frame, for traces. */
 export type FrameFate =
   { readonly kind: 'sent'; readonly dueAt: Nanos } | { readonly kind: 'dropped'; readonly reason: DropReason };
 
 export interface NetworkHost extends DeliveryHost {
-  /** Calls at a time, in turn among the events. */
+  /** Schedules a call among the events. */
   after(at: Nanos, run: () => void): void;
   lookUp(address: string): SimNode | null;
   frameFate?: ((from: SimNode, to: SimNode, at: Nanos, frame: Uint8Array, fate: FrameFate) => void) | undefined;
@@ -49,7 +49,10 @@ export class Network {
     this.underWay.retime(from, to, retime);
   }
 
-  /** Opens a link; `first` goes with the opening if nothing shapes the frames there, and follows it otherwise. `costNs`: what it costs the receiver. */
+  /**
+   * Opens a link. `first` travels with the opening if nothing shapes the frames there, and follows it otherwise.
+   * `costNs`: its cost to the receiver.
+   */
   open(node: SimNode, id: LinkId, address: string, first: Uint8Array | null, at: Nanos, costNs: Nanos): void {
     const end: LinkEnd = { node, id, other: null, open: true, openedAt: OPENING, lastDueAt: at };
     node.links.set(id, end);
@@ -73,7 +76,7 @@ export class Network {
     });
   }
 
-  /** Sends a frame; `costNs`: what it costs the receiver. */
+  /** Sends a frame; `costNs`: its cost to the receiver. */
   send(end: LinkEnd, frame: Uint8Array, at: Nanos, costNs: Nanos): void {
     const { other, node } = end;
     if (other === null) return;
@@ -99,7 +102,7 @@ export class Network {
     }
   }
 
-  /** Closes a link from its own end: the other end hears of it after the frames already sent. */
+  /** Closes a link from one end: the other end hears of it after the frames already sent. */
   close(end: LinkEnd, reason: string, at: Nanos): void {
     const { other, node, id } = end;
     node.links.delete(id);
@@ -110,7 +113,7 @@ export class Network {
 
   /**
    * Breaks a link as a network does: both ends hear of it, and frames under way may be lost. A rule's reset comes after
-   * its delay, behind what was sent before it.
+   * its delay, behind what was sent before.
    */
   reset(end: LinkEnd, at: Nanos, delayNs: Nanos = 0): void {
     const { other, node } = end;
@@ -170,7 +173,7 @@ export class Network {
     this.hand(due, other, event, costNs, { from: end.node.id, to: other.node.id, sentAt: at, latencyNs });
   }
 
-  /** A link's other end is gone: this one hears of it after all that was sent to it. */
+  /** A link's other end is gone: this one hears of it after everything that was sent to it. */
   private endBehind(end: LinkEnd, reason: string, at: Nanos): void {
     const way = { from: known(end.other).node.id, to: end.node.id, sentAt: at };
     const latencyNs = this.costs.latencyNs(way.from, way.to);
@@ -178,7 +181,7 @@ export class Network {
     this.hand(due, end, { type: 'link_down', link: end.id, reason }, 0, { ...way, latencyNs });
   }
 
-  /** Delivers at the time; what a rule holds back is remembered, since a change of rules may hasten it. */
+  /** Delivers at `due`; remembers what a rule holds back, since a change of rules may hasten it. */
   private hand(due: Nanos, end: LinkEnd, event: AnyEvent, costNs: Nanos, way: Way): void {
     if (due === way.sentAt + way.latencyNs) this.host.deliver(due, end.node, end, event, costNs);
     else this.underWay.deliver(due, end, event, costNs, way);

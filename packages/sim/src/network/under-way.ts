@@ -4,7 +4,7 @@ import type { AnyEvent, LinkEnd, SimNode } from '../engine/sim-node.ts';
 
 export interface DeliveryHost {
   readonly now: Nanos;
-  /** Hands an event to a node at a time, if it is still in the same life and `end` is still open there. */
+  /** Hands an event to a node at a time, if the node is still in the same life and `end` is still open there. */
   deliver(at: Nanos, node: SimNode, end: LinkEnd | null, event: AnyEvent, costNs: Nanos): void;
 }
 
@@ -18,7 +18,7 @@ export interface Way {
 }
 
 /**
- * What the link model has delayed on its way to an end of a link. It stands for that end until delivery; once it has a
+ * Something that the link model delays on its way to an end of a link. It stands for that end until delivery; given a
  * new due time, it no longer does.
  */
 class Parcel implements LinkEnd {
@@ -57,10 +57,10 @@ class Parcel implements LinkEnd {
 
 /** No step occupies a core longer, so nothing is sent later than this after the simulation's time. */
 const STEP_MOST: Nanos = 1_000_000;
-/** Parcels of a pair before those that have arrived are removed. */
+/** After so many parcels of a pair, those that have arrived are removed. */
 const SOME = 64;
 
-/** All that is delayed on its way, by directed pair, so that a change of rules can hasten it. */
+/** Everything that is delayed on its way, by directed pair, so that a change of rules can hasten it. */
 export class UnderWay {
   private readonly pairs = new Map<string, Parcel[]>();
 
@@ -77,14 +77,14 @@ export class UnderWay {
     this.host.deliver(dueAt, to.node, parcel, event, costNs);
   }
 
-  /** What is under way from → to gets new due times: never later, and in the same order. */
+  /** Gives new due times to what is under way from → to: never later, and in the same order. */
   retime(from: PeerId, to: PeerId, retime: Retiming): void {
     const { now } = this.host;
     const key = keyOf(from, to);
     const parcels = (this.pairs.get(key) ?? []).filter((parcel) => parcel.dueAt > now);
     this.pairs.delete(key);
     for (const { to: end, way } of parcels) end.lastDueAt = Math.min(end.lastDueAt, now + way.latencyNs + STEP_MOST);
-    // In order of time, and of sending where these are equal: so they keep it.
+    // In order of time, and of sending where times are equal, so that the order is kept.
     parcels.sort((a, b) => a.dueAt - b.dueAt);
     for (const parcel of parcels) {
       parcel.superseded = true;

@@ -5,13 +5,16 @@ import type { Simulation } from '../engine/simulation.ts';
 import type { RunningTurn } from './sim-programs.ts';
 import type { ProgramWorld } from './program-world.ts';
 
-/** The options of a run with a program, beside its scenario. */
+/** The options of a run with a program, besides its scenario. */
 export interface ProgramOptions {
   readonly name: string;
-  /** The bundle: the very text that a running core takes. */
+  /** The bundle: the very text that a running core runs. */
   readonly text: string;
   readonly world: ProgramWorld;
-  /** Runs a piece of the simulation, which ends early when it is tired; null when it did not come back within a bound of the host's time. */
+  /**
+   * Runs a piece of the simulation, which ends early when it is tired; null if it did not come back within a bound of
+   * the host's time.
+   */
   readonly bounded: <T>(run: (tired: () => boolean) => T) => { readonly value: T } | null;
 }
 
@@ -33,21 +36,21 @@ export interface ProgramEnd {
   readonly text: string;
 }
 
-/** A program's turn did not return: the run must start over, and end that turn as a core would. */
+/** A turn of a program did not return: the run must start over, and end that turn as a core would. */
 export class EndlessTurn extends Error {
   constructor(readonly turn: RunningTurn) {
     super(`${turn.program} (${turn.domain}) does not return from its turn`);
   }
 }
 
-/** Nothing simulated took so long, so the host did: the run starts over. */
+/** Nothing simulated takes that long, so the host stalled: the run starts over. */
 export class Stalled extends Error {}
 
-/** Lines kept of a run: as many as a person reads. */
+/** Lines kept of a run: as many as anybody reads. */
 const LINES_KEPT = 10_000;
-/** How a domain ends that lost its core, without fault of the program. */
+/** Ends of a domain that lost its core, through no fault of the program. */
 const LOST = new Set(['HOME_GONE', 'DISPATCHER_LOST']);
-/** A program's own statements must hold in each domain, whoever began it and whether or not anybody waits for it. */
+/** A program's own checks must hold in each domain, whoever began it and whether or not anybody waits for it. */
 const BROKEN: ReadonlySet<string> = new Set(['ASSERTION_FAILED', 'INVARIANT_VIOLATED']);
 
 type Reply = Parameters<Parameters<Simulation['control']>[3]>[0];
@@ -92,7 +95,7 @@ export class ProgramRun {
     });
   }
 
-  /** Pieces of a run with a program do not last for ever. */
+  /** Keeps a piece of the run from lasting for ever. */
   bounded(run: (tired: () => boolean) => boolean): boolean {
     const done = this.options.bounded(run);
     if (done !== null) return done.value;
@@ -101,14 +104,14 @@ export class ProgramRun {
     throw new EndlessTurn(running);
   }
 
-  /** Kills what is left of the run: domains whose parent was lost, or that were to stay. */
+  /** Kills what is left of the run: domains whose parent was lost, or that were meant to stay. */
   clear(): void {
     for (const { id, kernel } of this.simulation.nodes.values())
       for (const { spec, finished } of kernel?.services.programs.homes.all() ?? [])
         if (!finished) this.simulation.control(id, 'domain_kill', { domain: spec.domain }, () => undefined);
   }
 
-  /** PR3, when time is up. */
+  /** PR3, when its time is up. */
   reportOpen(): void {
     this.report('program', 'PR3', `${this.open} of ${this.load.on.length} domains of ${this.options.name} did not end`);
   }
@@ -135,7 +138,7 @@ export class ProgramRun {
     else if (status !== 0) this.report('program', 'PR2', `${this.options.name} (${domain}) exited with ${status}`);
   }
 
-  /** The core asked is gone: expected with faults, reported without. */
+  /** The core that was asked is gone: expected with faults, reported without. */
   private lost(count: number, reply: Reply, core = this.home, domain = ''): void {
     this.open -= count;
     const { error, text } = reply.ok ? { error: '', text: '' } : reply;

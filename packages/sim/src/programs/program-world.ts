@@ -2,21 +2,21 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { HandedFrame } from '@mk/node-kernel/cpu-driver/dispatchers/handed-frame';
 import type { CallResult, Resumption, Turn } from '@mk/libmk/dispatcher/protocol';
 
-/** What a simulated dispatcher's program runs in. A context belongs to one dispatcher and is never reused. */
+/** The context of a simulated dispatcher's program. It belongs to one dispatcher and is never reused. */
 export interface ProgramContext {
   /**
-   * One turn: hands over the upcalls and drains the program's microtasks before it returns. The first turn evaluates
-   * the program's text. A `suspect` turn is broken off when it takes too long on the host's clock.
+   * One turn: hands over the upcalls, and drains the program's microtasks before it returns. The first turn evaluates
+   * the program's text. A `suspect` turn is broken off if it takes too long on the host's clock.
    */
   resume(resumption: Resumption, frames: readonly HandedFrame[], suspect?: boolean): ContextTurn;
 }
 
 /** The result of a turn. */
 export interface ContextTurn {
-  /** Null: it is no turn, and `fault` says why. */
+  /** Null: the program returned no turn; `fault` says why. */
   readonly turn: Turn | null;
   readonly fault: string;
-  /** The error that ended the dispatcher within the turn; empty: it goes on. */
+  /** The error that ended the dispatcher within the turn; empty: it lives on. */
   readonly ended: string;
   /** The turn's raw bytes, for the trace. */
   readonly bytes: Uint8Array;
@@ -48,8 +48,8 @@ export interface ProgramCosts {
   readonly callNs: Nanos;
   readonly callNowNs: Nanos;
   /**
-   * A core has one CPU: what its kernel does while a turn is under way lengthens the turn. Without it they run side by
-   * side, as a process's threads do.
+   * A core has one CPU: the kernel's work during a turn prolongs the turn. Without it they run side by side, like a
+   * process's threads.
    */
   readonly oneCpu: boolean;
 }

@@ -26,23 +26,23 @@ type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { 
 interface SimDispatcher {
   readonly start: EffectOf<'start_dispatcher'>;
   context: ProgramContext | null;
-  /** The resumption that has not run yet: its node hangs, or it is about to. */
+  /** The resumption that has not run yet: its node hangs, or it is just about to run. */
   pending: EffectOf<'resume_dispatcher'> | null;
   answer: CallResult | null;
 }
 
-/** A turn as recorded, for finding the first difference of two runs. */
+/** A recorded turn, to find the first difference of two runs. */
 export interface TurnRecord {
   readonly at: Nanos;
   readonly core: PeerId;
   readonly dispatcher: number;
   readonly domain: string;
   readonly program: string;
-  /** Of the bytes of the turn. */
+  /** Digest of the turn's bytes. */
   readonly digest: number;
 }
 
-/** Whose turn it is, and its number in the run. */
+/** The program of a turn, and the turn's number in the run. */
 export interface RunningTurn {
   readonly number: number;
   readonly core: PeerId;
@@ -68,11 +68,11 @@ const NEVER: Nanos = 24 * 3600 * 1e9;
 export class SimPrograms {
   /** Turns so far. */
   turns = 0;
-  /** The turns, while somebody records them. */
+  /** The turns, if somebody records them. */
   record: TurnRecord[] | null = null;
   /** The running turn; null: none. */
   running: RunningTurn | null = null;
-  /** Turns by number that did not return in an earlier run: if they do not in this one either they have no end. */
+  /** Numbers of turns that did not return in an earlier run; if they do not return now either, they are endless. */
   suspects: ReadonlySet<number> = new Set();
   private readonly byNode = new Map<SimNode, Map<number, SimDispatcher>>();
 
@@ -135,7 +135,7 @@ export class SimPrograms {
       const asking = this.of(node).get(dispatcher);
       if (asking !== undefined) asking.answer = result;
     },
-    // A simulated turn knows the end of its slice and cannot be interrupted.
+    // A simulated turn knows the end of its slice, and cannot be interrupted.
     interrupt_dispatcher: () => undefined,
     kill_dispatcher: (node, { dispatcher }, at) => {
       if (!this.of(node).delete(dispatcher)) return;
@@ -171,7 +171,7 @@ export class SimPrograms {
     this.running = null;
     this.note(node, dispatcher, came);
     if (this.of(node).get(id) !== dispatcher) return; // killed by what it called
-    // As the kernel sees it: asked to yield at the end of its slice, killed after the grace (P3).
+    // As the kernel sees it: asked to yield at the end of its slice, killed after the grace period (P3).
     if (came.endless) return;
     const ranNs = this.costOf(came) * node.slowFactor;
     if (ranNs >= NEVER) return;
@@ -184,7 +184,7 @@ export class SimPrograms {
     this.over(node, now + ranNs, { type: 'dispatcher_turn', dispatcher: id, turn, fault, ranNs });
   }
 
-  /** The turn has had its time; on a core of one CPU it then has to make up for what the kernel took meanwhile. */
+  /** The turn has had its time; on a core with one CPU it then makes up for what the kernel took meanwhile. */
   private over(node: SimNode, at: Nanos, event: AnyEvent): void {
     if (!this.costs.oneCpu) return this.host.deliver(at, node, null, event, 0);
     const { life, occupiedNs } = node;

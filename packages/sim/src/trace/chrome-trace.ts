@@ -39,7 +39,7 @@ export function chromeTrace({ slices, arrows, lines, marks }: Recorded): string 
   });
 }
 
-/** 0 is the machine's own. */
+/** Track 0 is the machine's own. */
 function trackOf(id: PeerId): number {
   return id + 1;
 }

@@ -21,14 +21,14 @@ import type { SimObserver } from '../engine/simulation-options.ts';
 /** How often the machine's state is sampled, in virtual time; lines are kept as they come. */
 const LOOK_NS: Nanos = SECOND / 20;
 const COUNT_NS: Nanos = SECOND / 4;
-/** Beyond this many cores the trees of all roots would be larger than the rest of the recording. */
+/** Beyond this many cores, the trees of all roots would outweigh the rest of the recording. */
 const TREES_OF_ALL = 32;
-/** Lines in one event: a player shows an event's lines together. */
+/** Lines of this span share an event: a player shows an event's lines together. */
 const LINES_NS: Nanos = SECOND / 100;
 
 /**
- * Records a simulated run as the page would have been told of it (decision 0137). Of debug lines it keeps those of
- * operations: the others, above all of a mesh's joining, are most of a run and tell the page nothing.
+ * Records a simulated run as a page would have seen it (decision 0137). Of debug lines it keeps those of operations:
+ * the others, above all those of a mesh's joining, are most of a run and tell the page nothing.
  */
 export class PageRecorder implements SimObserver {
   readonly events: PageEvent[] = [];
@@ -141,7 +141,7 @@ export class PageRecorder implements SimObserver {
     return cores(simulation).map(({ core }) => ({ core, retransmits: 0, queued: 0, operations: 0, ...this.of(core) }));
   }
 
-  /** Round trips and trees, whenever the SKB has replanned. */
+  /** Records round trips and trees whenever the SKB has replanned. */
   private lookAtTopology(simulation: Simulation, now: Nanos): void {
     const skb = simulation.node(SKB_PEER).skb;
     if (skb === null || !skb.registry.meshComplete || skb.plans.version === this.plan) return;
@@ -164,7 +164,7 @@ export class PageRecorder implements SimObserver {
       });
   }
 
-  /** The machine's own figures where nobody has measured. */
+  /** The machine's own figures where nothing was measured. */
   private modelled(): readonly TripView[] {
     const all = Array.from({ length: this.scenario.cores }, (_, core) => core);
     return all.flatMap((from) =>

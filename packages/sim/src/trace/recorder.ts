@@ -34,20 +34,20 @@ export interface Arrow {
 /** The beginning or end of a fault, or the end of a node. */
 export interface Mark {
   readonly at: Nanos;
-  /** Null: it concerns more than one node. */
+  /** Null: it concerns several nodes. */
   readonly node: PeerId | null;
   readonly text: string;
-  /** The fault that begins or ends; '' for a node's end. */
+  /** The fault that begins or ends; empty for a node's end. */
   readonly fault: string;
   readonly ends: boolean;
 }
 
-/** Keeps a run's latest turns and frames for drawing. Rings: a long run costs no more than a short one. */
+/** Keeps a run's latest turns and frames for drawing. In rings: a long run costs no more than a short one. */
 export class TraceRecorder implements SimObserver {
   readonly slices: Slice[] = [];
   readonly arrows: Arrow[] = [];
   readonly lines: SimLogLine[] = [];
-  /** Beginnings and ends of faults, and deaths: what explains the rest is never pushed out by it. */
+  /** Beginnings and ends of faults, and deaths: they explain the rest, so nothing pushes them out. */
   readonly marks: Mark[] = [];
   private nextId = 1;
   private lastAt: Nanos = 0;

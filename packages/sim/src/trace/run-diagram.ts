@@ -3,7 +3,7 @@ import { type Arrow, nodeName } from './recorder.ts';
 import { inForce, type Recorded, type Selection } from './selection.ts';
 import { type Diagram, spaceTimeDiagram } from './space-time.ts';
 
-/** More arrows make no readable picture. */
+/** More arrows would be unreadable. */
 const MOST = 400;
 /** Without a selection: as many as fit on a page, from the first fault on. */
 const PAGE = 60;
@@ -31,7 +31,7 @@ export function runDiagram({ arrows, marks }: Recorded, { op, fromNs, toNs }: Se
   return spaceTimeDiagram(diagram);
 }
 
-/** The time of the first fault tells more than the end, when all has healed. */
+/** The time of the first fault tells more than the end, when all is healed. */
 function aroundTheFault(arrows: readonly Arrow[], faultAt: number | null): readonly Arrow[] {
   if (faultAt === null) return arrows.slice(-PAGE);
   const at = arrows.findIndex(({ sentAt, dueAt }) => (dueAt ?? sentAt) >= faultAt);

@@ -16,7 +16,7 @@ export class RunReporter {
     this.builder = this.fresh();
   }
 
-  /** Options that make a run reported. A run that starts over is reported from its last start. */
+  /** The options that make a run reported. A run that starts over is reported from its last start. */
   get options(): Pick<RunOptions, 'prepare' | 'listener'> {
     return {
       prepare: (simulation) => {
@@ -31,7 +31,7 @@ export class RunReporter {
     };
   }
 
-  /** The report of the run with this result; `place` maps places of a bundle to its source files. */
+  /** The report of the run; `place` maps places of a bundle to its source files. */
   finish(
     { violations, inconclusive, virtualNs, hash }: RunResult,
     runs: readonly SeedRow[],
@@ -50,7 +50,7 @@ export class RunReporter {
   }
 }
 
-/** Which of a plan's expectations an invariant breaks. */
+/** The plan's expectation that a broken invariant breaks. */
 function expectationOf(checker: Violation['checker'], invariant: string): string {
   if (checker === 'convergence') return 'converge';
   return invariant.startsWith('PR') ? 'workload' : 'invariants';

@@ -2,7 +2,7 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Arrow, Mark, Slice } from './recorder.ts';
 import type { SimLogLine } from '../engine/sim-log.ts';
 
-/** The wanted part of a run: one operation, a span of virtual time, or both. */
+/** The part of a run that is wanted: one operation, a span of virtual time, or both. */
 export interface Selection {
   /** `core.incarnation.n`; null: everything. */
   readonly op: string | null;
@@ -10,7 +10,7 @@ export interface Selection {
   readonly toNs: Nanos;
 }
 
-/** What a recorder keeps. */
+/** The contents of a recorder. */
 export interface Recorded {
   readonly slices: readonly Slice[];
   readonly arrows: readonly Arrow[];
@@ -18,7 +18,7 @@ export interface Recorded {
   readonly marks: readonly Mark[];
 }
 
-/** The selected part of a run. Of an operation: its messages and lines, and the faults in force meanwhile. */
+/** The selected part of a run; for an operation, its messages and lines, and the faults in force meanwhile. */
 export function select(recorded: Recorded, { op, fromNs, toNs }: Selection): Recorded {
   const timed = (at: Nanos): boolean => at >= fromNs && at <= toNs;
   const lines = recorded.lines.filter((line) => timed(line.time * 1e6) && (op === null || line['op'] === op));
@@ -44,7 +44,7 @@ export function select(recorded: Recorded, { op, fromNs, toNs }: Selection): Rec
   };
 }
 
-/** Earlier faults that had not ended: as marks at the beginning. */
+/** Earlier faults that had not ended, as marks at the beginning. */
 export function inForce(marks: readonly Mark[], at: Nanos): readonly Mark[] {
   const begun = new Map<string, Mark>();
   for (const mark of marks) {

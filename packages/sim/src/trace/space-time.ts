@@ -31,7 +31,7 @@ export interface Diagram {
   readonly nodes: readonly { readonly id: number; readonly name: string }[];
   readonly arrows: readonly DiagramArrow[];
   readonly marks: readonly DiagramMark[];
-  /** The omitted parts, and why; '': none. */
+  /** What was left out, and why; empty: nothing. */
   readonly leftOut: string;
 }
 
@@ -41,7 +41,7 @@ const TOP = 64;
 const LEFT = 110;
 /** How many times longer a picture to scale may be than one with a row per moment. */
 const STRETCH = 3;
-/** Where on its arrow a label stands: neighbours differ, so that labels of adjacent arrows do not overlap. */
+/** Places of labels on their arrows: neighbours differ, so that labels of adjacent arrows do not overlap. */
 const LABEL_PLACES = [0.5, 0.25, 0.75, 0.38, 0.62];
 const COLOURS = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#8c564b', '#e377c2', '#17becf', '#bcbd22'];
 const LEGEND_GROUPS = 8;
@@ -93,7 +93,7 @@ function layoutOf({ nodes, arrows, marks }: Diagram): Layout {
   const x = (node: number): number => column.get(node) ?? LEFT;
   const first = moments[0] ?? 0;
   const span = (moments.at(-1) ?? first) - first;
-  // The picture leaves a line of text between most neighbours; where that would be too long, rows take over.
+  // To scale, most neighbours are a line of text apart; where that would be too long, rows take over.
   const rows = moments.length * ROW;
   const gaps = moments.slice(1).map((at, i) => at - known(moments[i]));
   const close = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 4)] ?? 0;

@@ -16,13 +16,13 @@ import type { SimulationOptions } from '../engine/simulation-options.ts';
 import { disturbLinks } from './disturb-links.ts';
 import { Puppet } from './puppet.ts';
 
-/** One run of random programs that talk over channels, all of it from the seed. */
+/** One run of random programs that talk over channels, all of it derived from the seed. */
 export interface ChannelTrafficOptions {
   readonly seed: number | string;
   readonly hmac: Hmac;
   /** By default 3 to 6, by the seed. */
   readonly cores?: number;
-  /** Acts of all programs together. */
+  /** Actions of all programs together. */
   readonly acts: number;
   readonly faultsPerSecond?: number;
   /** Whether cores crash, too. */
@@ -166,7 +166,7 @@ class Traffic {
     const domain = kernel?.cpuDriver.domains.get(puppet.domain);
     if (domain !== undefined) known(kernel).services.channels.dispatcherGone(domain, this.simulation.now);
     puppet.retired = true;
-    // Its acts take effect at its core's next event.
+    // Its actions take effect at its core's next event.
     this.simulation.control(puppet.core, 'status', {}, () => undefined);
   }
 
@@ -178,7 +178,7 @@ class Traffic {
     disturbLinks(simulation, { seed: options.seed, cores: this.cores, forNs: FAULTS_FOR, faultsPerSecond, crash });
   }
 
-  /** With faults over everything ends; then the programs take what came, and stop. */
+  /** Faults are over and everything ends; then the programs take what came, and stop. */
   private settle(): void {
     const { simulation, checks } = this;
     const failed = (): boolean => checks.failed;
@@ -199,7 +199,7 @@ class Traffic {
       for (const row of leftovers(node)) checks.report('leaks', 'K7', `node ${node.id} is left with ${row}`);
   }
 
-  /** K5: a program holds what it made and what it was told of, apart from what it cannot know. */
+  /** K5: a program holds what it made and what it heard of, except what it cannot know. */
   private compareBooks({ core, domain, held, doubtful }: Puppet): void {
     const { cpuDriver } = known(this.simulation.node(core).kernel);
     const found = new Set<number>();

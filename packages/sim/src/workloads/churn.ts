@@ -18,7 +18,7 @@ import { applyFault, healAll } from '../engine/apply-fault.ts';
 import { Simulation } from '../engine/simulation.ts';
 import type { SimObserver, SimulationOptions } from '../engine/simulation-options.ts';
 
-/** One run of random capability operations on every core, all of it from the seed. */
+/** One run of random capability operations on every core, all of it derived from the seed. */
 export interface ChurnRunOptions {
   readonly seed: number | string;
   readonly hmac: Hmac;
@@ -26,15 +26,15 @@ export interface ChurnRunOptions {
   readonly cores?: number;
   /** Operations of all cores together. */
   readonly operations: number;
-  /** How the last core misbehaves, one way after the other; it has no domain: nobody gives it anything. */
+  /** How the last core misbehaves, one way after the other. It has no domain: nobody gives it anything. */
   readonly rogue?: readonly RogueBehaviour[];
-  /** So many cores die at some time, the last ones; those that live are a majority. */
+  /** How many cores die at some time: the last ones; those that live are a majority. */
   readonly crashes?: number;
-  /** They are started again a while later, as new incarnations. */
+  /** The dead cores start again a while later, as new incarnations. */
   readonly restarts?: boolean;
-  /** So many last cores do, at the same time; 1 without it. */
+  /** How many cores misbehave at the same time: the last ones; 1 if absent. */
   readonly rogues?: number;
-  /** How many proven offences are enough to accuse; as in a real cluster without it. */
+  /** How many proven offences suffice to accuse; absent: as in a real cluster. */
   readonly quarantine?: number;
   /** Link faults per second of virtual time; 0: none. */
   readonly faultsPerSecond?: number;
@@ -60,7 +60,7 @@ export interface ChurnRunResult {
 
 const DOMAINS_PER_CORE = 2;
 const RAM_BYTES = 4 << 20;
-/** Links beside the faults, and how many capabilities there are: few enough that operations interfere. */
+/** Links besides the faults, and how many capabilities there are: few enough that operations interfere. */
 const NETWORKS = [
   { delayMs: 0, slowLinks: 0, pauseUs: 20, keep: 90 },
   { delayMs: 0, slowLinks: 0, pauseUs: 5, keep: 5 },
@@ -181,7 +181,7 @@ class ChurnRun {
     if (delayMs > 0) slow('network', 'all', 'all', delayMs);
     for (let n = 0; n < slowLinks * this.cores; n += 1)
       slow(`slow-${n}`, [prng.nextInt(this.cores)], [prng.nextInt(this.cores)], 1 + prng.nextInt(20));
-    // A rogue speaks only for itself: nobody sees what a tree's inner node withholds (CAVEATS.md).
+    // A rogue speaks only for itself: nobody sees what the inner node of a tree withholds (CAVEATS.md).
     if (options.rogue === undefined && prng.nextInt(2) === 0)
       for (let core = 0; core < this.cores; core += 1) this.plantTree(core, prng);
     for (const [core, domain] of this.domains) {
@@ -208,7 +208,10 @@ class ChurnRun {
     simulation.call(begin + FAULTS_FOR, () => this.heal());
   }
 
-  /** Each victim dies in the middle of a round of its own, at a time of the seed's: what it has told some and not others is what can go wrong. */
+  /**
+   * Each victim dies in the middle of a round of its own, at a time drawn from the seed: what can go wrong is that it
+   * has told some cores and not others.
+   */
   private planCrashes(): void {
     const { simulation, cores, options } = this;
     const prng = createPrng(options.seed).split('crashes');
@@ -233,7 +236,7 @@ class ChurnRun {
       simulation.call(simulation.now + RESTART_AFTER, () => isDead() && simulation.startNode(core));
   }
 
-  /** Each way for its share of the time in which faults happen. */
+  /** Each way of misbehaving gets its share of the time in which faults happen. */
   private turnRogue(begin: Nanos): void {
     const { rogue = [] } = this.options;
     const forNs = FAULTS_FOR / Math.max(1, rogue.length);
@@ -243,7 +246,7 @@ class ChurnRun {
     }
   }
 
-  /** A random dissemination tree, as the SKB might push it: rounds then take another way than other messages. */
+  /** Plants a random dissemination tree, as the SKB might push it: rounds then take another way than other messages. */
   private plantTree(core: CoreId, prng: Prng): void {
     const others = Array.from({ length: this.cores }, (_, n) => n).filter((n) => n !== core);
     const below = new Map<CoreId, CoreId[]>([[core, []]]);
@@ -275,7 +278,7 @@ class ChurnRun {
     for (const text of wrong) this.checks.report('churn', /\((C\d)\)/.exec(text)?.[1] ?? 'C7', `core ${core}: ${text}`);
   }
 
-  /** C7: with faults over, everything comes to its end. */
+  /** C7: with faults over, everything ends. */
   private settle(): void {
     const { simulation, checks } = this;
     if (this.running > 0) return checks.report('churn', 'C7', `${this.running} churns never ended`);

@@ -6,14 +6,14 @@ import { scenarioOf } from '../nemesis/nemesis.ts';
 interface Disturbance {
   readonly seed: number | string;
   readonly cores: number;
-  /** How long faults begin, from now. */
+  /** How long new faults begin, from now. */
   readonly forNs: Nanos;
   readonly faultsPerSecond: number;
-  /** How often cores and the SKB crash, against the weights of the other faults; none unless given. */
+  /** How often cores and the SKB crash, relative to the other faults; absent: never. */
   readonly crash?: number;
 }
 
-/** Schedules the nemesis' faults of links, from now on, for a workload that makes its own requests. */
+/** Schedules the nemesis's link faults, from now on, for a workload that makes its own requests. */
 export function disturbLinks(simulation: Simulation, options: Disturbance): void {
   const { seed, cores, forNs, faultsPerSecond, crash = 0 } = options;
   const weights = {

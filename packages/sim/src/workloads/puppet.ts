@@ -27,7 +27,7 @@ const WAYS = [undefined, undefined, undefined, 'urpc', 'multihop', 'lmp'] as con
 
 /**
  * A program that does at random what programs do with channels: offers and withdraws names, binds, sends with and
- * without capabilities as its credit allows, takes what came sooner or later, closes. It keeps its own books and
+ * without capabilities as its credit allows, takes what came sooner or later, closes. It keeps its own books, and
  * complains when the kernel deviates from them.
  */
 export class Puppet {
@@ -45,16 +45,16 @@ export class Puppet {
     private readonly prng: Prng,
     private readonly call: MakeCall,
     private readonly complain: Complain,
-    /** Whether its capabilities stay: a crashed core takes along what it owned. */
+    /** Whether its capabilities stay: a crashed core takes with it what it owned. */
     private readonly sound: boolean,
   ) {}
 
-  /** Answers that have not come. */
+  /** How many answers are outstanding. */
   get waiting(): number {
     return this.pendingBinds;
   }
 
-  /** One random act. */
+  /** One random action. */
   act(): void {
     const roll = this.prng.nextInt(100);
     if (roll < 12) this.offer();
@@ -81,7 +81,7 @@ export class Puppet {
     for (const channel of this.channels.values()) this.takeFrom(channel, channel.untaken);
   }
 
-  /** What comes for a channel before the answer to its bind, which takes the longer way in this harness. */
+  /** Upcalls for a channel that arrive before the answer to its bind, which takes the longer way in this harness. */
   private early: Upcall[] = [];
 
   upcall(upcall: Upcall): void {
@@ -207,7 +207,7 @@ export class Puppet {
     const capabilities = this.prng.nextInt(4) === 0 ? this.some() : [];
     const give = capabilities.map(() => this.prng.nextInt(2));
     channel.credit -= data.length;
-    // What is given away is not its own from now on; a failed send leaves it in place.
+    // What is given away is no longer its own; a failed send leaves it in place.
     for (const [i, address] of capabilities.entries()) if (give[i] === 1) this.held.delete(address);
     this.call('channel_send', [channel.id, data, capabilities, give], (error) => {
       if (error === null) {
@@ -219,7 +219,7 @@ export class Puppet {
     });
   }
 
-  /** Failures after which it may or may not have gone. */
+  /** Capabilities of failed sends, which may or may not have gone. */
   readonly doubtful = new Set<number>();
 
   private take(): void {

@@ -15,7 +15,7 @@ export function loadEverywhere(simulation: Simulation, name: string, text: strin
   simulation.observe({ line: ({ event }, node) => void (event === 'core_ready' && load(node.id)) });
 }
 
-/** Heals everything and kills all domains until nothing goes on; whatever is then left is reported as L1. */
+/** Heals everything and kills all domains until nothing goes on; whatever is left then is reported as L1. */
 export function settleChaos(simulation: Simulation, checks: Checks): void {
   const failed = (): boolean => checks.failed;
   healAll(simulation);

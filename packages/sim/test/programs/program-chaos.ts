@@ -39,7 +39,7 @@ export function runChaos(
   );
   const { simulation } = s;
   const checkers = [programChecker, honestPeersChecker, leakChecker];
-  // A crash loses what was in flight, on which the models of capabilities rely.
+  // A crash loses what was in flight, which the models of capabilities rely on.
   const checks = new Checks(simulation, options.crashes ? checkers : [...checkers, capabilityChecker]);
   loadEverywhere(simulation, 'chaos', text);
   const prng = createPrng(seed).split('chaos');

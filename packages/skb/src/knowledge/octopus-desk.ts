@@ -17,11 +17,11 @@ import type { Mailbox } from './mailbox.ts';
  * Octopus for clients that hold links. Clients and owners are instances: a process keeps its name over resets of its
  * links and restarts of the SKB, and no later process gets it.
  *
- *   OD1 nothing leaves, neither a reply nor a notification nor the result of a read, before the changes that it rests
+ *   OD1  nothing leaves, neither a reply nor a notification nor the result of a read, before the changes that it rests
  *        on are on disk;
- *   OD2 a request that is repeated after a restart takes effect once: its answer is kept until the client settles it;
- *   OD3 requests of one client take effect in the order it made them;
- *   OD4 a turn takes at most twice its budget of steps; the rest continues in the next, clients by turns. A change
+ *   OD2  a request that is repeated after a restart takes effect once: its answer is kept until the client settles it;
+ *   OD3  requests of one client take effect in the order it made them;
+ *   OD4  a turn takes at most twice its budget of steps; the rest continues in the next, clients by turns. A change
  *        waits until everybody was told of those before it.
  */
 type Outgoing = MessageOf<'oct_reply'> | MessageOf<'oct_notify'>;

@@ -15,24 +15,24 @@ import type { ContextOptions, ContextTurn, ProgramContext, ProgramWorld } from '
 
 /** 2009-10-11, when the paper was presented: today's date for simulated programs. */
 const EPOCH_MS = Date.UTC(2009, 9, 11);
-/** Compiled programs that are kept: a scenario has a handful. */
+/** Compiled programs that are kept; a scenario has a handful. */
 const KEPT = 64;
 const GLOBALS = new vm.Script(GLOBALS_SCRIPT, { filename: 'mk:globals' });
 
-/** A turn that had not returned before is broken off after this long. */
+/** A turn that did not return in an earlier run is broken off after this long. */
 const ENDLESS_MS = 4_000;
-/** Calls answered per turn: an endless turn makes a number of them that every run agrees on. */
+/** Calls answered per turn: even an endless turn makes a number of calls that every run agrees on. */
 const CALLS_MOST = 100_000;
 
 /**
- * Matches `import()` calls, certain or possible: Node answers them with an error of its own realm, which would lead out
- * of the context, and takes no other answer from us without a flag. Matches in texts and comments are refused as well:
- * without a parser they cannot be told apart.
+ * Matches `import()` calls, certain or possible. Node answers them with an error of its own realm, a way out of the
+ * context, and without a flag takes no other answer from us. Matches in strings and comments are refused as well: only
+ * a parser could tell them apart.
  */
 const IMPORT_CALL =
   /(?<![\w$]|(?<!\.\.)\.)import(?:\s|\/\*[^]*?\*\/|\/\/[^\n\r\u2028\u2029]*|<!--[^\n\r\u2028\u2029]*|-->[^\n\r\u2028\u2029]*)*[(.]/;
 
-/** The text as a script; throws SyntaxError when it calls `import()`. */
+/** Compiles the text; throws SyntaxError if it calls `import()`. */
 function scriptFrom(text: string, name: string): vm.Script {
   if (IMPORT_CALL.test(text))
     throw new SyntaxError(`${name}: programs are one bundle: they cannot use import() or import.meta`);
@@ -40,8 +40,8 @@ function scriptFrom(text: string, name: string): vm.Script {
 }
 
 /**
- * Programs in contexts of this thread: `microtaskMode: 'afterEvaluate'`, so that a turn is one
- * `runInContext`, which drains the context's promises before it returns; nothing of the host goes in but bytes.
+ * Programs in contexts of this thread: with `microtaskMode: 'afterEvaluate'` a turn is one `runInContext`, which drains
+ * the context's promises before it returns. Nothing of the host enters but bytes.
  */
 export class VmPrograms implements ProgramWorld {
   private readonly scripts = new Map<string, vm.Script>();
@@ -149,13 +149,13 @@ class VmProgram implements ProgramContext {
 
 const NOTHING = new Uint8Array(0);
 
-/** Describes an error of the context, which may be anything. */
+/** Describes an error of the context, which may be any value. */
 function described(error: unknown): { readonly name: string; readonly text: string } {
   try {
     if (error instanceof BorderError) return { name: error.name, text: error.message };
     if (!isRecord(error)) return { name: 'Error', text: String(error).slice(0, programLimit('endingCharacters')) };
     const { name, message, stack } = error;
-    // A compile error's trace is the host's.
+    // The stack trace of a compile error is the host's.
     if (name === 'SyntaxError')
       return {
         name,
