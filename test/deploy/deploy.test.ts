@@ -141,6 +141,11 @@ if (!promtool) process.stderr.write('deploy test: no promtool; the configuration
   },
 );
 
+(promtool ? test : test.skip)('the alerts fire for processes that vanish from DNS, and for none that leaves', () => {
+  const tested = spawnSync('promtool', ['test', 'rules', `${root}/test/deploy/alerts.test.yml`], { encoding: 'utf8' });
+  expect([tested.status, tested.stderr]).toEqual([0, '']);
+});
+
 test('the profile is off until it is asked for, reads what ships, and opens ports on this host alone', () => {
   const { services } = parse(text('docker-compose.yml')) as {
     services: Record<string, { profiles?: string[]; ports?: string[]; volumes?: string[] }>;

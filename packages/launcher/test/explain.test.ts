@@ -1,12 +1,14 @@
 import { expect, test } from '@jest/globals';
 import picocolors from 'picocolors';
 import { csvOf, heatText } from '../src/client/latency-heat.ts';
-import { parseLine } from '../src/display/log-printer.ts';
+import { Gathering } from '../src/explain/gathering.ts';
 import { storySvg, storyText } from '../src/explain/picture.ts';
-import { storyOf } from '../src/explain/story.ts';
+import type { Story } from '../src/explain/story.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
 
 /** A round of core 0 over 1 and 2: the message to 2 takes 40 ms, 1 works for 20 ms, and the request to 3 is lost. */
-const line = (core: number | string, time: number, lamport: number, event: string, fields: object): object => ({
+const line = (core: number | string, time: number, lamport: number, event: string, fields: Fields): Fields => ({
   v: 1,
   time,
   level: 'debug',
@@ -17,7 +19,7 @@ const line = (core: number | string, time: number, lamport: number, event: strin
   lamport,
   ...fields,
 });
-const sent = (core: number, peer: number, time: number, lamport: number, message: string): object =>
+const sent = (core: number, peer: number, time: number, lamport: number, message: string): Fields =>
   line(core, time, lamport, 'message_sent', {
     op: '0.1.7',
     peer,
@@ -26,7 +28,7 @@ const sent = (core: number, peer: number, time: number, lamport: number, message
     lane: 0,
     number: 1,
   });
-const came = (core: number, peer: number, time: number, lamport: number, message: string): object =>
+const came = (core: number, peer: number, time: number, lamport: number, message: string): Fields =>
   line(core, time, lamport, 'message_delivered', {
     op: '0.1.7',
     peer,
@@ -35,10 +37,11 @@ const came = (core: number, peer: number, time: number, lamport: number, message
     lane: 0,
     number: 1,
   });
-const LINES = [
+const ALL: readonly Fields[] = [
   line('launcher', 900, 0, 'fault_applied', { rule: 'slow', text: '0 -> 2 delay 40 ms' }),
   line('launcher', 10, 0, 'fault_applied', { rule: 'old', text: 'over before' }),
   line('launcher', 20, 0, 'fault_healed', { rule: 'old', affected: 0 }),
+  line(3, 990, 1, 'message_sent', { peer: 0, channel: '3>0', message: 'ack', lane: 0, number: 1 }),
   line(0, 1000, 1, 'round_started', { op: '0.1.7', plan: 'unicast', phases: 1, cores: 4 }),
   sent(0, 1, 1000, 2, 'round_request'),
   sent(0, 2, 1000, 3, 'round_request'),
@@ -57,10 +60,17 @@ const LINES = [
     result: 'OPERATION_TIMEOUT',
   }),
   sent(5, 6, 1000, 2, 'elsewhere'),
-].map((each) => parseLine(JSON.stringify({ ...each, ...((each as { core: number }).core === 5 && { op: '5.1.1' }) }))!);
+];
+const LINES: readonly Fields[] = ALL.map((each) => (each['core'] === 5 ? { ...each, op: '5.1.1' } : each));
+
+function storyOf(op: string, lines: readonly Fields[] = LINES): Story | null {
+  const gathering = new Gathering(op);
+  for (const each of lines) gathering.take(JSON.stringify(each));
+  return gathering.story(null);
+}
 
 test('the story of one operation: who took part, what was lost, what was slow, which fault was in force', () => {
-  const story = storyOf('0.1.7', LINES)!;
+  const story = storyOf('0.1.7')!;
   expect(story).toMatchObject({
     who: ['core 0', 'core 1', 'core 2', 'core 3'],
     result: 'OPERATION_TIMEOUT',
@@ -73,11 +83,23 @@ test('the story of one operation: who took part, what was lost, what was slow, w
     { ms: 40, text: 'round_request on its way from core 0 to core 2' },
     { ms: 20, text: 'core 1 before it answered round_request' },
   ]);
-  expect(storyOf('9.9.9', LINES)).toBeNull();
+  expect(storyOf('9.9.9')).toBeNull();
+});
+
+test('of a receiver whose log begins later, or is not there, nobody knows what reached it', () => {
+  const isRequestTo2 = ({ core, event }: Fields): boolean => core === 2 && event === 'message_delivered';
+  const story = storyOf(
+    '0.1.7',
+    LINES.filter((each) => each['core'] !== 3 && !isRequestTo2(each)),
+  )!;
+  expect(story.slow.filter(({ ms }) => ms === Infinity)).toEqual([]);
+  const text = storyText(story, 160);
+  expect(text).toMatch(/\*─+round_request─+\?/);
+  expect(text).toContain('the receiver’s log does not tell');
 });
 
 test('on a terminal: causes above effects, arrows between columns; narrow ones get a list', () => {
-  const story = storyOf('0.1.7', LINES)!;
+  const story = storyOf('0.1.7')!;
   const wide = storyText(story, 120).split('\n');
   expect(wide[0]).toBe('operation 0.1.7: OPERATION_TIMEOUT after 5000.00 ms');
   expect(wide.find((row) => row.includes('✗'))).toMatch(/\*─+round_request─+✗ +never arrived/);
@@ -87,7 +109,7 @@ test('on a terminal: causes above effects, arrows between columns; narrow ones g
 });
 
 test('as a picture: every message, the lost one apart, the fault, a legend', () => {
-  const svg = storySvg(storyOf('0.1.7', LINES)!);
+  const svg = storySvg(storyOf('0.1.7')!);
   expect(svg.match(/class="message"/g)).toHaveLength(4);
   expect(svg.match(/class="lost"/g)).toHaveLength(1);
   expect(svg).toContain('meanwhile: 0 -&gt; 2 delay 40 ms');

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { must } from '@mk/sim/commands/options';
 import { loadMachine } from '@mk/machine/io/load';
 import { checkOccupancy } from '@mk/machine/occupancy';
-import { leaseMsOf } from '@mk/skb/io/machine-settings';
+import { coreSettings, leaseMsOf, machineModel } from '@mk/skb/io/machine-settings';
 
 const machines = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'launcher', 'machines');
 const machine = must('machine', loadMachine('amd-8x4', machines));
@@ -25,6 +25,27 @@ test('a lease grows with what messages occupy their ends: cores and time scale, 
   // A hundred messages with each other core, at the machine's longest occupancy: some 20 ms each at this scale.
   expect(slow!).toBeGreaterThan(30);
   expect(slow!).toBeLessThan(300);
+});
+
+test('what is the same for all cores is computed once, not at each core’s start', () => {
+  let looks = 0;
+  const counted = {
+    ...machine,
+    get costs() {
+      looks += 1;
+      return machine.costs;
+    },
+  };
+  const links = { delayNs: 0 };
+  const settings = { machine: counted, expectedCores: 32, maxCores: 32, timeScale: 20_000, occupancy: true, links };
+  const told = settings as unknown as Parameters<typeof machineModel>[0];
+  const toldTo = coreSettings(told, machineModel(told));
+  const before = looks;
+  const each = Array.from({ length: 32 }, (_, core) => toldTo(core) as { leaseMs: number; sendNs: number[] });
+  expect(looks).toBe(before);
+  expect(new Set(each.map(({ leaseMs }) => leaseMs))).toEqual(new Set([leaseMsOf(told)]));
+  // A core in the same package is nearer than one of another.
+  expect(each[5]!.sendNs[4]!).toBeLessThan(each[5]!.sendNs[31]!);
 });
 
 test('a scale at which a core would be taken for dead is refused before the boot, with one that is not', () => {

@@ -250,3 +250,28 @@ test('a server that says nothing is not live, after a while gone; its clock is t
   pulse.heard(32_000, 90_000);
   expect(pulse.aheadMs).toBe(60_000);
 });
+
+describe('recordings that are not whole', () => {
+  const whole = [HELLO, { type: 'log', t: 5, lines: [line(5, 0, 'core_ready')], lost: 0 }];
+  const text = whole.map((event) => `${JSON.stringify(event)}\n`).join('');
+
+  test('one that was cut off anywhere shows what is before', () => {
+    const helloBytes = JSON.stringify(HELLO).length;
+    for (let bytes = helloBytes; bytes <= text.length; bytes++) {
+      const recording = parseRecording(text.slice(0, bytes));
+      if (typeof recording === 'string') throw new Error(`cut after ${bytes}: ${recording}`);
+      expect(recording.events).toHaveLength(bytes >= text.length - 1 ? 2 : 1);
+      expect(recording.isCutOff).toBe(bytes > helloBytes + 1 && bytes < text.length - 1);
+    }
+    expect(typeof parseRecording(text.slice(0, helloBytes - 1))).toBe('string');
+  });
+
+  test.each([
+    ['in the middle', `${JSON.stringify(HELLO)}\n{"type":"lo\n${JSON.stringify(whole[1])}\n`, /^line 2 is no event/],
+    ['fields of no event', `${text}{"type":"log","t":7}\n`, /^line 3 is damaged/],
+    ['a time of no clock', `${text}{"type":"log","t":1e999,"lines":[],"lost":0}\n`, /^line 3 is no event/],
+    ['bytes', '\u0000\u0001\uFFFD\n', /^line 1 is no event/],
+  ])('garbage is refused with its line: %s', (_what, garbage, wanted) => {
+    expect(parseRecording(garbage)).toMatch(wanted);
+  });
+});

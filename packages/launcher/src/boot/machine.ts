@@ -4,7 +4,7 @@ import { coreCount, type MachineDescription } from '@mk/machine/description';
 import { loadMachine } from '@mk/machine/io/load';
 import { Machine } from '@mk/machine/machine';
 import { forCores } from '@mk/machine/resize';
-import { machineModel, settingsForCore } from '@mk/skb/io/machine-settings';
+import { coreSettings, machineModel } from '@mk/skb/io/machine-settings';
 import type { SkbSettings } from '@mk/skb/io/settings';
 import { programDirectory } from './programs.ts';
 import { UsageError } from '../cli/usage-error.ts';
@@ -61,5 +61,5 @@ export function addedDelaysNs(
   timeScale: number,
 ): readonly number[] {
   const settings = { machine: description, maxCores, timeScale, links: {}, seed: '' } as SkbSettings;
-  return (settingsForCore(settings, machineModel(settings), from) as { readonly delaysNs: readonly number[] }).delaysNs;
+  return (coreSettings(settings, machineModel(settings))(from) as { readonly delaysNs: readonly number[] }).delaysNs;
 }

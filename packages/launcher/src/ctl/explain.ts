@@ -1,15 +1,14 @@
 import { asError } from '@mk/monitor-proto/thrown';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync, writeFileSync } from 'node:fs';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
-import { parseLine } from '../display/log-printer.ts';
 import { storySvg, storyText } from '../explain/picture.ts';
-import { type Story, storyOf } from '../explain/story.ts';
+import { Gathering, type Run } from '../explain/gathering.ts';
+import type { Story } from '../explain/story.ts';
+import { LogFolder, readLogFile } from '../state/log-files.ts';
 import { lastRun } from '../state/run-logs.ts';
-import { type CtlCommand, type CtlContext, optional, required } from './context.ts';
+import { type Args, type CtlCommand, type CtlContext, optional, required } from './context.ts';
 import { pastLogs } from './logs.ts';
 
-type LogLine = NonNullable<ReturnType<typeof parseLine>>;
 type WithoutCluster = Omit<CtlContext, 'cluster'>;
 
 export const EXPLAIN: CtlCommand = {
@@ -28,27 +27,39 @@ export const EXPLAIN: CtlCommand = {
         type: 'string',
         requiresArg: true,
         describe: 'a log folder, or a file of lines, instead of the cluster’s',
+      })
+      .option('run', {
+        type: 'number',
+        requiresArg: true,
+        describe: 'which of the runs that logged into one folder, the oldest being 1',
       }),
   async run(context) {
-    tell(context, await ofCluster(context));
+    const gathering = gatheringOf(context.args);
+    await pastLogs(context.cluster, gathering.take);
+    tell(context, gathering);
   },
   /** Logs in a folder need no cluster. */
   alone(context) {
     const folder = optional(context.args, 'logs');
-    return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
+    return folder === undefined ? null : Promise.resolve(tell(context, fromPath(context.args, folder)));
   },
   /** The cluster is down, but its last run left logs. */
   afterwards(context) {
     const folder = lastRun(optional(context.args, 'cluster'))?.logDir;
-    return folder === undefined ? null : Promise.resolve(tell(context, fromPath(folder)));
+    return folder === undefined ? null : Promise.resolve(tell(context, fromPath(context.args, folder)));
   },
 };
 
-function tell({ args, terminal, json }: WithoutCluster, lines: readonly LogLine[]): void {
+function gatheringOf(args: Args): Gathering {
   const op = required(args, 'op');
   if (!/^\d+\.\d+\.\d+$/.test(op))
     throw new UsageError(`${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`);
-  const story = storyOf(op, lines);
+  return new Gathering(op);
+}
+
+function tell({ args, terminal, json }: WithoutCluster, gathering: Gathering): void {
+  const { op } = gathering;
+  const story = gathering.story(chosenRun(args, gathering));
   if (story === null)
     throw new CommandError(`no log line mentions operation ${op}; mkctl logs --event 'round_*' names some`);
   const svg = optional(args, 'svg');
@@ -58,6 +69,20 @@ function tell({ args, terminal, json }: WithoutCluster, lines: readonly LogLine[
   if (svg !== undefined) terminal.out(`wrote ${svg}`);
 }
 
+/** Ids begin anew with each boot: several runs that logged into one folder may each have such an operation. */
+function chosenRun(args: Args, { op, runs }: Gathering): Run | null {
+  const wanted = args['run'] === undefined ? null : Number(args['run']);
+  if (wanted === null && runs.length <= 1) return runs[0] ?? null;
+  const list = runs.map(({ atMs }, i) => `${i + 1} of ${new Date(atMs).toISOString()}`).join(', ');
+  if (wanted === null)
+    throw new CommandError(
+      `${op} is ambiguous: ${runs.length} runs that logged here have one; choose with --run: ${list}`,
+    );
+  const run = runs[wanted - 1];
+  if (run === undefined) throw new UsageError(`--run ${wanted}: there is ${list === '' ? 'no run with it' : list}`);
+  return run;
+}
+
 function forJson({ op, who, result, elapsedUs, faults, said, told, slow }: Story): unknown {
   return {
     op,
@@ -65,12 +90,13 @@ function forJson({ op, who, result, elapsedUs, faults, said, told, slow }: Story
     elapsed_us: elapsedUs,
     who,
     faults,
-    messages: said.map(({ from, to, message, sentMs, deliveredMs, lamport }) => ({
+    messages: said.map(({ from, to, message, sentMs, deliveredMs, isWitnessed, lamport }) => ({
       from,
       to,
       message,
       sent_ms: sentMs,
       delivered_ms: deliveredMs,
+      witnessed: isWitnessed,
       lamport,
     })),
     events: told.map(({ who: name, atMs, lamport, text }) => ({ who: name, at_ms: atMs, lamport, text })),
@@ -86,22 +112,11 @@ function draw(file: string, story: Story): void {
   }
 }
 
-async function ofCluster({ cluster }: CtlContext): Promise<readonly LogLine[]> {
-  const lines: LogLine[] = [];
-  await pastLogs(cluster, (text) => {
-    const line = parseLine(text);
-    if (line !== null) lines.push(line);
-  });
-  return lines;
-}
-
-function fromPath(path: string): readonly LogLine[] {
+function fromPath(args: Args, path: string): Gathering {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) throw new UsageError(`--logs ${path}: no such file or folder`);
-  const files = stat.isDirectory()
-    ? readdirSync(path)
-        .filter((name) => name.endsWith('.jsonl'))
-        .map((name) => join(path, name))
-    : [path];
-  return files.flatMap((file) => readFileSync(file, 'utf8').split('\n')).flatMap((text) => parseLine(text) ?? []);
+  const gathering = gatheringOf(args);
+  if (stat.isDirectory()) new LogFolder(path).readNew(gathering.take);
+  else readLogFile(path, gathering.take);
+  return gathering;
 }

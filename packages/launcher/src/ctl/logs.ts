@@ -1,11 +1,9 @@
-import { existsSync, openSync, readdirSync, readSync, closeSync } from 'node:fs';
-import { join } from 'node:path';
-import { StringDecoder } from 'node:string_decoder';
+import { existsSync } from 'node:fs';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { matchesPattern } from '@mk/machine/name-pattern';
 import { nearest } from '@mk/machine/nearest';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
-
+import { LogFolder, processesLoggedIn } from '../state/log-files.ts';
 import { lastRun } from '../state/run-logs.ts';
 import { coreList } from '../cli/values.ts';
 import { openRequest } from '@mk/libmk/io/control-call';
@@ -57,7 +55,7 @@ export const LOGS: CtlCommand = {
     }
     const { logDir } = cluster.record;
     const ever = cluster.supervised ? await cluster.supervisor('ps') : cluster.record.processes;
-    refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...loggedIn(logDir)], cluster.name);
+    refuseUnknownCores(context.args, [...ever.map(({ name }) => name), ...processesLoggedIn(logDir)], cluster.name);
     const { show, end } = printer(context, filter);
     // A detached cluster logs only into files; the supervisor of any other has the last lines of all processes.
     if (logDir !== null) await fromFiles(logDir, follow, show, () => cluster.supervised);
@@ -78,17 +76,11 @@ async function showRun(
   filter: Filter,
   { name, logDir }: { readonly name: string; readonly logDir: string },
 ): Promise<void> {
-  refuseUnknownCores(context.args, loggedIn(logDir), name);
+  refuseUnknownCores(context.args, processesLoggedIn(logDir), name);
   context.terminal.error(`mkctl: cluster ${name} is down; its last run logged into ${logDir}`);
   const { show, end } = printer(context, filter);
   await fromFiles(logDir, false, show, () => false);
   end();
-}
-
-/** The processes that have a file in a log folder. */
-function loggedIn(logDir: string | null): readonly string[] {
-  const files = logDir === null || !existsSync(logDir) ? [] : readdirSync(logDir);
-  return files.filter((file) => file.endsWith('.jsonl')).map((file) => file.slice(0, -'.jsonl'.length));
 }
 
 /** A core that never existed has logged nothing; an empty answer would hide the mistake. */
@@ -226,31 +218,6 @@ async function fromSupervisor(
   });
 }
 
-/** One log file, read as far as it goes each time. */
-class LogFile {
-  private position = 0;
-  private lines: string[] = [];
-  private readonly decoder = new StringDecoder('utf8');
-  private readonly split = lineSplitter((line) => this.lines.push(line));
-
-  constructor(private readonly path: string) {}
-
-  readNew(): string[] {
-    const file = openSync(this.path, 'r');
-    const buffer = Buffer.alloc(1 << 16);
-    for (
-      let bytes = readSync(file, buffer, 0, buffer.length, this.position);
-      bytes > 0;
-      bytes = readSync(file, buffer, 0, buffer.length, this.position)
-    ) {
-      this.position += bytes;
-      this.split(this.decoder.write(buffer.subarray(0, bytes)));
-    }
-    closeSync(file);
-    return this.lines.splice(0);
-  }
-}
-
 async function fromFiles(
   directory: string,
   follow: boolean,
@@ -258,12 +225,11 @@ async function fromFiles(
   alive: () => boolean,
 ): Promise<void> {
   if (!existsSync(directory)) throw new CommandError(`the log folder ${directory} is gone`);
-  const files = new Map<string, LogFile>();
+  const folder = new LogFolder(directory);
   const readAll = (): void => {
-    for (const name of readdirSync(directory)) {
-      if (name.endsWith('.jsonl') && !files.has(name)) files.set(name, new LogFile(join(directory, name)));
-    }
-    for (const line of inOrder([...files.values()].flatMap((file) => file.readNew()))) show(line);
+    const lines: string[] = [];
+    folder.readNew((line) => lines.push(line));
+    for (const line of inOrder(lines)) show(line);
   };
   readAll();
   while (follow && alive()) {

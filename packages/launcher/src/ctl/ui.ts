@@ -3,7 +3,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { type PageEvent, WATCHED } from '@mk/ui/model/page-events';
 import { actingUrl, type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
-import { UsageError } from '../cli/usage-error.ts';
+import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { durationMs } from '../cli/values.ts';
 import type { LiveSource } from '../ui/live-source.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson } from './context.ts';
@@ -68,7 +68,9 @@ async function replay(context: Omit<CtlContext, 'cluster'>, file: string): Promi
     import('../ui/open-page.ts'),
     import('../ui/replay-source.ts'),
   ]);
-  const page = await openPage(pagePlaceOf(context.args, ''), new ReplaySource(file));
+  const source = new ReplaySource(file);
+  const page = await openPage(pagePlaceOf(context.args, ''), source);
+  if (source.isCutOff) context.terminal.error(`mkctl: ${file} ends in the middle of a line: what is before is shown`);
   if (context.json) context.terminal.out(JSON.stringify({ url: page.url }));
   else context.terminal.out(`${page.url}\nshows ${file}; Ctrl-C ends it`);
   await interrupted();
@@ -82,16 +84,25 @@ async function record(context: CtlContext, file: string): Promise<void> {
   const forMs = forText === undefined ? null : durationMs('--for', forText);
   const out = openForWriting(file);
   let events = 0;
+  let fail: (error: Error) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => (fail = reject));
   const write = (event: PageEvent): void => {
-    events += 1;
-    writeSync(out, `${JSON.stringify(event)}\n`);
+    try {
+      writeSync(out, `${JSON.stringify(event)}\n`);
+      events += 1;
+    } catch (error) {
+      fail(new CommandError(`--record ${file}: ${asError(error).message}; ${events} events are in it`));
+    }
   };
-  source.opening().forEach(write);
   source.start(write);
-  attendAll(source);
-  await interrupted(forMs);
-  source.rest();
-  closeSync(out);
+  try {
+    source.opening().forEach(write);
+    attendAll(source);
+    await Promise.race([interrupted(forMs), failed]);
+  } finally {
+    source.rest();
+    closeSync(out);
+  }
   if (context.json) printJson(context, { file, events });
   else context.terminal.out(`${events} events in ${file}; mkctl ui --replay ${file} shows them`);
 }

@@ -1,6 +1,8 @@
 import { type Diagram, spaceTimeDiagram } from '@mk/sim/trace/space-time';
 import type { Said, Story } from './story.ts';
 
+type Fate = Pick<Said, 'sentMs' | 'deliveredMs' | 'isWitnessed'>;
+
 const MOST_ROWS = 200;
 const SLOWEST = 5;
 
@@ -36,23 +38,18 @@ interface Row {
 function laneRows({ who, said, told, startMs }: Story, width: number): readonly string[] {
   const column = (name: string): number => who.indexOf(name);
   const lanes = (): string[] => Array.from({ length: width * who.length }, (_, i) => (i % width === 0 ? '│' : ' '));
-  const arrow = ({ from, to, message, sentMs, deliveredMs }: Said): string => {
+  const arrow = ({ from, to, message, ...fate }: Said): string => {
     const [a, b] = [column(from) * width, column(to) * width];
     const cells = lanes();
     const [left, right] = [Math.min(a, b), Math.max(a, b)];
     for (let i = left + 1; i < right; i++) cells[i] = '─';
     cells[a] = '*';
-    cells[b] = deliveredMs === null ? '✗' : b > a ? '▶' : '◀';
+    cells[b] = fate.deliveredMs !== null ? (b > a ? '▶' : '◀') : fate.isWitnessed ? '✗' : '?';
     const room = right - left - 3;
     const label = message.slice(0, Math.max(0, room));
     const start = left + 1 + Math.floor((right - left - 1 - label.length) / 2);
     cells.splice(start, label.length, ...label);
-    const took =
-      deliveredMs === null
-        ? 'never arrived'
-        : deliveredMs - sentMs >= 1
-          ? `${(deliveredMs - sentMs).toFixed(1)} ms`
-          : '';
+    const took = fate.deliveredMs !== null && fate.deliveredMs - fate.sentMs < 1 ? '' : tookOf(fate);
     return `${cells.join('').trimEnd()}  ${took}`.trimEnd();
   };
   const note = (name: string, text: string): string => {
@@ -78,12 +75,17 @@ function laneRows({ who, said, told, startMs }: Story, width: number): readonly 
 
 /** For more columns than the terminal has: one event a line. */
 function listRows({ said, told, startMs }: Story): readonly string[] {
-  const sent = ({ from, to, message, deliveredMs, sentMs }: Said): string =>
-    `${from} → ${to}  ${message}  ${deliveredMs === null ? 'never arrived' : `${(deliveredMs - sentMs).toFixed(1)} ms`}`;
+  const sent = ({ from, to, message, ...fate }: Said): string => `${from} → ${to}  ${message}  ${tookOf(fate)}`;
   return ordered([
     ...said.map((each) => ({ atMs: each.sentMs, lamport: each.lamport, line: () => sent(each) })),
     ...told.map(({ who, atMs, lamport, text }) => ({ atMs, lamport, line: () => `${who}: ${text}` })),
   ]).map((row) => `${stamp(row.atMs - startMs)}  ${row.line()}`);
+}
+
+/** How long it travelled, or what became of it. */
+function tookOf({ sentMs, deliveredMs, isWitnessed }: Fate): string {
+  if (deliveredMs !== null) return `${(deliveredMs - sentMs).toFixed(1)} ms`;
+  return isWitnessed ? 'never arrived' : 'arrived or not: the receiver’s log does not tell';
 }
 
 /** By Lamport's clock: a cause stands above its effect, whatever the processes' clocks say. */
@@ -100,11 +102,11 @@ export function storySvg(story: Story): string {
   const { said, told, who, startMs, op, result, elapsedUs, faults } = story;
   // A log's time is in milliseconds: within one, the order is Lamport's, drawn a microsecond apart.
   const nanos = (atMs: number, lamport: number): number => (atMs - startMs) * 1e6 + (lamport - first) * 1000;
-  const first = Math.min(...said.map(({ lamport }) => lamport), ...told.map(({ lamport }) => lamport));
+  const first = [...said, ...told].reduce((least, { lamport }) => Math.min(least, lamport), Infinity);
   const diagram: Diagram = {
     title: `Operation ${op}: ${result ?? 'end unknown'}${elapsedUs === null ? '' : `, ${(elapsedUs / 1000).toFixed(2)} ms`}`,
     nodes: who.map((name, id) => ({ id, name })),
-    arrows: said.map(({ from, to, message, sentMs, deliveredMs, lamport }) => ({
+    arrows: said.map(({ from, to, message, sentMs, deliveredMs, isWitnessed, lamport }) => ({
       from: who.indexOf(from),
       to: who.indexOf(to),
       sentAt: nanos(sentMs, lamport),
@@ -113,7 +115,7 @@ export function storySvg(story: Story): string {
         deliveredMs === null || deliveredMs - sentMs < 1
           ? message
           : `${message} (${(deliveredMs - sentMs).toFixed(1)} ms)`,
-      note: deliveredMs === null ? 'never arrived' : '',
+      note: deliveredMs === null ? tookOf({ sentMs, deliveredMs, isWitnessed }) : '',
       group: message.endsWith('_reply') ? 'replies' : 'requests',
     })),
     marks: faults.map((text) => ({ at: 0, node: null, text: `meanwhile: ${text}` })),

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import type { parseLine } from '../display/log-printer.ts';
 
 type LogLine = NonNullable<ReturnType<typeof parseLine>>;
@@ -10,6 +11,8 @@ export interface Said {
   readonly sentMs: number;
   /** Null: the logs hold no end of it. */
   readonly deliveredMs: number | null;
+  /** Whether the receiver's log tells of that time: without, nobody knows whether the message arrived. */
+  readonly isWitnessed: boolean;
   readonly lamport: number;
 }
 
@@ -43,13 +46,16 @@ export interface Story {
   readonly startMs: number;
 }
 
+/** From when on each process's log tells of messages, in milliseconds of the log. */
+export type Witnesses = ReadonlyMap<string, number>;
+
 /** The story of an operation; null if no line mentions it. */
-export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
+export function storyOf(op: string, lines: readonly LogLine[], witnesses: Witnesses): Story | null {
   const own = lines
     .filter((line) => line['op'] === op)
     .toSorted((a, b) => lamportOf(a) - lamportOf(b) || a.time - b.time);
   if (own.length === 0) return null;
-  const said = messagesIn(own);
+  const said = messagesIn(own, witnesses);
   const told = own.flatMap((line): Told[] =>
     line.event.startsWith('message_')
       ? []
@@ -59,7 +65,8 @@ export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
   const initiator = nameOf(Number(op.split('.')[0]));
   const others = new Set([...said.flatMap(({ from, to }) => [from, to]), ...told.map(({ who }) => who)]);
   others.delete(initiator);
-  const startMs = Math.min(...own.map(({ time }) => time));
+  const times = own.map(({ time }) => time).sort((a, b) => a - b);
+  const [startMs, endMs] = [known(times[0]), known(times.at(-1))];
   return {
     op,
     who: [initiator, ...[...others].sort(byNumber)],
@@ -68,13 +75,13 @@ export function storyOf(op: string, lines: readonly LogLine[]): Story | null {
     slow: slowParts(said),
     result: typeof end?.['result'] === 'string' ? end['result'] : null,
     elapsedUs: typeof end?.['elapsed_us'] === 'number' ? end['elapsed_us'] : null,
-    faults: faultsDuring(lines, startMs, Math.max(...own.map(({ time }) => time))),
+    faults: faultsDuring(lines, startMs, endMs),
     startMs,
   };
 }
 
 /** Both ends of a message are logged by channel, lane and number. */
-function messagesIn(lines: readonly LogLine[]): readonly Said[] {
+function messagesIn(lines: readonly LogLine[], witnesses: Witnesses): readonly Said[] {
   const keyOf = (line: LogLine): string =>
     `${String(line['channel'])} ${String(line['lane'])} ${String(line['number'])}`;
   const delivered = new Map(
@@ -88,14 +95,16 @@ function messagesIn(lines: readonly LogLine[]): readonly Said[] {
       message: String(line['message']),
       sentMs: line.time,
       deliveredMs: delivered.get(keyOf(line)) ?? null,
+      isWitnessed: (witnesses.get(nameOf(line['peer'])) ?? Infinity) <= line.time,
       lamport: lamportOf(line),
     }));
 }
 
 /** Transfers and pauses: how long a message was under way, and how long a process took to answer a request. */
 function slowParts(said: readonly Said[]): readonly Slow[] {
-  const ways = said.flatMap(({ from, to, message, sentMs, deliveredMs }): Slow[] => {
-    if (deliveredMs === null) return [{ ms: Infinity, text: `${message} from ${from} never reached ${to}` }];
+  const ways = said.flatMap(({ from, to, message, sentMs, deliveredMs, isWitnessed }): Slow[] => {
+    if (deliveredMs === null)
+      return isWitnessed ? [{ ms: Infinity, text: `${message} from ${from} never reached ${to}` }] : [];
     return [{ ms: deliveredMs - sentMs, text: `${message} on its way from ${from} to ${to}` }];
   });
   const pauses = said.flatMap((reply): Slow[] => {
@@ -141,7 +150,8 @@ function lamportOf(line: LogLine): number {
   return Number(line['lamport']);
 }
 
-function nameOf(who: unknown): string {
+/** A process, as stories name it. */
+export function nameOf(who: unknown): string {
   return typeof who === 'number' ? `core ${who}` : String(who);
 }
 

@@ -5,7 +5,7 @@ import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { title } from '../boot/boot-machine.ts';
 import { openErrors } from './error-file.ts';
 import { lineSplitter } from './line-splitter.ts';
-import type { BodyEvents, ProcessBody } from './process-body.ts';
+import { type BodyEvents, endedBy, type ProcessBody } from './process-body.ts';
 import { startError, startErrorText } from './start-error.ts';
 
 /** What to start, and where its output goes. */
@@ -38,7 +38,7 @@ export class ChildBody implements ProcessBody {
     );
     child.stdout?.setEncoding('utf8').on('data', lineSplitter(events.logged));
     child.stderr?.setEncoding('utf8').on('data', lineSplitter(events.errorLine));
-    child.on('close', (code, name) => events.ended(name === null ? `exit status ${code}` : `killed by ${name}`));
+    child.on('close', (code, name) => events.ended(name === null ? `exit status ${code}` : endedBy(name)));
   }
 
   tell(message: ChildMessage): void {

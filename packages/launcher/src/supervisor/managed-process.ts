@@ -3,7 +3,7 @@ import { type ProcessIdentity, signal } from '@mk/libmk/io/process-identity';
 import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 import { lastWordsOf, withCause } from './last-words.ts';
 import { Leash } from './leash.ts';
-import { NOT_STARTED, type ProcessBody } from './process-body.ts';
+import { KILLED, NOT_STARTED, type ProcessBody } from './process-body.ts';
 
 export interface ProcessEvents {
   message(process: ManagedProcess, message: ParentMessage): void;
@@ -91,10 +91,14 @@ export class ManagedProcess {
     return this.state === 'ended';
   }
 
-  /** The process's last words: its named error, its last error line, or the end of its stderr. */
+  /**
+   * The process's last words: its named error, its last error line, or the end of its stderr. Whoever is killed has none:
+   * what stands in its log is of something else, and may be hours old.
+   */
   get lastWords(): string {
     if (this.notStarted !== '') return this.notStarted;
-    return this.saidFailure !== '' ? withCause(this.saidFailure) : lastWordsOf(this.lastErrors);
+    if (this.saidFailure !== '') return withCause(this.saidFailure);
+    return this.how === KILLED ? '' : lastWordsOf(this.lastErrors);
   }
 
   tell(message: ChildMessage): void {

@@ -4,6 +4,10 @@ import type { ChildMessage, ParentMessage } from '@mk/monitor-proto/io/parent';
 /** `how` of a process that the system could not start. */
 export const NOT_STARTED = 'it could not be started';
 
+/** `how` of a process that a signal ended. */
+export const endedBy = (name: NodeJS.Signals): string => `killed by ${name}`;
+export const KILLED = endedBy('SIGKILL');
+
 /** Events of an operating-system process. */
 export interface BodyEvents {
   said(message: ParentMessage): void;

@@ -23,6 +23,7 @@ const CLOCK_EXCHANGES = 32;
 
 /** Traces all processes of a cluster at once. */
 export class Collector {
+  private asked: readonly number[] = [];
   private peers: readonly number[] = [];
   private readonly missing: string[] = [];
 
@@ -31,7 +32,8 @@ export class Collector {
   /** Begins everywhere; silent processes are named at the end. */
   async start(entries: number, forMs: number): Promise<void> {
     const cores = (await this.cluster.cores()).filter(({ up }) => up).map(({ core }) => core);
-    const started = await this.each([SKB_PEER, ...cores], (peer) =>
+    this.asked = [SKB_PEER, ...cores];
+    const started = await this.each(this.asked, (peer) =>
       this.ask(peer, { act: 'start', entries, for_ms: Math.ceil(forMs) }),
     );
     this.peers = started.map(([peer]) => peer).sort((a, b) => a - b);
@@ -40,6 +42,7 @@ export class Collector {
   /** Ends everywhere, and compares the clocks while the links are warm. */
   async stop(): Promise<Collected> {
     const notes = await this.each(this.peers, (peer) => this.ask(peer, { act: 'stop' }));
+    await this.nameLatecomers();
     const reference = notes.map(([peer]) => peer).find((peer) => peer !== SKB_PEER) ?? SKB_PEER;
     const processes = await Promise.all(
       notes.map(async ([peer, value]): Promise<ProcessNotes> => {
@@ -51,6 +54,14 @@ export class Collector {
       }),
     );
     return { processes: processes.sort((a, b) => a.peer - b.peer), missing: this.missing };
+  }
+
+  /** Cores that were not there at the start. */
+  private async nameLatecomers(): Promise<void> {
+    const now = await this.cluster.cores().catch(() => []);
+    const asked = new Set(this.asked);
+    for (const { core } of now.filter(({ up, core: each }) => up && !asked.has(each)))
+      this.missing.push(`${nameOf(core)} is not in the trace: it came after the start`);
   }
 
   /** Cores compare their times over their link; the SKB, which has no such message, over its control port. */

@@ -15,7 +15,7 @@ export function mergeNotes(title: string, processes: readonly ProcessNotes[]): T
   const marks: TraceMark[] = [];
   const sent = new Map<string, Open>();
   const delivered: [key: string, open: Open][] = [];
-  const begin = Math.min(...processes.flatMap(({ entries, offsetNs }) => entries.map((e) => firstTime(e) - offsetNs)));
+  const begin = beginOf(processes);
   for (const { peer, entries, offsetNs } of processes) {
     const track = peer + 1; // track 0 is the machine's own
     const at = (time: number): number => Math.max(0, time - offsetNs - begin);
@@ -49,6 +49,10 @@ function flowsOf(sent: ReadonlyMap<string, Open>, delivered: readonly [string, O
   });
 }
 
-function firstTime(entry: ProcessNotes['entries'][number]): number {
-  return entry[2];
+/** The earliest moment of any note; they are too many to be arguments of one call. */
+function beginOf(processes: readonly ProcessNotes[]): number {
+  let begin = Infinity;
+  for (const { entries, offsetNs } of processes)
+    for (const entry of entries) begin = Math.min(begin, entry[2] - offsetNs);
+  return begin;
 }

@@ -8,12 +8,15 @@ import type { PageSource } from './page-source.ts';
 /** A recorded run: a page gets all of it at once, and shows the moment that its slider is at. */
 export class ReplaySource implements PageSource {
   readonly token = null;
+  /** The recording ends in the middle of a line. */
+  readonly isCutOff: boolean;
   private readonly events: readonly PageEvent[];
 
   /** Reads the file; throws one line if it is missing or is not a recording. */
   constructor(file: string) {
     const recording = parseRecording(readText(file));
     if (typeof recording === 'string') throw new CommandError(`--replay ${file}: ${recording}`, 2);
+    this.isCutOff = recording.isCutOff === true;
     this.events = recording.events.map((event) => (event.type === 'hello' ? { ...event, mode: 'replay' } : event));
   }
 

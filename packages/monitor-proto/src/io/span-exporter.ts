@@ -5,10 +5,13 @@ import type { LogEventName, LogFields } from '../log-events.ts';
 import type { MetricFamily } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 
-/** Spans that may wait for the next request; more are dropped and counted, so that a collector holds up nobody. */
+/**
+ * Spans that may wait for the next request; more are dropped and counted, so that a collector holds up nobody. As many
+ * are in the one request that is under way: a process holds twice this.
+ */
 const MAX_WAITING = 2048;
-const SEND_MS = 1000;
-const ANSWER_MS = 5000;
+/** `answer`: from the first byte that is sent to the answer's last, so that a collector that trickles holds nothing for ever. */
+const TIMES_MS = { send: 1000, answer: 5000 };
 const OK = 1;
 const ERROR = 2;
 const INTERNAL_KIND = 1;
@@ -31,12 +34,15 @@ interface Attribute {
 export class SpanExporter {
   private waiting: object[] = [];
   private timer: NodeJS.Timeout | null = null;
+  /** Spans of the request that is under way; 0: none is. */
+  private underWay = 0;
   private sent = 0;
   private dropped = 0;
 
   constructor(
     private readonly endpoint: URL,
     private readonly source: () => SpanSource,
+    private readonly timesMs = TIMES_MS,
   ) {}
 
   logged(event: LogEventName, { op, elapsed_us: elapsedUs, ...fields }: LogFields): void {
@@ -54,13 +60,13 @@ export class SpanExporter {
       attributes: Object.entries({ op, event, ...fields }).map(([key, value]) => attribute(`mk.${key}`, value)),
       status: result === 'ok' ? { code: OK } : { code: ERROR, message: result },
     });
-    this.timer ??= setTimeout(() => this.send(), SEND_MS).unref();
+    this.sendSoon();
   }
 
-  /** Sends what waits, for a process that is about to end. */
+  /** Sends what waits, beside a request that is under way: for a process that is about to end. */
   flush(): void {
     if (this.timer !== null) clearTimeout(this.timer);
-    if (this.waiting.length > 0) this.send();
+    this.send();
   }
 
   metrics(): readonly MetricFamily[] {
@@ -77,24 +83,28 @@ export class SpanExporter {
     ];
   }
 
+  private sendSoon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = null;
+      if (this.underWay === 0) this.send();
+    }, this.timesMs.send).unref();
+  }
+
   private send(): void {
-    this.timer = null;
     const spans = this.waiting;
+    if (spans.length === 0) return;
     this.waiting = [];
-    const lost = (): void => void (this.dropped += spans.length);
+    this.underWay += spans.length;
     const body = JSON.stringify({
       resourceSpans: [{ resource: this.resource(), scopeSpans: [{ scope: { name: 'mk', version: VERSION }, spans }] }],
     });
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
-    const open = this.endpoint.protocol === 'https:' ? overHttps : overHttp;
-    const call = open(this.endpoint, { method: 'POST', headers, timeout: ANSWER_MS }, (response) => {
-      if (response.statusCode === 200) this.sent += spans.length;
-      else lost();
-      response.resume();
+    const count = spans.length;
+    post(this.endpoint, body, this.timesMs.answer, (taken) => {
+      this.underWay -= count;
+      if (taken) this.sent += count;
+      else this.dropped += count;
+      if (this.waiting.length > 0) this.sendSoon();
     });
-    call.on('timeout', () => call.destroy(new Error('no answer')));
-    call.on('error', lost);
-    call.end(body);
   }
 
   private resource(): { readonly attributes: readonly Attribute[] } {
@@ -108,6 +118,24 @@ export class SpanExporter {
       ],
     };
   }
+}
+
+/** One request. `ended` is called once: when the collector has answered, or is given up; nothing is held afterwards. */
+function post(endpoint: URL, body: string, answerMs: number, ended: (taken: boolean) => void): void {
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const open = endpoint.protocol === 'https:' ? overHttps : overHttp;
+  let taken = false;
+  const call = open(endpoint, { method: 'POST', headers }, (response) => {
+    taken = response.statusCode === 200;
+    response.resume();
+  });
+  const patience = setTimeout(() => call.destroy(), answerMs).unref();
+  call.on('error', () => undefined);
+  call.on('close', () => {
+    clearTimeout(patience);
+    ended(taken);
+  });
+  call.end(body);
 }
 
 /**

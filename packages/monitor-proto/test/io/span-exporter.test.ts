@@ -1,7 +1,9 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type SpanExporter, spanExporter } from '../../src/io/span-exporter.ts';
+import { SpanExporter, spanExporter } from '../../src/io/span-exporter.ts';
 
 /** A small collector: keeps what is posted to it, and answers with `status`. */
 interface Span {
@@ -50,6 +52,14 @@ const ROUND = {
 const exporter = (): SpanExporter =>
   spanExporter({ OTEL_EXPORTER_OTLP_ENDPOINT: `${url}/` }, () => ({ core: 3, incarnation: 1 }))!;
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+/** Bytes in use, of objects that somebody still holds. */
+function heapAfterGc(): number {
+  collectGarbage();
+  return process.memoryUsage().heapUsed;
+}
+
 async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
@@ -92,6 +102,45 @@ test('what a collector does not take, or has no room to wait, is dropped and cou
   exporting.flush();
   await eventually(() => spansSent(exporting, 'dropped') === 3000);
   status = 200;
+});
+
+/** Collectors that end no request: one says nothing, one never finishes its answer. */
+const ENDLESS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  'that is silent': () => undefined,
+  'that trickles': (response) => {
+    response.writeHead(200, { 'content-length': 1_000_000 });
+    const timer = setInterval(() => response.write('.'), 1);
+    response.on('close', () => clearInterval(timer));
+  },
+};
+
+test.each(Object.keys(ENDLESS))('a collector %s costs a bounded number of spans', async (kind) => {
+  let requests = 0;
+  const collector = createServer((request, response) => {
+    requests += 1;
+    request.resume();
+    ENDLESS[kind]!(response);
+  });
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const { port } = collector.address() as AddressInfo;
+  const exporting = new SpanExporter(new URL(`http://127.0.0.1:${port}/`), () => ({ core: 3, incarnation: 1 }), {
+    send: 1,
+    answer: 30,
+  });
+  let logged = 0;
+  const heap: number[] = [];
+  while (requests < 10) {
+    for (let i = 0; i < 2500; i++) exporting.logged('round_finished', { ...ROUND, op: `3.1.${(logged += 1)}` });
+    const held = logged - spansSent(exporting, 'sent') - spansSent(exporting, 'dropped');
+    expect(held).toBeLessThanOrEqual(2 * 2048);
+    const before = requests;
+    await eventually(() => requests > before);
+    heap.push(heapAfterGc());
+  }
+  expect(heap.at(-1)! - heap[2]!).toBeLessThan(8 * 2 ** 20);
+  await eventually(() => spansSent(exporting, 'sent') + spansSent(exporting, 'dropped') === logged);
+  collector.closeAllConnections();
+  await new Promise((resolve) => collector.close(resolve));
 });
 
 test.each([[{}], [{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }], [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318' }]])(

@@ -34,37 +34,42 @@ export function machineModel(settings: SkbSettings): MachineModel {
   };
 }
 
-/** The settings of links that a core is told: everyone's, and the added delay to each core. */
-export function settingsForCore(settings: SkbSettings, model: MachineModel, core: CoreId): unknown {
+/**
+ * What each core is told of its links: everyone's settings, and the added delay to each core. What is the same for all cores, such as a
+ * lease that looks at every pair of them, is computed once.
+ */
+export function coreSettings(settings: SkbSettings, model: MachineModel): (core: CoreId) => unknown {
   const base = settings.links.delayNs ?? 0;
-  const delaysNs = Array.from({ length: settings.maxCores }, (_, to) =>
-    to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
-  );
+  const { seed, links, skbSilenceMs, quarantine } = settings;
   const leaseMs = settings.leaseMs ?? leaseMsOf(settings);
-  const quarantine = settings.quarantine === undefined ? {} : { quarantine: settings.quarantine };
-  return {
-    seed: settings.seed,
-    base: settings.links,
-    delaysNs,
+  const occupancyOf = occupancies(settings);
+  return (core) => ({
+    seed,
+    base: links,
+    delaysNs: Array.from({ length: settings.maxCores }, (_, to) =>
+      to === core ? 0 : Math.round(model.latencyNs(core, to) - base),
+    ),
     leaseMs,
-    skbSilenceMs: settings.skbSilenceMs,
-    ...quarantine,
-    ...occupancyOf(settings, core),
-  };
+    skbSilenceMs,
+    ...(quarantine === undefined ? {} : { quarantine }),
+    ...occupancyOf(core),
+  });
 }
 
 /**
- * How long messages to and from each core occupy this one: the machine's costs by the time scale; undefined without
+ * How long messages to and from each core occupy this one: the machine's costs by the time scale; nothing without
  * occupancy.
  */
-function occupancyOf({ machine, maxCores, timeScale, occupancy }: SkbSettings, core: CoreId): object {
-  if (occupancy !== true || machine === null || timeScale === 0) return {};
+function occupancies({ machine, maxCores, timeScale, occupancy }: SkbSettings): (core: CoreId) => object {
+  if (occupancy !== true || machine === null || timeScale === 0) return () => ({});
   const described = new Machine(machine);
-  const others = (cost: (other: CoreId) => number): number[] =>
-    Array.from({ length: maxCores }, (_, other) => (other === core ? 0 : Math.round(cost(other) * timeScale)));
-  return {
-    sendNs: others((to) => described.sendOccupancyNs(core, to)),
-    receiveNs: others((from) => described.receiveOccupancyNs(from, core)),
+  return (core) => {
+    const others = (cost: (other: CoreId) => number): number[] =>
+      Array.from({ length: maxCores }, (_, other) => (other === core ? 0 : Math.round(cost(other) * timeScale)));
+    return {
+      sendNs: others((to) => described.sendOccupancyNs(core, to)),
+      receiveNs: others((from) => described.receiveOccupancyNs(from, core)),
+    };
   };
 }
 

@@ -22,7 +22,7 @@ import { Skb } from '../skb.ts';
 import { KnowledgeHost } from './knowledge-host.ts';
 import { Poisoned } from '../knowledge/poisoned.ts';
 import type { DataPlace } from './data-place.ts';
-import { machineModel, machineSummary, settingsForCore } from './machine-settings.ts';
+import { coreSettings, machineModel, machineSummary } from './machine-settings.ts';
 import { poisonedRequests, rememberPoisoned } from './poisoned-file.ts';
 import type { SkbSettings } from './settings.ts';
 import { ViewFile } from './view-file.ts';
@@ -78,6 +78,7 @@ export class SkbProcess {
     this.kept = settings.keepLines === true ? new KeptLines() : null;
     this.logger = createLogger({ core: 'skb', incarnation: 1 }, settings.logFile ?? null, this.kept);
     const model = machineModel(settings);
+    const toldTo = coreSettings(settings, model);
     this.faults = this.faultHost();
     this.skb = new Skb({
       cluster,
@@ -92,7 +93,7 @@ export class SkbProcess {
       measure,
       machine: model,
       machineText: machineSummary(machine),
-      settingsFor: (core) => JSON.stringify(settingsForCore(settings, model, core)),
+      settingsFor: (core) => JSON.stringify(toldTo(core)),
       life: place.life,
       lastView: this.view.last,
       guarded: true,

@@ -7,24 +7,46 @@ export interface Recording {
   readonly events: readonly PageEvent[];
   readonly begin: Millis;
   readonly end: Millis;
+  /** Its last line is not whole. */
+  readonly isCutOff?: boolean;
 }
 
 /** Parses NDJSON; returns a text that says what is wrong. */
 export function parseRecording(text: string): Recording | string {
-  const events: PageEvent[] = [];
-  for (const [i, line] of text.split('\n').entries()) {
+  const numbers = new Map<PageEvent, number>();
+  const lines = text.split('\n');
+  let isCutOff = false;
+  for (const [i, line] of lines.entries()) {
     if (line.trim() === '') continue;
     const event = parseEvent(line);
-    if (event === null)
+    // Whoever wrote it was killed, or had no room: what is before stands.
+    if (event === null && i === lines.length - 1 && numbers.size > 0 && !isJson(line)) isCutOff = true;
+    else if (event === null)
       return `line ${i + 1} is no event of a recording; mkctl ui --record and mk-launch sim --record write them`;
-    events.push(event);
+    else numbers.set(event, i + 1);
   }
+  const events = [...numbers.keys()];
   const [first] = events;
   if (first === undefined) return 'the recording is empty';
   if (first.type !== 'hello') return 'the recording does not begin with hello; is it one of mk?';
   if (first.version !== PAGE_VERSION)
     return `the recording has version ${first.version}; this page reads version ${PAGE_VERSION}`;
-  return recordingOf(events);
+  const recording = { ...recordingOf(events), isCutOff };
+  const damaged = firstDamaged(recording.events);
+  return damaged === null ? recording : `line ${numbers.get(damaged)} is damaged: it cannot be shown`;
+}
+
+/** The first event that no page could take in: it has the type of one, and not its fields. */
+function firstDamaged(events: readonly PageEvent[]): PageEvent | null {
+  const model = new PageModel();
+  for (const event of events) {
+    try {
+      model.apply(event);
+    } catch {
+      return event;
+    }
+  }
+  return null;
 }
 
 /** Events as a recording; the first is hello. */
@@ -61,6 +83,15 @@ export class Player {
   }
 }
 
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function parseEvent(line: string): PageEvent | null {
   try {
     const event: unknown = JSON.parse(line);
@@ -71,5 +102,5 @@ function parseEvent(line: string): PageEvent | null {
 }
 
 function isPageEvent(value: unknown): value is PageEvent {
-  return isRecord(value) && isText(value['type']) && isPageEventType(value['type']) && typeof value['t'] === 'number';
+  return isRecord(value) && isText(value['type']) && isPageEventType(value['type']) && Number.isFinite(value['t']);
 }

@@ -35,6 +35,7 @@ export class Views implements Service {
   private timer: Timer | null = null;
   private timerAt: Nanos = Infinity;
   private readonly installed: Installed[] = [];
+  private lost = 0;
   private fencedAt: Nanos = 0;
   private hadLease = false;
   private readonly founding = new Founding();
@@ -238,6 +239,12 @@ export class Views implements Service {
     return [
       { name: 'mk_view_members', type: 'gauge', help: 'Members of the view.', samples: [{ value: members }] },
       {
+        name: 'mk_view_lost_total',
+        type: 'counter',
+        help: 'Members that views of this core went on without, other than those that left of their own will.',
+        samples: [{ value: this.lost }],
+      },
+      {
         name: 'mk_fenced',
         type: 'gauge',
         help: '1 while this core has no lease, and nothing leaves it.',
@@ -316,6 +323,7 @@ export class Views implements Service {
     const came = view.members.filter((member) => before === undefined || !isMember(before, member));
     const change = { joined: cores(came), left, lost: cores(gone).filter((core) => !left.includes(core)) };
     this.installed.push({ view, at: now, ...change });
+    this.lost += change.lost.length;
     if (this.installed.length > KEPT) this.installed.shift();
     context.enterView(view);
     if (before === undefined && this.agreement?.isFenced !== false) this.fence(true, now);
