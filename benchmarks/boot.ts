@@ -9,7 +9,7 @@ import { report, spread } from './report.ts';
 const CORES = Number(process.argv[2] ?? 32);
 const RUNS = Number(process.argv[3] ?? 5);
 
-/** `mk-launch --cores n`, from the command line to its report that the mesh is complete. */
+/** `mk-launch --cores n`, from the command line until it reports that the mesh is complete. */
 async function command(n: number): Promise<number> {
   const startedAt = performance.now();
   const child = spawn(

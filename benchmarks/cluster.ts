@@ -30,7 +30,7 @@ export interface ClusterOptions {
   readonly occupied?: number;
   /** After this long without reaching a majority a core is left out of the view; default: short. */
   readonly leaseMs?: number;
-  /** This many proven offences put a core out of the view; 0: nobody is put out. */
+  /** This many proven offences expel a core from the view; 0: nobody is expelled. */
   readonly quarantine?: number;
   /** Hex; default: random. */
   readonly secret?: string;

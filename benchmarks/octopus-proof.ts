@@ -11,8 +11,9 @@ import { HOSTILE, LIMITS } from '../packages/skb/test/engine/hostile-goals.ts';
 import { startCluster } from './cluster.ts';
 
 /**
- * What the tests show of the knowledge base in one process or in small numbers, at full scale on real processes: `npm
- * run bench -- octopus-proof [PART] [NUMBER]`, where PART is one of those below, or all. Exits with 1 on any failure.
+ * The tests' claims about the knowledge base at full scale on real processes; tests use one process, or small numbers.
+ * `npm run bench -- octopus-proof [PART] [NUMBER]`, where PART is one of those below, or all. Exits with 1 on any
+ * failure.
  */
 const CORES = 8;
 /** Far longer than a wake-up takes on any host: later counts as lost. */

@@ -1,6 +1,7 @@
 /*
- * A picture for each kind of broken links among five cores: the kernel itself on virtual time, links broken for eight seconds and healed.
- * `npm run bench -- partitions` writes docs/figures/broken-KIND.svg and prints what each run came to; the same seed, the same pictures.
+ * A picture for each kind of broken links among five cores: the kernel itself on virtual time, links broken for eight
+ * seconds and healed. `npm run bench -- partitions` writes docs/figures/broken-KIND.svg and prints the outcome of each
+ * run; the same seed, the same pictures.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,8 +5,9 @@ import { type BenchCluster, startCluster } from './cluster.ts';
 import { keep } from './report.ts';
 
 /**
- * Whether a misbehaving monitor is put out of the view, how soon, and nobody else: random capability operations on the others meanwhile, and an
- * audit of those afterwards. Each run with another number of cores, and with another one of them misbehaving.
+ * Whether a misbehaving monitor is expelled from the view, how soon, and nobody else: meanwhile random capability
+ * operations on the others, which are audited afterwards. Each run has another number of cores, and another one of them
+ * misbehaves.
  *
  *   npm run bench -- quarantine [runs] [behaviour,…] [lease, ms] [first run]
  */
@@ -19,7 +20,7 @@ const FIRST = Number(process.argv[5] ?? 0);
 const CORES = [4, 5, 6, 7, 8];
 const CHURN_S = 8;
 const BEFORE_S = 3;
-/** So many leases at most until it is out. */
+/** It must be out within so many leases. */
 const LEASES = 5;
 
 interface Shown {
@@ -45,7 +46,7 @@ interface Outcome {
   /** Null: it stayed. */
   readonly outAfterMs: number | null;
   readonly offences: readonly string[];
-  /** Operations of the others that succeeded, a second: before, and from a second before it misbehaves on. */
+  /** Successful operations of the others per second: before, and from a second before it misbehaves on. */
   readonly before: number;
   readonly beside: number;
   readonly wrong: readonly string[];
@@ -54,7 +55,7 @@ interface Outcome {
 const isUp = (cluster: BenchCluster, core: number): boolean =>
   cluster.cores[core]!.exitCode === null && cluster.cores[core]!.signalCode === null;
 
-/** Random operations of a domain on each core, until their time is over; what the oracles object to. */
+/** Runs random operations in a domain on each core until their time is over; returns the oracles' objections. */
 async function churn(
   { ask }: BenchCluster,
   cores: readonly number[],
@@ -81,7 +82,7 @@ async function churn(
   return { ok: reports.reduce((sum, { ok }) => sum + ok, 0), wrong: reports.flatMap(({ wrong }) => wrong) };
 }
 
-/** How long until every other has a view without a core; null: it stays. */
+/** How long until every other core has a view without this one; null: it stays. */
 async function outAfter(cluster: BenchCluster, rogue: number, honest: readonly number[]): Promise<number | null> {
   const startedAt = performance.now();
   while (performance.now() < startedAt + LEASES * LEASE_MS) {

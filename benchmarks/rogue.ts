@@ -15,7 +15,7 @@ const HONEST = [0, 1, 2];
 const ROGUE = 3;
 const WORK = { revokes: 10, retypes: 5 };
 const QUIET_MS = 5000;
-/** A view without it is there long before, and the throughput is that of both parts. */
+/** A view without the rogue is there long before that, so the throughput covers both parts. */
 const SPAMMED_MS = 30_000;
 const SPAM = ['spam_remap', 'spam_retype', 'spam_revoke'] as const;
 /**
@@ -58,7 +58,7 @@ async function work({ ask }: BenchCluster, domains: readonly Domains[], leastMs:
   return (done * 1000) / (performance.now() - startedAt);
 }
 
-/** False: a view went on without the rogue meanwhile, so that none of the batch counts. */
+/** False: a view went on without the rogue meanwhile, so none of the batch counts. */
 async function ended(batch: Promise<unknown>): Promise<boolean> {
   try {
     await batch;
@@ -76,7 +76,7 @@ interface SpamRun {
   readonly before: number;
   /** For `SPAMMED_MS` from when it begins, in the view or not. */
   readonly during: number;
-  /** Of which until the others have a view without it; null: they never had. */
+  /** How much of that passed until the others had a view without it; null: they never had. */
   readonly outAfterMs: number | null;
   readonly after: number;
 }

@@ -55,7 +55,7 @@ if (role === 'server') {
     });
   }
 
-  /** Messages of 64 bytes a second, so many in a frame. */
+  /** Messages of 64 bytes a second, `perFrame` to a frame. */
   function flood(count, perFrame) {
     return new Promise((resolve) => {
       const announce = Buffer.alloc(4);

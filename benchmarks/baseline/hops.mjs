@@ -30,7 +30,7 @@ if (!isMainThread) {
   const [role, at] = process.argv.slice(2);
   const options = { perMessageDeflate: false, skipUTF8Validation: true };
   const payload = Buffer.alloc(BYTES, 1);
-  /** A thread that waits for `wake`; `count` 0: it answers, otherwise it asks so often. */
+  /** A thread that waits for `wake`; `count` 0: it answers, otherwise it asks that often. */
   const threadOf = (count, onMessage) => {
     const shared = new SharedArrayBuffer(8);
     const words = new Int32Array(shared);

@@ -1,5 +1,5 @@
-// Echoes over TCP and over TLS, as Node has them: what is left of a link when nothing of mk and of ws is in it.
-// Arguments: key and certificate (PEM). Says its ports: plain, TLS, TLS in two writes a message.
+// Echoes over TCP and over TLS, as Node has them: the floor of a link, without mk or ws. Arguments: key and certificate
+// (PEM). Prints its ports: plain, TLS, TLS with two writes a message.
 import { createServer } from 'node:net';
 import { createServer as createSecureServer } from 'node:tls';
 

@@ -1,4 +1,5 @@
-// Bare ws: one process of a hand-written fan-out and gather over a tree. Told over IPC whom it has below; the root times rounds.
+// Bare ws: one process of a hand-written fan-out and gather over a tree. Hears over IPC whom it has below it; the root
+// times rounds.
 import { WebSocket, WebSocketServer } from 'ws';
 
 const options = { perMessageDeflate: false, skipUTF8Validation: true };

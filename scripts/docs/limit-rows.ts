@@ -50,7 +50,7 @@ function commentOf(text: string, node: ts.Node): string | null {
   return ranges
     .map(({ pos, end }) => text.slice(pos, end))
     .join(' ')
-    .replaceAll(/\/\*\*?|\*\/|^\s*\*|\/\/|\n\s*\*/gm, ' ')
+    .replaceAll(/\/\*\*?|\s*\*\/|^\s*\*|\/\/|\n\s*\*/gm, ' ')
     .replaceAll(/\s+/g, ' ')
     .trim();
 }

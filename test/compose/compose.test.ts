@@ -50,7 +50,7 @@ function compose(...args: readonly string[]): string {
   return run('docker', ['compose', '--project-name', PROJECT, ...args], GUARDED);
 }
 
-/** What a Node script prints in a container, as JSON. */
+/** Runs a Node script in a container; returns what it prints, parsed as JSON. */
 function inContainer<T>(service: string, script: string): T {
   return JSON.parse(compose('exec', '-T', service, 'node', '-e', script)) as T;
 }
@@ -88,7 +88,7 @@ const ask = (module, path, options) => new Promise((resolve) => {
   }));
 })();`;
 
-/** Opens the page as a browser does until it has received what it waits for: the statuses, and the kinds of events. */
+/** Opens the page like a browser until it has received what it waits for: the statuses, and the kinds of events. */
 const OPEN_PAGE = `
 const http = require('node:http');
 const place = { host: 'skb', port: 7070, agent: false };

@@ -134,7 +134,7 @@ export class Interpreter {
     crash: ({ words }) => applyFault(this.sim, { type: 'crash', cores: words.map(peerOf) }),
     hang: ({ words }) => this.sim.hang(Number(words[0])),
     resume: ({ words }) => this.sim.resume(Number(words[0])),
-    /** What each core is bound to, and what it has left over. */
+    /** What each core is bound to, and what is left over at it. */
     mesh: () => {
       for (const { id, kernel } of this.sim.nodes.values()) {
         const context = kernel?.monitor.context;
@@ -162,7 +162,7 @@ export class Interpreter {
   private advance(time: string | undefined): void {
     const { sim } = this;
     if (time !== undefined) return void sim.run(sim.now + durationNs(time));
-    sim.run(sim.now + 1e6); // whatever has just begun must show first
+    sim.run(sim.now + 1e6); // what has just begun must show first
     if (!sim.run(sim.now + 60e9, () => this.pending === 0 && isQuiet(sim) && this.isJoined(sim)))
       this.print('(not quiet after a minute)');
     sim.run(Math.ceil(sim.now / 1e6) * 1e6); // the next request meets idle cores, at a whole millisecond like their timers
@@ -245,7 +245,7 @@ function messagesOf(frame: DataFrame): readonly Message[] {
     .filter((m): m is Message => typeof m !== 'string');
 }
 
-/** The fields of a message that say what happens. */
+/** The fields of a message that tell what happens. */
 function describeMessage(message: Message): string {
   switch (message.type) {
     case 'round_request':
@@ -288,7 +288,7 @@ function peerOf(text: string): PeerId {
   return text === 'skb' ? SKB_PEER : Number(text);
 }
 
-/** Views are agreed on independently, at their own pace. */
+/** Views are agreed on in the background, at their own pace. */
 function isShown({ type }: Message): boolean {
   return !type.startsWith('view_');
 }

@@ -1,6 +1,6 @@
 /**
- * Prometheus with the shipped configuration against a running cluster: every process is scraped, and every expression of
- * the dashboard gives data. Only where to find the processes is replaced: the containers' DNS is not here.
+ * Prometheus with the shipped configuration against a running cluster: every process is scraped, and every expression
+ * of the dashboard yields data. Only the place of the processes is replaced: the containers' DNS is not here.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -43,7 +43,7 @@ interface Panel {
     await place.cleanUp();
   });
 
-  /** Starts Prometheus with its files in the cluster's place. */
+  /** Starts Prometheus with its configuration pointed at the cluster. */
   async function startPrometheus(targets: readonly string[]): Promise<void> {
     const folder = join(place.state, 'prometheus');
     mkdirSync(folder);
@@ -106,7 +106,7 @@ interface Panel {
         activeTargets.length === 4 && activeTargets.every((target) => target.health === 'up' && target.lastError === '')
       );
     });
-    // The SKB is scraped as well, and is no core.
+    // The SKB is scraped, too, but is not a core.
     const cores = dashboard.panels.find(({ title }) => title === 'Cores that answer')!.targets[0]!.expr;
     await until('three cores answer', async () => (await values(cores))[0]?.value[1] === '3');
   });

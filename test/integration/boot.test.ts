@@ -36,7 +36,7 @@ test('boots, tells what runs, and ends cleanly on one Ctrl-C', async () => {
     'skb',
   ]);
   expect(JSON.stringify(ready)).not.toContain(place.record()!.secret);
-  // Whoever hears `ready` can read where each process listens.
+  // A program that hears `ready` can read where each process listens.
   expect(place.record()!.processes).toEqual(
     ready.processes.map(({ name, pid, address }) => expect.objectContaining({ name, pid, address })),
   );
@@ -55,7 +55,7 @@ test('one core alone is a cluster', async () => {
 
 test('two Ctrl-C end everything at once', async () => {
   const { launcher, ready } = await place.boot('--cores', '4');
-  // A hung core, of which the launcher does not know, delays a clean end.
+  // A hung core that the launcher does not know of delays a clean end.
   process.kill(ready.processes.find(({ name }) => name === 'core-2')!.pid, 'SIGSTOP');
   launcher.child.kill('SIGINT');
   await launcher.message('stopping');

@@ -40,7 +40,7 @@ test('mkctl chaos: the plan of the seed, a verdict, results that stay; a slowed 
   expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toMatchObject({ verdict: 'held' });
   expect(readFileSync(join(out, 'log.jsonl'), 'utf8')).toContain('"event":"view_installed"');
 
-  // Whatever asks it to end, it heals everything first and cannot print anything.
+  // Whatever asks it to end, it heals everything first, and has nowhere to print.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
     expect((await place.mkctl('link', '0', '1', '--delay', '1ms')).status).toBe(0);
     const interrupted = place.start('mkctl.cjs', [...LONG, '--out', join(place.state, signal)]);

@@ -4,7 +4,7 @@ import { controlToken } from '@mk/monitor-proto/io/crypto';
 import { ClusterPlace, type Running, until } from './running-cluster.ts';
 
 /*
- * One cluster of three cores that logs everything: what reaches hung processes, the SKB's links, and a log that nobody
+ * One cluster of three cores that logs everything: orders to hung processes, the SKB's links, and a log that nobody
  * reads.
  */
 const place = new ClusterPlace();

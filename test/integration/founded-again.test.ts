@@ -43,7 +43,7 @@ async function kill(processes: readonly Running[]): Promise<void> {
   await Promise.all(processes.map(({ ended }) => ended));
 }
 
-/** Until each core says that it is in a view of all of them. */
+/** Waits until each core says that it is in a view of all of them. */
 async function founded(what: string): Promise<void> {
   for (const port of ports.slice(1)) {
     await until(`${what}: a view of ${CORES} at port ${port}`, async () => {
@@ -65,6 +65,6 @@ test('three cores of an expected four begin without the fourth, and begin anew w
   skb = startSkb();
   cores = startCores();
   await founded('a later life of the SKB');
-  // With one or two it may wait, if the others are slow; but not with as many as the last view had.
+  // With one or two cores it may have to wait if the others are slow, but not with as many as the last view had.
   expect(skb.stdout).not.toContain(`${CORES} of 4 cores are here`);
 });

@@ -16,10 +16,10 @@ export interface Outcome {
 
 const WAITING = /^mkctl: waiting for .*\n/gm;
 
-/** A core that hangs for longer than its lease leaves the view, and between hang and heal several commands start. */
+/** A core that hangs for longer than its lease leaves the view, and several commands start between hang and heal. */
 export const PATIENT = ['--lease', '5m'] as const;
 
-/** A command's stderr without lines about whom it waited for: their number depends on the host. */
+/** A command's stderr without the lines that say whom it waited for: their number depends on the host. */
 export function withoutWaiting(stderr: string): string {
   return stderr.replaceAll(WAITING, '');
 }
@@ -78,7 +78,7 @@ export class Running {
 }
 
 /**
- * A place for one test's clusters: a separate state directory, by which their processes are also told from all others.
+ * A place for one test's clusters: a separate state directory, which also tells their processes from all others.
  * `cleanUp` ends whatever is left.
  */
 export class ClusterPlace {

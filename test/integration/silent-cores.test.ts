@@ -3,8 +3,8 @@ import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import { ClusterPlace, PATIENT, until } from './running-cluster.ts';
 
 /*
- * Cores crash or hang while a command needs them: it says for whom it waits, continues with the others, and its summary
- * names the lost ones. The times are the product's promises to a person, with a margin for a busy host.
+ * Cores crash or hang while a command needs them: it says whom it waits for, continues with the others, and names the
+ * lost ones in its summary. The times are the product's promises to people, with a margin for a busy host.
  */
 const CORES = 4;
 let place: ClusterPlace;
@@ -75,7 +75,7 @@ test('churn ends with a summary when a core crashes; audits name what is not the
   expect(dead.stdout).toMatch(/capabilities on 3 cores: every invariant holds/);
 
   expect((await place.mkctl('restart', '2')).status).toBe(0);
-  // What an earlier life of core 2 left to the others is up to it, and is reported as not checkable.
+  // What an earlier life of core 2 left with the others is not their fault, and is reported as not checkable.
   const after = await place.mkctl('audit', '--json');
   const { cores, absent, violations, reborn } = JSON.parse(after.stdout) as Audit;
   expect({ cores, absent, violations, reborn }).toEqual({

@@ -13,7 +13,7 @@ import { ClusterPlace, freePort, type Running, until } from './running-cluster.t
 const SECRET = '00112233445566778899aabbccddeeff';
 const access = accessOf(SECRET, null);
 
-/** Hands bytes on, or swallows them and closes nothing, as a cable does that was pulled. */
+/** Passes bytes on, or swallows them and closes nothing, like a cable that was pulled. */
 class Proxy {
   swallows = false;
   /** Connections that were opened through it. */
@@ -45,7 +45,7 @@ class Proxy {
   private opens(near: Socket): void {
     this.opened += 1;
     this.keep(near);
-    // What is swallowed while a connection opens never gets through: a lost packet is not remembered.
+    // What is swallowed while a connection opens never arrives: a lost packet is not remembered.
     if (this.swallows) return void near.resume();
     const far = connect(this.target, '127.0.0.1');
     this.keep(far);
@@ -109,7 +109,7 @@ async function health(core: number): Promise<Readonly<Record<string, unknown>>> 
 const logged = (core: number, event: string): number =>
   cores[core]!.process.stdout.split(`"event":"${event}"`).length - 1;
 
-/** Whatever ends a member, a session of a core or a link between cores. */
+/** Everything that ends a member, a session of a core or a link between cores. */
 const harm = (): number[] =>
   [0, 1].map((core) => logged(core, 'peer_gone') + logged(core, 'core_fenced') + logged(core, 'process_stopping'));
 
@@ -136,7 +136,7 @@ test('an SKB that is stopped is dialled, not dropped in a loop, and does no harm
   const openedBefore = proxy.opened;
   process.kill(skb.pid, 'SIGSTOP');
   for (const core of [0, 1]) await until(`core ${core} says so`, () => logged(core, 'skb_silent') > before[core]!);
-  // Cores go on without it.
+  // Cores carry on without it.
   expect(await callControl(cores[0]!.address, access, 'ping', { core: 1 })).toMatchObject({});
   await until('core 1 dials it', () => proxy.opened > openedBefore);
   process.kill(skb.pid, 'SIGCONT');

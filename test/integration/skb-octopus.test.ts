@@ -14,7 +14,7 @@ import { until } from './running-cluster.ts';
  */
 const cluster = new KnowledgePlace();
 
-// What is given back is given back at once: nothing here waits for a session to run out.
+// What is given back is given back at once: nothing here waits for a session to time out.
 beforeAll(() => cluster.boot(2, '--session-timeout', '1d'));
 afterAll(async () => {
   expect(await cluster.end()).toEqual({ status: 0, left: [] });

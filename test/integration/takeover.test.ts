@@ -44,7 +44,7 @@ test('a supervisor is killed under load and followed by one of two; the cluster 
   const { wrong, ok } = JSON.parse((await churning).stdout) as { wrong: []; ok: number };
   expect(wrong).toEqual([]);
   expect(ok).toBeGreaterThan(0);
-  // By its serial a certificate is revoked: those that go on show what they were given.
+  // A certificate is revoked by its serial: processes that carry on show the ones that they were given.
   await until('the certificates are told as before', async () => (await certificates()) === certified);
   expect((await place.mkctl('restart', '1')).status).toBe(0);
   expect(await place.ask('add', '--cores', '1')).toEqual({ added: [3] });

@@ -44,7 +44,7 @@ afterAll(() => Promise.all([place.cleanUp(), otherPlace.cleanUp()]));
 const addressOf = (process: string): string => ready.processes.find(({ name }) => name === process)!.address;
 const secretOf = (): string => place.record()!.secret;
 
-/** Runs with other environment variables. */
+/** Runs something with other environment variables. */
 async function within<T>(environment: Readonly<Record<string, string>>, act: () => Promise<T>): Promise<T> {
   const before = { ...process.env };
   Object.assign(process.env, environment);
@@ -55,7 +55,7 @@ async function within<T>(environment: Readonly<Record<string, string>>, act: () 
   }
 }
 
-/** What `connect` of libmk rejects with. */
+/** The error with which libmk's `connect` rejects. */
 async function refusal(options: ConnectOptions): Promise<string> {
   const address = addressOf('skb');
   return connect({ address, secret: secretOf(), ...options }).then(
@@ -72,7 +72,7 @@ async function issued(names: readonly string[], days = 30, by = authority): Prom
   return { ca: authority.ca, ...(await by.issue(names, days)) };
 }
 
-/** What a core answers to this certificate. */
+/** A core's answer to this certificate. */
 async function answerTo(tls: TlsSettings | null): Promise<string> {
   return callControl(addressOf('core-0'), accessOf(secretOf(), tls), 'status').then(
     () => 'let in',
@@ -190,7 +190,7 @@ test('a certificate for core 3 cannot speak as core 5', async () => {
   const { status, stderr } = await core({ core: 5 }, await issued(['core-3']));
   expect(status).toBe(1);
   expect(stderr).toContain('WRONG_CERTIFICATE');
-  // Nor can a client's certificate make a core, or a core's certificate answer as the SKB.
+  // Nor does a client's certificate make a core, or a core's certificate pass for the SKB's.
   expect((await core({ core: null }, await issued(['client']))).stderr).toContain('WRONG_CERTIFICATE');
   const asSkb = await core({ skb: addressOf('core-1') }, await issued(['core-5']));
   expect(asSkb.stderr).toContain('WRONG_CERTIFICATE');

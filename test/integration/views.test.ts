@@ -46,13 +46,13 @@ function viewOf(...cores: number[]): Promise<Views> {
   });
 }
 
-/** What an audit finds wrong among the living. */
+/** The audit's findings about living cores. */
 async function violations(): Promise<readonly unknown[]> {
   const { stdout } = await place.mkctl('audit', '--json');
   return (JSON.parse(stdout) as { violations: readonly unknown[] }).violations;
 }
 
-/** Something that each core owns and others hold. */
+/** Makes something that each core owns and others hold. */
 async function sharedCapabilities(): Promise<void> {
   const { status, stderr } = await place.mkctl('churn', '--seconds', '1', '--json');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

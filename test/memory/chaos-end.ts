@@ -1,2 +1,2 @@
-/** What a program says that fails on purpose. */
+/** The text with which a program fails on purpose. */
 export const GIVEN_UP = 'given up on purpose';

@@ -1,9 +1,11 @@
 /**
- * A program that does by chance what programs can do to memory, on all cores at once: allocate near and far, retype, map, read and write,
- * protect, unmap, revoke, delete, steal what other cores brought, span, migrate, hand frames to children, exit in the middle of it. Cores die
- * and are cut off under it: errors are part of it, wrong bytes are not. `CORES DEPTH`, and of a child the tag of the frame that it is given.
+ * A program that does at random what programs can do to memory, on all cores at once: allocate near and far, retype,
+ * map, read and write, protect, unmap, revoke, delete, steal what other cores brought, span, migrate, hand frames to
+ * children, exit in the middle of it. Cores die and are cut off under it: errors are expected, wrong bytes are not.
+ * Arguments: `CORES DEPTH`; a child also gets the tag of the frame that it is given.
  *
- * Every frame has a tag, and nobody writes anything else into it: whoever reads another value saw memory that is not his.
+ * Every frame has a tag, and nobody writes anything else into it: a program that reads another value saw memory that is
+ * not its own.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -11,10 +13,10 @@ import { program } from '@mk/libmk/program/program';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 import { GIVEN_UP } from './chaos-end.ts';
 
-/** Two thirds of what a core brings: whoever takes two steals. */
+/** Two thirds of what a core brings: taking it twice means stealing. */
 const MOST_OF_A_CORE = 40 << 20;
 const PAGES = 3;
-/** Errors by which the program has done something wrong itself, or the memory was wrong. */
+/** Errors that prove a mistake of the program itself, or wrong memory. */
 const FAULTS = ['BAD_SYSTEM_CALL', 'ASSERTION_FAILED', 'INTERNAL'];
 
 interface Use {
@@ -36,7 +38,7 @@ export const main = program(
       fail: () => {
         throw new Error(GIVEN_UP);
       },
-      /** An access after the mapping was taken away: what it came to. */
+      /** An access after the mapping was taken away, and its outcome. */
       late: async (mk, address: number) => {
         try {
           return await mk.memory.load32(address);
@@ -63,7 +65,7 @@ export const main = program(
 interface Piece {
   readonly frame: number;
   readonly tag: number;
-  /** What it was made of; null: it was given, or that is gone. */
+  /** The RAM that it was made of; null: it was given, or its RAM is gone. */
   readonly ram: number | null;
 }
 
@@ -148,7 +150,7 @@ class Chaos {
     this.mapped.push({ address, bytes, tag });
   }
 
-  /** A thread on some core uses a page, and goes on to others maybe; joined or left alone. */
+  /** A thread on some core uses a page, and perhaps goes on to others; joined or left alone. */
   private async use(): Promise<void> {
     const region = this.any(this.mapped);
     if (region === undefined) return;
@@ -177,7 +179,7 @@ class Chaos {
     if (region !== undefined) await this.mk.memory.protect(region, 1 + 2 * this.mk.randomInt(2));
   }
 
-  /** When an unmap has returned nobody reads through it, on any core (V2, M6). */
+  /** Once an unmap has returned nobody reads through it, on any core (V2, M6). */
   private async unmap(): Promise<void> {
     if (this.mapped.length === 0) return;
     const [region] = this.mapped.splice(this.mk.randomInt(this.mapped.length), 1);
@@ -189,7 +191,7 @@ class Chaos {
     }
   }
 
-  /** What was made of a piece of memory is gone; the next object of it is zero. */
+  /** Everything made of a piece of memory is gone; its next object is zeroed. */
   private async revoke(): Promise<void> {
     const ram = this.any(this.pieces.filter((piece) => piece.ram !== null))?.ram ?? null;
     if (ram === null) return;
@@ -276,7 +278,7 @@ async function tried<T>(work: () => Promise<T> | T): Promise<T | null> {
   }
 }
 
-/** An error that faults of the machine, or another program, explain. */
+/** Accepts an error that faults of the machine, or another program, explain. */
 function known(error: unknown): null {
   if (!isMkError(error) || FAULTS.includes(error.name)) throw error;
   return null;

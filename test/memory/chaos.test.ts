@@ -7,7 +7,7 @@ import { programText } from '../../scripts/bundle-program.mjs';
 import { bareProgram, ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 import { runMemoryChaos } from './memory-chaos.ts';
 
-/** `MK_SEEDS=100` tries so many more of each kind, from `MK_FIRST_SEED` on. */
+/** `MK_SEEDS=100` tries that many more of each kind, from `MK_FIRST_SEED` on. */
 const extra = Number(process.env['MK_SEEDS'] ?? 0);
 const firstSeed = Number(process.env['MK_FIRST_SEED'] ?? 10_000);
 const seeds = (first: readonly number[]): readonly number[] => [
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 
 describe('programs that use memory by chance on all cores', () => {
-  // Seeds by which bugs were found; what each was stands in the named tests below and in late-uses.test.ts and coherence's races.test.ts.
+  // Seeds that found bugs; the named tests below, late-uses.test.ts and coherence's races.test.ts say which.
   test.each([
     ['links that fail', false, [1018, 4000]],
     ['links and cores that fail', true, [2018, 2044, 3041]],

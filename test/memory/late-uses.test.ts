@@ -5,7 +5,7 @@ import { Faults, type FaultsPort } from '@mk/node-kernel/monitor/memory/faults';
 import { bareProgram, ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 
 /*
- * An honest core's message about a page may arrive after its right to the page was taken back: it is told so, and no
+ * An honest core's message about a page may arrive after its right to the page was taken back: it hears so, and no
  * bytes are lost. Here the page is free, and the right to use it is a translation that was handed out.
  */
 const [HOME, USER] = [0, 1] as const;

@@ -23,9 +23,9 @@ export interface MemoryChaos {
   readonly violations: readonly Violation[];
   /** Domains by how they ended, as their homes logged it. */
   readonly ends: Readonly<Record<string, number>>;
-  /** Assertions of programs that did not hold. */
+  /** Failed assertions of programs. */
   readonly asserted: readonly string[];
-  /** What happened, so that a run in which nothing did is seen. */
+  /** Counts of events, so that a run in which nothing happened is noticed. */
   readonly events: Readonly<Record<string, number>>;
 }
 
@@ -33,7 +33,10 @@ export interface ChaosOptions {
   readonly crashes: boolean;
   readonly cores?: number;
   readonly wrap?: NonNullable<SimulationOptions['wrap']>;
-  /** The faults are programs': they are killed at any moment, fail and leave in the middle of what they do; links and cores are sound. */
+  /**
+   * The faults are those of programs: they are killed at any moment, fail, and leave in the middle of what they do;
+   * links and cores are sound.
+   */
   readonly kills?: boolean;
 }
 
@@ -41,7 +44,10 @@ export interface ChaosOptions {
 const KILLS_FOR = SECOND / 5;
 const KILLS = 40;
 
-/** Programs that use memory by chance, on all cores, under the faults of a seed; then all is healed and killed, and nothing may be left. */
+/**
+ * Programs that use memory at random, on all cores, under the faults of a seed; then everything is healed and killed,
+ * and nothing may be left.
+ */
 export function runMemoryChaos(seed: number, text: string, options: ChaosOptions): MemoryChaos {
   const { cores = 4, crashes, wrap, kills = false } = options;
   const weights = crashes ? { skb_loss: 0, crash: 5 } : { crash: 0, skb_loss: 0, restart: 0 };
@@ -49,7 +55,7 @@ export function runMemoryChaos(seed: number, text: string, options: ChaosOptions
   const s = new ProgramSimulation({ seed, cores, ...(wrap && { wrap }) }, new VmPrograms(context));
   const { simulation } = s;
   const checkers = [programChecker, honestPeersChecker, leakChecker, memoryChecker];
-  // A crash loses what was under way, and with it what the models of capabilities count on.
+  // A crash loses what was under way, which the models of capabilities rely on.
   const checks = new Checks(simulation, crashes ? checkers : [...checkers, capabilityChecker]);
   loadEverywhere(simulation, 'memory-chaos', text);
   const prng = createPrng(seed).split('memory chaos');
@@ -85,7 +91,7 @@ function told({ lines }: ProgramSimulation): Omit<MemoryChaos, 'violations'> {
   return { ends, events, asserted };
 }
 
-/** Any domain, by any core. */
+/** Kills any domain, by any core. */
 function killOne(simulation: Simulation, prng: Prng): void {
   const running = [...simulation.nodes.values()].flatMap((node) =>
     [...(node.kernel?.services.programs.homes.all() ?? [])].filter(({ finished }) => !finished),

@@ -5,7 +5,7 @@ import { AddressSpace } from '@mk/node-kernel/memory/address-space';
 export interface MemoryMutant {
   readonly name: string;
   readonly part: 'shared' | 'contended' | 'spinning' | 'protecting' | 'revoking';
-  /** Numbers of invariants, or `program`: the program itself finds wrong bytes. */
+  /** Numbers of invariants, or `program`: the program itself notices wrong bytes. */
   readonly seenBy: readonly string[];
   plant(kernel: Kernel, core: number): void;
 }
@@ -64,7 +64,7 @@ export const MEMORY_MUTANTS: readonly MemoryMutant[] = [
         (old) =>
           (to: number, message: { readonly type: string; readonly page: number; readonly transaction: number }) => {
             if (message.type !== 'page_invalidate') return old(to, message);
-            // Answered for it without asking it.
+            // Answers for the holder without asking it.
             const cores = [to];
             const { page, transaction } = message;
             const own = (services.pages as unknown as { own: object[] }).own;

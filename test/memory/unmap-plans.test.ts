@@ -10,8 +10,8 @@ import { ProgramSimulation } from '../../packages/sim/test/programs/program-simu
 import { programText } from '../../scripts/bundle-program.mjs';
 
 /*
- * Who tells whom of an unmap, by each plan, counted at the cores. The tree goes along in the request: each core passes on what stands below
- * it there, whatever it knows itself.
+ * Who passes an unmap on to whom, by each plan, counted at the cores. The tree travels in the request: each core passes
+ * on what stands below it there, whatever it knows itself.
  */
 const CORES = 8; // two packages of four
 const machine = must('machine', simMachine('amd-8x4', CORES, join(process.cwd(), 'packages', 'launcher', 'machines')));
@@ -22,7 +22,7 @@ beforeAll(async () => {
   text = await programText(join(process.cwd(), 'packages', 'programs', 'src', 'unmap-bench.ts'));
 });
 
-/** One unmap over all cores: how many requests each core sent, how long it took, and the tree of the SKB. */
+/** One unmap over all cores: how many requests each core sent, how long it took, and the SKB's tree. */
 function unmapBy(plan: PlanKind) {
   const s = new ProgramSimulation({ cores: CORES, machine: machine.model, costs: costsOf(machine.model) });
   const kernels = ALL.map((core) => s.simulation.node(core).kernel!);
@@ -67,6 +67,6 @@ test('each plan asks whom it says, in the paper’s order of cost; all take a re
   expect(of.broadcast.requests).toEqual(of.unicast.requests);
   expect(of.multicast.requests).toEqual([4, 0, 0, 0, 3, 0, 0, 0]);
   expect(of.numa.requests.reduce((sum, count) => sum + count, 0)).toBe(CORES - 1);
-  // One core after another takes as many round trips as there are cores.
+  // Asking one core after another takes as many round trips as there are cores.
   expect(of.broadcast.round.elapsedNs).toBeGreaterThan(2 * of.unicast.round.elapsedNs);
 });

@@ -178,12 +178,12 @@ describe('watches', () => {
     return told;
   };
 
-  /** Long enough for all that was said before, and what it leads to. */
+  /** Long enough for everything said before, and its consequences. */
   const settled = async (octopus: Octopus): Promise<void> => {
     for (let request = 0; request < 40; request++) await octopus.exists('nothing');
   };
 
-  /** A few more than two answers hold. */
+  /** A few more than fit in two answers. */
   const many = Array.from({ length: 2 * OCTOPUS_LIMITS.maxNames + 3 }, (_, i) => `x${i}`);
 
   test('one of more records than one answer holds is told of each once after a restart, and of what comes then', async () => {

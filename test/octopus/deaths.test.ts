@@ -20,7 +20,7 @@ const ENOUGH = 'enough';
 /** Long after the session time-out. */
 const SILENCE = 30 * SECOND;
 
-/** What a recipe's members do, and what must hold. */
+/** The work of a recipe's members, and what must hold. */
 interface Story {
   prepare?(octopus: Octopus): Promise<void>;
   /** Ends at `stop`, which comes once the survivors are done, if it would otherwise wait for others. */
@@ -86,7 +86,7 @@ const STORIES: { readonly [name: string]: Story } = {
         const barrier = await enterBarrier(member, 'bar', 3, stop);
         if (state.dead.has(core)) return barrier.leave(stop);
         state.entered.set(core, round + 1);
-        // Nobody is through while another survivor is still outside the round.
+        // Nobody gets through while another survivor is still outside the round.
         if (!state.dead.has(VICTIM)) {
           const least = Math.min(...[VICTIM, ...SURVIVORS].map((each) => state.entered.get(each) ?? 0));
           expect(least).toBeGreaterThanOrEqual(round);
@@ -160,7 +160,7 @@ async function play(story: Story, { victim, kind }: Blow, killAt: number, seed: 
   stop.abort(new Error(ENOUGH));
   await finish(members, replaced);
   if (kind === 'is silent') await members.until('who was silent is told', () => finished.has(victim));
-  // What was given up while its answer was on its way is given back after that answer, and before the next but one.
+  // Whatever was given up while its answer was under way is given back after that answer, and before the next but one.
   for (const member of kind === 'dies' && victim === VICTIM ? [spare] : [spare, struck])
     for (let answer = 0; answer < 2; answer++)
       await finish(

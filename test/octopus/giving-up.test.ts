@@ -1,7 +1,7 @@
 /**
- * A wait that its caller gives up ends at once with the signal's reason, whenever that is and whether or not the
- * service answers; what it had asked for leaves nothing behind. Found by a program whose AbortSignal.timeout did not
- * end a wait for a lock while the SKB was away.
+ * A wait that its caller gives up ends at once with the signal's reason, at any time and whether or not the service
+ * answers; its request leaves nothing behind. Found by a program whose AbortSignal.timeout did not end a wait for a
+ * lock while the SKB was away.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -14,7 +14,7 @@ import type { OctopusTransport } from '@mk/libmk/octopus/transport';
 import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { OctopusHarness } from './harness.ts';
 
-/** A link that lets so many requests through; the others wait until it is opened, or fail when it is closed. */
+/** A link that lets a number of requests through; the others wait until it is opened, or fail when it is closed. */
 class Gate implements OctopusTransport {
   passed = 0;
   private waiting: { readonly pass: () => void; readonly fail: (error: Error) => void }[] = [];
@@ -57,7 +57,7 @@ class Gate implements OctopusTransport {
 
 type Waiting = (octopus: Octopus, signal: AbortSignal) => Promise<unknown>;
 
-/** Each waits for ever when it is alone. */
+/** Each waits for ever if it is alone. */
 const WAITS: { readonly [name: string]: Waiting } = {
   waitFor: (octopus, signal) => octopus.waitFor('missing', signal),
   waitForService: (octopus, signal) => waitForService(octopus, 'missing', signal),
@@ -79,7 +79,7 @@ const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn++) await nextTurn();
 };
 
-/** A service with a lock that is held and a semaphore of two; the records that must be there afterwards. */
+/** A service with a lock that is held and a semaphore of two; `names` are the records that must be there afterwards. */
 async function service(): Promise<{ harness: OctopusHarness; other: Octopus; names(): readonly string[] }> {
   const harness = new OctopusHarness(7);
   const other = harness.client('other');
@@ -122,7 +122,7 @@ describe.each(Object.entries({ ...WAITS, ...GETS }))('%s', (_name, wait) => {
       await (await enterBarrier(other, 'one', 1)).leave(); // a round whose members are gone stops nobody
       expect(names()).toEqual(before);
       expect(harness.store.triggersOf('client')).toBe(0);
-      if (gate.passed < most) return; // it had asked for everything already
+      if (gate.passed < most) return; // it had already made all its requests
     }
   });
 

@@ -1,6 +1,6 @@
 /**
  * A checker of histories (Wing and Gong, with Lowe's cache of visited states): is there one order of the operations
- * that respects real time and in which a register would have answered like this?
+ * that respects real time and in which a register would have given these answers?
  */
 
 /** An operation on one key, with the times of its call and return. */

@@ -1,4 +1,4 @@
-/** What the page's tests give the page, and what they run in it. */
+/** What the page's tests feed the page, and what they run in it. */
 import { readFileSync } from 'node:fs';
 import type { PageEventOf } from '@mk/ui/model/page-events';
 
@@ -24,7 +24,7 @@ export function suspicion(file: string): object {
   return { ...views, t: t + 1000, rows };
 }
 
-/** A name and a line that would act in a page that took them for HTML. */
+/** A name and a line that would take effect in a page that treated them as HTML. */
 export const HOSTILE = { name: '<img src=x onerror=alert(1)>', line: '<script>alert(2)</script><img src=x>' } as const;
 
 /** Maps a frame, writes to it, and keeps it. */

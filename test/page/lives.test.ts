@@ -49,7 +49,7 @@ describeHere('a page that stays open', () => {
     await guest.clock.install();
     await guest.goto(url);
     await runs(guest, '3 of 3 cores run');
-    // From here its clock goes only by these steps, however long a look takes.
+    // From here its clock advances only by these steps, however long a look takes.
     await guest.clock.pauseAt(Date.now() + 3_600_000);
     const says = (what: RegExp, stepMs: number) =>
       until(`the page says ${what.source}`, async () => {
@@ -102,7 +102,7 @@ describeHere('a page that stays open', () => {
     await place.mkctl('down');
     await boot();
     await runs(page, '3 of 3 cores run');
-    // It holds the token of a cluster that is no more.
+    // It holds the token of a cluster that is gone.
     await page.getByText('read-only').waitFor();
     expect(await page.getByRole('button', { name: 'Crash', exact: true }).isDisabled()).toBe(true);
     // The new address, pasted into the same tab, loads no page anew.

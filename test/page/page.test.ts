@@ -1,6 +1,6 @@
 /**
- * The page in a real Chromium, on one cluster of eight cores: every action and every view, by what a person would see
- * and do.
+ * The page in a real Chromium, on one cluster of eight cores: every action and every view, through what a person sees
+ * and does.
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -253,7 +253,7 @@ describeHere('the page', () => {
     const [directory] = await place.ask<{ state: string; owner: number | null }[]>('pages', String(frame));
     const row = page.getByRole('region', { name: 'pages' }).getByRole('row', { name: hex(frame), exact: false });
     await row.getByText(directory!.state).waitFor();
-    // Its name and what it prints are text, in every view.
+    // The program's name and output are text, in every view.
     await page.getByText(HOSTILE.name).first().waitFor();
     await open('Log');
     await page.getByText(HOSTILE.line).first().waitFor();

@@ -1,6 +1,9 @@
 import { programTextOf } from '../../scripts/bundle-program.mjs';
 
-/** Programs as a stranger would try them, and what their domains end with, word for word in both worlds (the first line of the text). */
+/**
+ * Programs as a stranger would try them, and how their domains end, word for word the same in both worlds (the first
+ * line of the text).
+ */
 export interface Edge {
   readonly name: string;
   readonly source: string;
@@ -27,7 +30,7 @@ const exits = (name: string, source: string, status: number): Edge => ({
 const TRAPPED = `new Proxy({}, { get() { throw new Error('trap'); }, getPrototypeOf() { throw new Error('trap'); } })`;
 const rejects = (name: string, body: string, text: string): Edge =>
   fails(name, MAIN(body), `a promise that nobody held: ${text}`, 'UNHANDLED_REJECTION');
-/** `try` in words: the name of the error, or what came. */
+/** The outcome of `p` in words: the error's name, or the value. */
 const OUTCOME = `const outcome = (p) => Promise.resolve(p).then((v) => 'value ' + String(v), (e) => e.name);`;
 const checks = (name: string, body: string, more = ''): Edge => exits(name, MAIN(`${OUTCOME}\n${body}`, more), 0);
 
@@ -83,7 +86,7 @@ export const EDGES: readonly Edge[] = [
     'UNHANDLED_REJECTION',
   ),
   rejects('rejects-many', `for (let i = 0; i < 3e4; i += 1) void Promise.reject(i);`, 'threw "0", which is no Error'),
-  // Its promise is nobody's fault who runs later.
+  // Its promise must not be blamed on whoever runs later.
   fails('throws-on-load', `void Promise.reject(new Error('left behind')); throw 'at once';`, 'at once'),
   checks(
     'held-in-time',
@@ -189,7 +192,7 @@ export const EDGES: readonly Edge[] = [
     `const cyclic = {}; cyclic.self = cyclic;
     mk.console.log(cyclic, ${TRAPPED}, 'x'.repeat(1e7), new Array(2 ** 32 - 1), { get x() { throw new Error('g'); } });`,
   ),
-  // Calls that cannot cross are answered though nothing else wakes the dispatcher.
+  // Calls that cannot cross are answered even if nothing else wakes the dispatcher.
   checks(
     'asks-garbage',
     `const cyclic = []; cyclic.push(cyclic);
@@ -208,7 +211,7 @@ export const EDGES: readonly Edge[] = [
     const waits = took(Infinity); await mk.yield(); mutex.unlock();
     mk.assert((await waits) === 'value undefined', 'for ever');`,
   ),
-  // Who does not want it any more takes nothing and begins nothing; what was made for one that gave up meanwhile goes back.
+  // A caller that has given up takes nothing and begins nothing; what was made for it meanwhile goes back.
   checks(
     'gives-up',
     `const over = mk.cancellation(); over.cancel();
@@ -266,7 +269,8 @@ export const EDGES: readonly Edge[] = [
     });`,
     0,
   ),
-  // Whatever is always ready waits behind what became ready meanwhile: nothing waits longer than one event of each other source.
+  // A source that is always ready waits behind those that became ready meanwhile: none waits for more than one event of
+  // each other source.
   checks(
     'waits-fairly',
     `const set = mk.threads.waitSet(); const [a, b, c] = ['a', 'b', 'c'].map((tag) => mk.threads.events(tag));
@@ -373,7 +377,7 @@ export function edgeText({ name, source }: Edge): Promise<string> {
   );
 }
 
-/** How a domain ended, as far as both worlds say the same. */
+/** How a domain ended, in the words that both worlds share. */
 export function endOf(name: string, end: { readonly cause: string; readonly status: number; readonly text: string }) {
   const { cause, status, text } = end;
   return { name, cause, status, text: text.split('\n', 1)[0] };

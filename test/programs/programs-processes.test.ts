@@ -91,10 +91,10 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
       const words = ['--plan', kind, '--count', String(UNMAPS), '--step', String(CORES - 1), '--json'];
       expect((await place.mkctl('bench', 'unmap', ...words)).status).toBe(0);
       const after = await requestsSent(ready);
-      // Rounds about something else are fewer than the unmaps.
+      // Rounds about anything else are fewer than the unmaps.
       const sent = after.map((count, core) => Math.floor((count - before[core]!) / UNMAPS));
       expect({ kind, sum: sent.reduce((a, b) => a + b, 0) }).toEqual({ kind, sum: CORES - 1 });
-      // The trees that are measured may have been planned anew meanwhile.
+      // The measured trees may have been planned anew meanwhile.
       const isSame = (await tree()).every((count, core) => count === planned[core]);
       if (isSame) expect({ kind, sent }).toEqual({ kind, sent: planned });
       if (kind === 'unicast' || kind === 'broadcast') expect(sent).toEqual([CORES - 1, 0, 0, 0, 0, 0]);

@@ -57,7 +57,7 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   bank: ['--rounds', '16'],
   kv: ['--rounds', '3'],
   'map-reduce': ['--count', '6'],
-  // test/memory checks its findings.
+  // its findings are checked in test/memory.
   litmus: ['--runs', '16'],
   'queue-bench': ['--milliseconds', '20'],
   'disruption-bench': ['--rounds', '3', '--pairs', '1'],

@@ -138,7 +138,7 @@ describe('an audit of all cores', () => {
     simulation.startNode(0);
     simulation.run(simulation.now + 5e9, () => simulation.node(0).kernel!.monitor.context.members.length === CORES - 1);
     simulation.run(simulation.now + 1e9, () => false); // until its reclaims end
-    // Left over by the view that dropped it: core 1 has a copy of which the new core 0 knows nothing.
+    // Left over from the view that dropped it: core 1 has a copy that the new core 0 knows nothing of.
     const stale = makeCapability('RAM', ram.address + 32 * PAGE, 4 * PAGE);
     place(stateOf(1), stateOf(1).kernelSlots.freeSlot()!, stale, { owner: 0, relations: 0 });
     const range = stateOf(2).ram.allocate(4 * PAGE)!;

@@ -9,7 +9,7 @@ import { Simulation } from '@mk/sim/engine/simulation';
 
 /** Methods that take changes. */
 type Takes<T> = Extract<keyof T, `take${string}`>;
-/** Two cores, and what each told its services about capabilities, by step. */
+/** Two cores, and what each reported to its services about capabilities, by step. */
 function watchedMachine() {
   const simulation = new Simulation({ seed: 1, cores: 2, machine: flatMachine(), hmac: fastMac, logLevel: 'off' });
   simulation.start();
@@ -39,7 +39,7 @@ test('every change of a capability reaches the services, once and in the step in
   const { simulation, told, ask, kinds } = watchedMachine();
   const { domain } = ask(0, 'domain_create', { memory: 64 * 1024 }) as { domain: number };
   const created = kinds(0);
-  // The root, two CNodes, the root's own copy, and the memory: what callers used to omit.
+  // The root, two CNodes, the root's own copy, and the memory: callers used to omit these.
   expect(created).toEqual(['created', 'created', 'created', 'created', 'created']);
   expect(new Set(told.map(({ step }) => step)).size).toBe(told.length);
 

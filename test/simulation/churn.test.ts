@@ -11,7 +11,11 @@ import { type Mutant, MUTANTS, planted } from './capability-mutants.ts';
 const SEEDS = Number(process.env['MK_CHURN_SEEDS'] ?? 8);
 const OPERATIONS = Number(process.env['MK_CHURN_OPERATIONS'] ?? 600);
 const MUTANT_SEEDS = 60;
-/** Found something once: a stale owner, an owner that was gone when it was noted, a takeover that waited for a deletion that waited for it, a view that was lost on a busy link, a new owner that was not noted, a copy that came in from a core that had gone, an answer that came when its giver had a new incarnation. */
+/**
+ * Each found a bug once: a stale owner, an owner that was gone when it was noted, a takeover and a deletion that waited
+ * for each other, a view that was lost on a busy link, a new owner that was not noted, a copy that came in from a core
+ * that had gone, an answer that came when its giver had a new incarnation.
+ */
 const CRASHES = [
   { seed: 399, cores: 4 },
   { seed: 75, cores: 4 },

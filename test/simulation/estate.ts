@@ -9,12 +9,15 @@ import { quickSimulation } from '../support/quick-simulation.ts';
 
 const CORES = 6;
 
-/** What the verbs here answer: those that allocate an address, those that make a domain its number. */
+/** The answers of the verbs used here: an address, or the number of a domain. */
 type Answer = { readonly address: number } & { readonly domain: number };
 /** Plants a bug in a kernel as it boots. */
 export type Plant = (kernel: Kernel) => void;
 
-/** Capabilities of core 0, each with copies on the cores of one row: what is to become of them when their owners die. RO1 is asked after every step. */
+/**
+ * Capabilities of core 0, each with copies on the cores of one row: what becomes of them when their owners die. RO1 is
+ * checked after every step.
+ */
 export class Estate {
   readonly simulation: Simulation;
   readonly broken: string[] = [];
@@ -39,7 +42,7 @@ export class Estate {
     this.simulation.observe({ step: () => this.check() });
   }
 
-  /** Every life that runs, by core. */
+  /** Every running life, by core. */
   living(): Kernel[] {
     return [...this.simulation.nodes.values()].flatMap(({ kernel }) => kernel ?? []);
   }
@@ -52,7 +55,7 @@ export class Estate {
     }
   }
 
-  /** Until nobody looks for an owner any more. */
+  /** Runs until nobody looks for an owner any more. */
   settle(crashed: number): void {
     this.until(() =>
       this.living().every(
@@ -76,7 +79,7 @@ export class Estate {
     });
   }
 
-  /** A domain of a core does something with the first capability of the estate; nobody waits for it. */
+  /** A domain of a core does something with the first capability; nobody waits for it. */
   begin(core: number, verb: string): void {
     this.simulation.control(core, verb, { domain: this.domains[core], target: this.addressOn(core) }, () => undefined);
   }
@@ -102,7 +105,7 @@ export class Estate {
     this.left.push(slot.value.capability);
   }
 
-  /** Who owns the first capability as far as it knows itself: at most one. */
+  /** The cores that believe they own the first capability: at most one. */
   ownersNow(): readonly number[] {
     return this.sharesOf(this.left[0]!)
       .filter(({ kernel, group }) => !kernel.cpuDriver.state.isForeign(group))

@@ -1,6 +1,6 @@
 /*
- * Links on first use, on a machine with many more cores than a core has observers: what boot opens, what use opens, and
- * what faults do.
+ * Links on first use, on a machine with many more cores than a core has observers: which links boot opens, which use
+ * opens, and what faults do.
  */
 import { beforeAll, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';

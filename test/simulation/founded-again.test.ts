@@ -1,6 +1,6 @@
 /*
- * The SKB and all cores end, and begin anew in a later life of the SKB: whether fewer than MK_CORES cores begin a machine
- * is judged by the last view that earlier lives knew (decision 0200).
+ * The SKB and all cores end, and begin anew in a later life of the SKB: the last view that earlier lives knew decides
+ * whether fewer than MK_CORES cores begin a machine (decision 0200).
  */
 
 import { describe, expect, test } from '@jest/globals';
@@ -13,7 +13,7 @@ const MK_CORES = 8;
 /** Twice the SKB's silence of 20 s and a dial of 20 s. */
 const BOUND = 60;
 
-/** Logs what the SKB says of waiting. */
+/** Logs the SKB's lines about waiting. */
 class Machine {
   readonly simulation: Simulation = quickSimulation({ seed: 1, cores: MK_CORES, logLevel: 'warn' });
   readonly waits: string[] = [];

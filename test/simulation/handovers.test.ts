@@ -1,6 +1,7 @@
 /*
- * A core that is just taking ownership over dies, at any time from then on: it has told some that it is the owner, and others not, and who
- * handed the ownership to it may hold no copy any more (handovers.ts). In the end one of those who hold the capability owns it (RO3).
+ * A core that is just taking ownership over dies, at any time from then on: some cores know it as the owner, others do
+ * not, and the core that handed the ownership over may hold no copy any more (handovers.ts). In the end one of the
+ * holders owns the capability (RO3).
  */
 import { describe, expect, test } from '@jest/globals';
 import { type CoreId, type Nanos, SECOND } from '@mk/monitor-proto/ids';
@@ -25,12 +26,12 @@ const WAYS: Readonly<Record<string, Way>> = {
   'a holder retrieves it, and who had it keeps a copy': (estate, taker) => estate.begin(taker, 'cap_retrieve'),
 };
 
-/** The owners that holders name in the end, after the new owner has died so long after it has become one. */
+/** The owners that holders name in the end, if the new owner dies `point` after it became one. */
 function ownersAfter(point: number, way: Way, plant?: Plant): ReturnType<Estate['owners']> {
   const estate = new Estate(point, HOLDERS, plant);
   const { simulation } = estate;
   const prng = createPrng(point);
-  // The holders do not hear one another: what the new owner has told the other one ends with the new owner.
+  // The holders do not hear one another: what the new owner told one of them ends with the new owner.
   const rule = { kind: 'partition', id: 'apart', groups: [[1], [2]], one_way: false, for_ns: null } as const;
   simulation.faults.add(rule, simulation.now);
   way(estate, 1 + prng.nextInt(2));
@@ -54,7 +55,7 @@ describe('a new owner dies', () => {
   });
 });
 
-/** An invariant of a kernel does not hold, or there is no owner in the end. */
+/** Whether an invariant of a kernel breaks, or there is no owner in the end. */
 function isSeenAfter(point: number, way: Way, plant: Plant): boolean {
   try {
     return typeof ownersAfter(point, way, plant)[0] !== 'number';

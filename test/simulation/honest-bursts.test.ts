@@ -16,7 +16,7 @@ interface Burst {
   readonly checks: Checks;
 }
 
-/** Five members, where one proven offence accuses; four of them ask for very much at the same moment. */
+/** Five members, where one proven offence suffices to accuse; four of them ask for a great deal at once. */
 function burst(leaseMs: number): Burst {
   const simulation = quickSimulation({
     seed: 1,

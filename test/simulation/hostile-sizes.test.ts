@@ -6,7 +6,7 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import { PHASES, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round-actions';
 import { quickSimulation } from '../support/quick-simulation.ts';
 
-/** Large messages that fit a frame, from a misbehaving core: what is read costs little, and nobody ends. */
+/** Large messages that fit in a frame, from a misbehaving core: reading them costs little, and nobody ends. */
 const LEAVES = 70_000;
 
 test.each([

@@ -9,7 +9,7 @@ const CORES = 8;
 const LEASE_MS = 15_000;
 const BEACON_S = LEASE_MS / 3000;
 
-/** A cluster at rest: what its cores were told to do since `watch`, by cause. */
+/** A cluster at rest: the steps of its cores since `watch`, by cause. */
 function atRest() {
   const simulation = quickSimulation({ seed: 1, cores: CORES, logLevel: 'off', measure: true, leaseMs: LEASE_MS });
   const steps = { timers: 0, probes: 0, requests: 0 };
@@ -45,7 +45,7 @@ test('a follower at rest wakes by itself for heartbeats and looks at whole secon
   const { steps, followersWake, watch } = atRest();
   watch(20 * BEACON_S);
   expect({ probes: steps.probes, requests: steps.requests }).toEqual({ probes: 0, requests: 0 });
-  // One timer a second at the most, all on the host's seconds: none to find that nothing has to be repeated.
+  // At most one timer a second, all on the host's seconds: none just to find that nothing needs repeating.
   expect(steps.timers).toBeLessThanOrEqual((CORES - 1) * 20 * BEACON_S);
   expect(followersWake.filter((at) => at % SECOND > SECOND / 100)).toEqual([]);
 });

@@ -10,7 +10,7 @@ import { type Act, ROUND_ACTIONS } from '@mk/node-kernel/monitor/agreement/round
 import type { Operation } from '@mk/node-kernel/monitor/operations';
 import { Estate, type Plant } from './estate.ts';
 
-/** Who has a copy of each capability of core 0: the lowest of them is to own it. */
+/** The holders of each capability of core 0: the lowest of them must become its owner. */
 const HOLDERS = [[2, 3, 4], [3, 4, 5], [1, 5], [4]] as const;
 
 const SWEEP = 60;
@@ -32,7 +32,7 @@ function twoDeaths(seed: number, pause: Nanos, plant?: Plant): Estate {
   try {
     estate.settle(2);
   } catch (error) {
-    // Two owners contradict one another for ever; what was found so far counts.
+    // Two owners contradict each other for ever; what was found so far counts.
     if (plant === undefined || estate.broken.length === 0) throw error;
   }
   return estate;

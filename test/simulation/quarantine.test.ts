@@ -11,7 +11,10 @@ import { quickSimulation } from '../support/quick-simulation.ts';
 /** The gate runs a few; docs/TESTING.md says how to run hundreds. */
 const SEEDS = Number(process.env['MK_QUARANTINE_SEEDS'] ?? 4);
 
-/** As many rogues as a view bears, all of them accusing everybody, while the others work and links break; one proven offence is enough to accuse. */
+/**
+ * As many rogues as a view bears, all of them accusing everybody, while the others work and links break; one proven
+ * offence suffices to accuse.
+ */
 function churnBesideRogues(seed: number): ChurnRunResult {
   const cores = 4 + (seed % 4);
   const from = seed % ROGUE_BEHAVIOUR_NAMES.length;
@@ -57,7 +60,7 @@ describe('a core that keeps to the protocol is never put out for what others say
 
 const NOOP = ROUND_ACTIONS.noop.ordinal;
 
-/** Four members, the last of which is rogue: it has core 0 pass on a round that it has made up. */
+/** Four members, the last a rogue: it makes core 0 pass on a round that it has made up. */
 function passesOn(op: string, below: readonly Route[]): readonly string[] {
   const simulation = quickSimulation({
     seed: 1,

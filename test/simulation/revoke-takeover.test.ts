@@ -3,9 +3,9 @@ import type { Simulation } from '@mk/sim/engine/simulation';
 import { CapabilityScript } from '../support/capability-script.ts';
 
 /*
- * Core 0 dies when core 2 was marked and core 1 was not. Core 1's domains object as long as core 2 tries to finish the
- * revoke, and core 1, the lowest holder, becomes the new owner: the revoke is void, and what cores 2 and 3 had begun of
- * it ends.
+ * Core 0 dies when core 2 was marked and core 1 was not. Core 1's domains object while core 2 tries to finish the
+ * revoke, and core 1, the lowest holder, becomes the new owner: the revoke is void, and whatever cores 2 and 3 had
+ * begun of it ends.
  */
 test('a dead core’s revoke that met a new owner is given up: nothing stays frozen, and the new owner can revoke', () => {
   const script = new CapabilityScript();

@@ -12,8 +12,8 @@ import type { Simulation } from '@mk/sim/engine/simulation';
 import { quickSimulation } from '../support/quick-simulation.ts';
 
 /*
- * What a core does for others is bounded for each of them: one that asks and asks, and lets nothing end, uses up its own
- * share. And whoever asks hears how it ended.
+ * A core's work for others is bounded for each of them: one that keeps asking, and lets nothing end, uses up only its
+ * own share. And whoever asks hears how it ended.
  */
 const ROGUE = 3;
 const PAGE = 4096;
@@ -39,7 +39,7 @@ function valueOf(reply: ControlReply, name: string): number {
   return Number(new Map(Object.entries(Object(reply.value))).get(name));
 }
 
-/** Counts what a core is answered, by kind of message and error; it answers no round and takes no copy. */
+/** Counts the answers that a core gets, by kind of message and error; it answers no round and takes no copy. */
 function muffle(core: number): Map<string, number> {
   const heard = new Map<string, number>();
   const { monitor } = kernelOf(core);
@@ -55,7 +55,7 @@ function muffle(core: number): Map<string, number> {
   return heard;
 }
 
-/** Says so many things to core 0, as fast as the channel takes them. */
+/** Sends that many messages to core 0, as fast as the channel takes them. */
 function say(core: number, count: number, make: (op: string) => Message): void {
   const { context } = kernelOf(core).monitor;
   let said = 0;

@@ -1,4 +1,4 @@
-/* Membership by agreement on whole kernels: what a view that loses or gains cores means for all others. */
+/* Membership by agreement on whole kernels: what a view that loses or gains cores means for all the others. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';

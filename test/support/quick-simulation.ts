@@ -3,7 +3,10 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 import type { SimulationOptions } from '@mk/sim/engine/simulation-options';
 
-/** A flat machine without what costs time and is not asked for: real MACs, the trace's hash, the measurement after boot. */
+/**
+ * A flat machine without anything slow that the test does not need: real MACs, the trace's hash, the measurement after
+ * boot.
+ */
 export function quickSimulation(
   options: Pick<SimulationOptions, 'seed' | 'cores' | 'logLevel'> & Partial<SimulationOptions>,
 ): Simulation {

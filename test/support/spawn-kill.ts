@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { type AskCores, killDomain, loadProgram, spawnDomain, waitForDomain } from '@mk/libmk/io/domains';
 
-/** What a core's process holds, and what its kernel believes to hold. */
+/** What a core's process holds, and what its kernel believes that it holds. */
 export interface Holdings {
   /** RAM by state, as reported by the verb `memory`. */
   readonly memory: unknown;

@@ -211,7 +211,7 @@ describe('limits of the host', () => {
     const { status, stderr } = limited('-n 27', '--cores', '16', '--detach', '--name', 'few');
     expect(stderr).toMatch(/^mk-launch: .* could not be started: .*open no more files \(ulimit -n\).*\(EMFILE\)\n$/);
     expect(status).toBe(2);
-    // It ends once it has told its starter why, and the starter may end first.
+    // It ends after it has told its starter why, and the starter may end first.
     await until('the supervisor has ended', () => place.processes().length === 0);
   });
 });

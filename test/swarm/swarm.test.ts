@@ -1,6 +1,7 @@
 /*
- * deploy/swarm on a swarm of two hosts, each an engine of its own in a network space of its own (deploy/swarm/two-hosts.sh). The
- * tests are steps of one story, in order: four cores over both hosts, over mutual TLS, five, one host is gone, and it comes back.
+ * deploy/swarm on a swarm of two hosts, each an engine of its own in a network space of its own
+ * (deploy/swarm/two-hosts.sh). The tests are steps of one story, in order: four cores over both hosts, over mutual TLS;
+ * five; one host is gone; it comes back.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';

@@ -6,7 +6,8 @@
  *   B2  no account is overdrawn;
  *   B3  a branch commits only what it has prepared.
  *
- * The coordinator is the run: outcomes are in its memory, and a crash of its core ends the run, not the bank's books.
+ * The coordinator is the run: outcomes are in its memory, and a crash of its core ends the run, but not the bank's
+ * books.
  */
 import { known, roundRobin } from './common/known.ts';
 import type { Client } from '@mk/libmk/channels/client';
@@ -28,7 +29,7 @@ export const main = tool({ name: 'bank', interfaces: [Branch, Desk] }, async (mk
   return bank.run(whole(mk, 'rounds', 60, 1, 100_000));
 });
 
-/** A branch as the coordinator knows it: its present life. */
+/** A branch as the coordinator knows it: its current life. */
 interface Office {
   readonly index: number;
   life: number;
@@ -128,7 +129,7 @@ class Bank {
     }
   }
 
-  /** Tells a branch until it has heard; a restarted one asks for the outcome itself. */
+  /** Repeats the outcome until the branch has heard it; a restarted branch asks for it. */
   private async decide(office: Office, tx: number, commit: boolean): Promise<void> {
     await insist(this.mk, async () => (await this.open(office)).decide({ tx, commit }, { timeoutNs: CALL_NS }));
   }
@@ -145,7 +146,7 @@ class Bank {
     this.money = sum;
   }
 
-  /** The client of a branch that answers; one that is gone restarts, on its own core or the next that takes it. */
+  /** The client of a branch that answers; one that is gone restarts, on its own core or the next that accepts it. */
   private open(office: Office): Promise<Client<typeof Branch.methods>> {
     const { client } = office;
     if (client !== null && client.$closedBy === null) return Promise.resolve(client);
@@ -156,13 +157,13 @@ class Bank {
   private async reopen(office: Office): Promise<Client<typeof Branch.methods>> {
     const { mk } = this;
     office.client = null;
-    // Its channel is gone, or else must go: from now on its next life is told of transfers.
+    // Its channel is gone, or must go: from now on its next life hears of transfers.
     await office.process?.kill().catch(() => undefined);
     office.life += 1;
     office.process = await this.begin(office);
     this.count.lives += 1;
     const name = names.branch(mk.self.domain, office.index, office.life);
-    // A branch that dies with its core before it opens is not waited for.
+    // No use in waiting for a branch that dies with its core before it opens.
     const gone = mk.cancellation();
     void office.process.wait().then(
       () => gone.cancel(),

@@ -1,7 +1,7 @@
 /**
  * Random capability work on all cores, checked by an oracle: each worker knows what it holds and what it made from
  * what, and keeps asking the kernel. `--operations N` for each core, or `--seconds N`. Errors of peers that are gone
- * are part of it.
+ * are expected.
  */
 import { known } from './common/known.ts';
 import { defineInterface, rpc } from '@mk/libmk/interface/interface';
@@ -15,7 +15,7 @@ import { copiesOf, endOf } from './common/copies.ts';
 const PAGE = 4096;
 const ROOT_BYTES = 64 * PAGE;
 
-/** A frame goes to another worker, who examines it and keeps it until asked what became of it. */
+/** Receives frames: examines each, and keeps it until asked about it. */
 export const Keeper = defineInterface('keeper', {
   keep: rpc({ in: { frame: giveAwayCap, bytes: u32 }, out: { ticket: u32 } }),
   /** Whether it is still there; if so, it is deleted. */
@@ -56,7 +56,7 @@ async function worker(mk: Mk): Promise<number> {
     async there({ ticket }) {
       const { frame, base } = known(kept.get(ticket));
       kept.delete(ticket);
-      // A place freed by a revoke may hold what somebody else has given since.
+      // A slot freed by a revoke may hold something that somebody else has given since.
       if (!(await holds(mk, frame, base))) return { held: 0 };
       await mk.capabilities.delete(frame);
       return { held: 1 };
@@ -68,7 +68,7 @@ async function worker(mk: Mk): Promise<number> {
     if (!peers.has(peer)) peers.set(peer, await mk.bind(`keeper.${home}.${peer}`, Keeper));
     await family(mk, known(peers.get(peer)));
   }
-  // Others may still give: whoever is done waits until all are.
+  // Others may still give: a worker that is done waits until all are.
   await mk.octopus.set(`'${doneName(home, Number(index))}' { rounds: ${rounds} }`);
   for (let peer = 0; peer < Number(count); peer += 1) await mk.octopus.waitFor(`'${doneName(home, peer)}'`);
   for (const peer of peers.values()) peer.$close();
@@ -80,7 +80,9 @@ function doneName(home: string, index: number): string {
   return `churn.done.${home}.${index}`;
 }
 
-/** RAM and what is made from it: the oracle's statements must hold, and nothing is left when the root is revoked. */
+/**
+ * RAM and everything made from it: the oracle's statements must hold, and nothing may be left when the root is revoked.
+ */
 async function family(mk: Mk, peer: Client<typeof Keeper.methods>): Promise<void> {
   const { capabilities } = mk;
   const root = await capabilities.alloc(ROOT_BYTES);

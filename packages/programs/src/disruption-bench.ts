@@ -1,8 +1,8 @@
 /**
- * What unmaps cost those they interrupt: a thread computes on every other core, in a quiet time, while pages are
- * unmapped that every second of these cores has touched, and in a quiet time again, which shows the noise. `--rounds N`
- * unmaps each time, `--pairs N` times of both kinds, each of `--window N` milliseconds. Between turns the computing
- * threads pause for `--pause N` microseconds; with 0, for cores that have a CPU each, they go on at once.
+ * What unmaps cost the cores that they interrupt: a thread computes on every other core, in a quiet time, then while
+ * pages are unmapped that every second of these cores has touched, then in a quiet time again, which shows the noise.
+ * `--rounds N` unmaps each time, `--pairs N` times of both kinds, each of `--window N` milliseconds. Between turns the
+ * computing threads pause for `--pause N` microseconds; with 0, for cores that have a CPU each, they do not pause.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -11,12 +11,12 @@ import { known } from './common/known.ts';
 
 /**
  * A turn of the computing thread takes about a tenth of a millisecond; in between it pauses, so that cores that share
- * few CPUs still unmap.
+ * few CPUs can still unmap.
  */
 const CHUNK = 20_000;
 const CHUNK_NS = 100_000;
 const PAUSE_US = 1000;
-/** How long each time of computing lasts; it ends the unmaps not done yet. */
+/** How long each time of computing lasts; its end also ends the unmaps that are not done yet. */
 const WINDOW_MS = 500;
 
 interface Pace {
@@ -96,7 +96,7 @@ function median(values: readonly number[]): number {
 
 type Region = Awaited<ReturnType<Mk['memory']['map']>>;
 
-/** So many pages, each a mapping of its own, that these cores have read. */
+/** Maps so many pages, each by a mapping of its own, and lets these cores read them. */
 async function mapped(mk: Mk, frame: number, cores: readonly number[], count: number): Promise<readonly Region[]> {
   const regions: Region[] = [];
   for (let i = 0; i < count; i += 1) regions.push(await mk.memory.map(frame));
@@ -116,7 +116,7 @@ async function unmapped(mk: Mk, regions: readonly Region[], until: number): Prom
   return done;
 }
 
-/** What each core computes in a window, in chunks per second, and the result of something done meanwhile. */
+/** What each core computes in a window, in chunks per second, and the result of `meanwhile`. */
 async function computed<T>(mk: Mk, cores: readonly number[], pace: Pace, meanwhile: (until: number) => Promise<T>) {
   const until = mk.now() + pace.forNs;
   const threads = cores.map((core) => mk.spawnOn<typeof compute>(core, 'compute', pace));

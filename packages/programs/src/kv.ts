@@ -4,8 +4,8 @@
  * increments that each client tries.
  *
  *   KV1  what was acknowledged is never lost, as long as a majority of the replicas lives;
- *   KV2  nobody sees a value older than a reader has seen: a holder that lost the lock, told or not, is refused by its
- *       token.
+ *   KV2 nobody sees a value older than a reader has seen: a holder that lost the lock, knowing it or not, is refused by
+ *        its token.
  */
 import { roundRobin } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';

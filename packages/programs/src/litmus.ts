@@ -1,9 +1,10 @@
 /**
- * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own; outcomes are counted,
- * and those that sequential consistency does not allow are named, the first with a space-time picture. `--pages one` puts all words on
- * one page, `two` (the usual) on a page each, `homes` on pages that different cores brought; `--kind private` takes copies that are not
- * kept coherent, whose weaker outcomes are expected. What a crash or a cut takes part of is counted as lost; a core that is back
- * takes part again. `--progress` tells how far it is on stderr. Exit status 1: a forbidden outcome on coherent memory.
+ * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own. Outcomes
+ * are counted; those that sequential consistency does not allow are named, the first with a space-time picture.
+ * `--pages one` puts all words on one page, `two` (the default) on a page each, `homes` on pages that different cores
+ * brought; `--kind private` uses copies that are not kept coherent, whose weaker outcomes are expected. Runs that lose
+ * a core or link count as lost; a core that is back takes part again. `--progress` reports progress on stderr. Exit
+ * status 1: a forbidden outcome on coherent memory.
  */
 import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
@@ -14,9 +15,9 @@ import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
 import { type Witness, witness, witnessLines } from './litmus/witness.ts';
 
-/** After a batch that a fault affected, the next is this small: fewer runs are lost while faults go on. */
+/** After a batch that a fault affected, the next is this small, so that fewer runs are lost while faults go on. */
 const SMALL_BATCH = 32;
-/** With `--progress` nobody is left in the dark for longer. */
+/** With `--progress`, the longest time between two reports. */
 const TELL_EVERY_NS = 5_000_000_000;
 
 export const main = tool({ name: 'litmus', threads: { share, told, clock: (mk) => mk.now() } }, async (mk) => {
@@ -37,7 +38,7 @@ export const main = tool({ name: 'litmus', threads: { share, told, clock: (mk) =
 
 /** The results of a test's runs. */
 interface Counted {
-  /** How often each outcome came. Runs that a fault affected are `lost: ERROR`. */
+  /** How often each outcome occurred. Runs that a fault affected are `lost: ERROR`. */
   readonly outcomes: ReadonlyMap<string, number>;
   readonly allowed: ReadonlySet<string>;
   /** The first run with an outcome that is not allowed. */
@@ -100,7 +101,7 @@ class Count implements Counted {
   }
 }
 
-/** The run's cores on which the domain has a dispatcher: one that is back after a crash gets one again. */
+/** The run's cores on which the domain has a dispatcher; one that is back after a crash gets one again. */
 async function spanned(mk: Mk): Promise<readonly number[]> {
   const there = await Promise.all(
     coresOf(mk).map(async (core) => {

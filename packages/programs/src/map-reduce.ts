@@ -1,6 +1,7 @@
 /**
  * Map-reduce over a domain that spans all cores: a text is cut into chunks; threads on each core count words, then add
- * up a share of the words. A core that dies takes its threads along; their work is done elsewhere. `--count N`: chunks.
+ * up a share of the words. A core that dies takes its threads with it, and their work is repeated elsewhere. `--count
+ * N`: chunks.
  */
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { roundRobin, known } from './common/known.ts';
@@ -58,7 +59,7 @@ export const main = tool(
   },
 );
 
-/** Cores on which this domain has dispatchers: those that could be spanned. */
+/** The cores on which this domain has dispatchers: those that could be spanned. */
 async function spanned(mk: Mk): Promise<readonly number[]> {
   const others = coresOf(mk).filter((core) => core !== mk.self.core);
   const there = await Promise.all(

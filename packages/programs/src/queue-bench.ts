@@ -1,6 +1,6 @@
 /**
- * Drives a server on another core past saturation: latency and queue length against offered load, in a closed loop (so
- * many clients, each with one request under way) and an open one (requests come on time, whoever still waits), with
+ * Drives a server on another core past saturation: latency and queue length against offered load, in a closed loop
+ * (clients with one request under way each) and an open one (requests come on time, however many still wait), with
  * back-pressure (requests that find the channel full are refused) and without (they wait). `--work N` microseconds per
  * request, `--bytes N` per request, `--milliseconds N` per point. `--rows` prints a JSON document per point.
  */
@@ -49,7 +49,7 @@ export interface QueueRow {
   readonly p50_ns: number;
   readonly p99_ns: number;
   readonly max_ns: number;
-  /** Requests due and unanswered, whenever a request was due: mean and maximum. */
+  /** Requests due and unanswered at the moment each request was due: mean and maximum. */
   readonly queue_mean: number;
   readonly queue_most: number;
 }
@@ -96,7 +96,7 @@ async function server(mk: Mk): Promise<number> {
       mk.work(ns);
       return { value: burn(iterations) };
     },
-    // The computed value is reported: a compiler removes a loop whose value nobody uses.
+    // The computed value is reported, since compilers remove a loop whose value nobody uses.
     spin: ({ iterations: count }: { readonly iterations: number }) => ({ value: burn(count) }),
     begin: (asked: { readonly iterations: number; readonly ns: number }) => {
       ({ iterations, ns } = asked);
@@ -128,7 +128,7 @@ async function iterationsFor(
     for (let n = 0; n < 6; n += 1) ns = Math.min(ns, await timed(iterations));
     return ns;
   };
-  // On virtual time computing takes none.
+  // On virtual time, computing takes no time.
   if ((await least(SAMPLE / 10)) === (await least(1))) return 0;
   await least(SAMPLE);
   const each = ((await least(3 * SAMPLE)) - (await least(SAMPLE))) / (2 * SAMPLE);
@@ -156,7 +156,7 @@ class Count {
     this.begunNs = mk.now();
   }
 
-  /** Sends a request that was due then; resolves when it has ended either way. */
+  /** Sends a request that was due at that time; resolves when it has ended either way. */
   async one(way: Way, dueNs: number): Promise<void> {
     this.due += 1;
     if (way.isFull()) {

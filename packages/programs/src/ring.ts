@@ -1,4 +1,4 @@
-/** Passes a token round the cores so many times, and measures the rounds. `--rounds N`, `--bytes N`. */
+/** Passes a token round the cores, and measures the rounds. `--rounds N`, `--bytes N`. */
 import { defineInterface, message } from '@mk/libmk/interface/interface';
 import { bool, bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';

@@ -32,7 +32,7 @@ async function share(mk: Mk, { address, rounds, lines }: Work): Promise<number> 
   return (mk.now() - begun) / rounds;
 }
 
-/** The same by messages to the core that has the lines. */
+/** The same by messages to the core that owns the lines. */
 async function send(mk: Mk, { server, rounds, lines }: Work): Promise<number> {
   const client = await mk.bind(server, Counter);
   const begun = mk.now();

@@ -1,5 +1,5 @@
 /**
- * How long an unmap takes that every core must hear of: frames are mapped, read on so many of the cores, and unmapped.
+ * How long an unmap takes that every core must hear of: frames are mapped, read on some of the cores, and unmapped.
  * `--rounds N` unmaps for each number of cores: 1, 2, 4, … or with `--step N` every N-th. `--rows` prints a JSON
  * document per number, with the times of its last unmaps, for drawing.
  */
@@ -8,7 +8,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, onlyOptions, given, tell, whole, tool } from './common/arguments.ts';
 import { timesOf } from './common/times.ts';
 
-/** A row holds the times of so many. */
+/** A row holds the times of this many. */
 const TOLD_MOST = 32;
 
 export const main = tool(
@@ -53,7 +53,7 @@ async function measured(mk: Mk, others: readonly number[], rounds: number) {
   return { ...timesOf(samples), unmaps: unmaps.slice(-TOLD_MOST) };
 }
 
-/** 1, 2, 4, … or every so many; and the number itself. */
+/** 1, 2, 4, … or every `step`-th; and the number itself. */
 function countsUpTo(most: number, step: number): readonly number[] {
   const counts = [];
   for (let count = 1; count < most; count = step === 0 ? 2 * count : Math.max(2, count + step)) counts.push(count);

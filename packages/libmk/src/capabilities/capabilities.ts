@@ -31,7 +31,7 @@ export interface AllocateOptions {
 /** Rights that a capability carries; mint can only take some away. */
 export const RIGHTS = { read: 1, write: 2, execute: 4, grant: 8, identify: 16 } as const;
 
-/** What ends a wait by its options; if nothing was under way then, nothing happened. */
+/** Errors of a wait that its options ended; if nothing was under way then, nothing happened. */
 const GIVEN_UP: ReadonlySet<string> = new Set(['CANCELLED', 'DEADLINE_EXCEEDED']);
 /** First and longest pause before retrying an operation that another one blocked, and the deadline. */
 const RETRY_NS = { first: 1_000_000, most: 128_000_000, deadline: 10_000_000_000 } as const;
@@ -51,7 +51,7 @@ export class Capabilities {
    */
   async alloc(bytes: number, options: AllocateOptions & WaitOptions = {}): Promise<number> {
     const { alignment, near, from, to, ...waiting } = options;
-    // An undefined value does not cross the border.
+    // An undefined value cannot cross the border.
     return this.again('allocate', [{ bytes, alignment, near, from, to }], waiting, () => ({
       wake: (address) => this.giveBack([address]),
       fail: nothing,
@@ -167,7 +167,7 @@ export class Capabilities {
     return identityOf(told);
   }
 
-  /** An operation that is retried while another one blocks it. */
+  /** Retries an operation while another one blocks it. */
   private async again<N extends string>(
     name: N,
     args: readonly PlainValue[],
@@ -196,7 +196,7 @@ export class Capabilities {
     return known((await this.intoFreeSlots(1, options, make))[0]);
   }
 
-  /** An invocation that fills slots; where somebody else has filled one of them, it takes others. */
+  /** An invocation that fills slots; if somebody else has filled one of them, it takes others. */
   private async intoFreeSlots(
     count: number,
     options: WaitOptions,
@@ -232,7 +232,7 @@ export class Capabilities {
     }
   }
 
-  /** Deletes what was created for a caller that gave up meanwhile. */
+  /** Deletes what was created for a caller that has given up. */
   private giveBack(addresses: readonly number[]): void {
     for (const address of addresses) this.delete(address).catch(nothing); // it ends with the domain
   }

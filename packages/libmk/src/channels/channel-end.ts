@@ -5,11 +5,11 @@ import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { mayTake, rejected, type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
-/** How a channel reaches its other end. */
+/** The way by which a channel reaches its other end. */
 export type TransportName = 'lmp' | 'urpc' | 'multihop';
 export const TRANSPORTS: readonly TransportName[] = ['lmp', 'urpc', 'multihop'];
 
-/** What the kernel says of a new channel. */
+/** The kernel's description of a new channel. */
 export interface ChannelFacts {
   readonly id: number;
   readonly transport: TransportName;
@@ -26,7 +26,7 @@ export interface SendOptions extends WaitOptions {
 
 /** Receives what comes over a channel. */
 export interface ChannelOwner {
-  /** A message. Call `took` with so many bytes when the program has it, once: only then may the sender send more. */
+  /** A message. Call `took` with its number of bytes once the program has it: only then may the sender send more. */
   received(message: MessageReader, bytes: number): void;
   /** Nothing more comes, and nothing can be sent. */
   closed(error: MkError): void;
@@ -43,12 +43,12 @@ interface WaitingSender {
 const HEAD_BYTES = 4;
 /** Plain messages of one turn that share a system call. */
 const BATCH_BYTES = 32 << 10;
-/** Bytes per turn before a sender waits for the next turn: meanwhile the other end takes what came. */
+/** Bytes per turn after which a sender waits for the next turn, so that the other end takes what came. */
 const TURN_BYTES = 64 << 10;
 const MOST_BYTES = limit('channelMessageBytes');
 
 /**
- * A dispatcher's end of a channel. Exactly once, FIFO; a full channel says BUSY, or makes its senders wait in order;
+ * A dispatcher's end of a channel. Exactly once, FIFO; a full channel reports BUSY, or makes its senders wait in order;
  * when an end is gone, everything that waits gets an error. Credits count bytes: at most a window is sent and not yet
  * taken.
  */
@@ -61,7 +61,7 @@ export class ChannelEnd {
   private readonly senders = new Set<WaitingSender>();
   private takenBytes = 0;
   private error: MkError | null = null;
-  /** What came before there was an owner. */
+  /** Messages that came before there was an owner. */
   private early: { readonly data: Uint8Array; readonly capabilities: readonly number[] }[] = [];
 
   constructor(
@@ -84,7 +84,7 @@ export class ChannelEnd {
     return Math.min(MOST_BYTES, this.facts.windowBytes - HEAD_BYTES);
   }
 
-  /** Whether a message of so many bytes would be taken now. */
+  /** Whether a message of so many bytes would be accepted now. */
   canSend(bytes = 0): boolean {
     return this.error === null && this.senders.size === 0 && this.credit >= bytes + HEAD_BYTES;
   }
@@ -109,7 +109,7 @@ export class ChannelEnd {
     return this.turnBytes < TURN_BYTES ? DONE : this.runtime.nextTurn();
   }
 
-  /** Waits until a message of so many bytes would be taken. */
+  /** Waits until a message of so many bytes would be accepted. */
   async writable(bytes = 0, options: WaitOptions = {}): Promise<void> {
     mayTake(this.runtime, options);
     if (this.canSend(bytes)) return;
@@ -121,7 +121,7 @@ export class ChannelEnd {
     });
   }
 
-  /** Closes this end; what was sent before arrives before the other end hears of it. */
+  /** Closes this end; everything sent before arrives before the other end hears of it. */
   close(error = 'CHANNEL_CLOSED'): void {
     if (this.error !== null) return;
     this.flush();
@@ -147,7 +147,7 @@ export class ChannelEnd {
     this.takenBytes = 0;
   }
 
-  // What the kernel tells.
+  // Events from the kernel.
 
   /** The receiver has taken so much. */
   credited(bytes: number): void {
@@ -176,7 +176,7 @@ export class ChannelEnd {
     }
   }
 
-  /** Sets the receiver of messages, and hands on those that have come. */
+  /** Sets the receiver of messages, and hands it those that have come. */
   attach(owner: ChannelOwner): void {
     this.owner = owner;
     const { early } = this;
@@ -185,7 +185,7 @@ export class ChannelEnd {
     if (this.error !== null) owner.closed(this.error);
   }
 
-  /** The other end, or what led there, is gone. */
+  /** The other end, or a core on the way to it, is gone. */
   ended(name: string): void {
     this.end(new MkError(name, `${this.label} is closed`));
   }
@@ -201,7 +201,7 @@ export class ChannelEnd {
     this.owner?.closed(error);
   }
 
-  /** The program has a message of so many bytes. */
+  /** The program has taken a message of so many bytes. */
   took(bytes: number): void {
     this.takenBytes += bytes;
   }
@@ -263,7 +263,7 @@ export class ChannelEnd {
     waker.wake(undefined);
   }
 
-  /** Somebody gave up: those behind may go. */
+  /** A sender gave up: those behind it may proceed. */
   private leave(sender: WaitingSender): void {
     if (this.senders.delete(sender)) this.credited(0);
   }

@@ -10,11 +10,11 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { mayBegin, timeLeft, waitFor, type WaitOptions } from '../runtime/waiting.ts';
 import { ChannelEnd, dropCapabilities, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
 
-/** How to bind, beside how long to wait for the name: by default until it is offered. */
+/** How to bind, and how long to wait for the name: by default until it is offered. */
 export interface BindOptions extends WaitOptions {
-  /** Only this way; by default same-core LMP, URPC over the direct link, then other cores between. */
+  /** Use only this transport. By default: same-core LMP, then URPC over the direct link, then other cores between. */
   readonly transport?: TransportName;
-  /** The cores between, in order: multi-hop by this way only. */
+  /** The cores between, in order: use only this multi-hop route. */
   readonly via?: readonly number[];
   /** Bytes that may be under way before the receiver takes some; 1 KiB … 1 MiB. */
   readonly windowBytes?: number;
@@ -39,7 +39,7 @@ export class Channels {
   private readonly ports = new Map<number, Port>();
   /** Binds and exports not yet answered. */
   private pending = 0;
-  /** Upcalls for what those may create. */
+  /** Upcalls about channels that pending binds and exports may create. */
   private early: (() => void)[] = [];
 
   constructor(private readonly runtime: Runtime) {
@@ -75,7 +75,7 @@ export class Channels {
     return end;
   }
 
-  /** Offers a name; connections go to `accepted`. Returns the function that withdraws it. */
+  /** Offers a name; passes connections to `accepted`. Returns the function that withdraws it. */
   async offer(name: string, { fingerprint }: Interface, options: ExportOptions): Promise<OfferedName> {
     const scope = options.scope ?? 'machine';
     const port = await this.making(
@@ -96,7 +96,7 @@ export class Channels {
     return { accepted, withdraw };
   }
 
-  // What the kernel tells.
+  // Events from the kernel.
 
   message(id: number, words: readonly number[], data: Uint8Array, capabilities: readonly number[]): void {
     const end = this.ends.get(id);
@@ -119,7 +119,7 @@ export class Channels {
     else end.ended(error);
   }
 
-  /** Requests a channel or a port; what comes for it in the answer's own batch waits until it is known here. */
+  /** Requests a channel or a port; upcalls about it in the answer's own batch wait until it is known here. */
   private async making<N extends 'channel_bind' | 'channel_export'>(
     call: N,
     args: readonly PlainValue[],
@@ -156,7 +156,7 @@ export class Channels {
   }
 
   /**
-   * What comes for a channel that is not known yet waits; for one that was closed here it is dropped, and its
+   * An upcall about a channel that is not known yet waits; one about a channel that was closed here is dropped, and its
    * capabilities are deleted.
    */
   private unknown(again: () => void, capabilities: readonly number[]): void {

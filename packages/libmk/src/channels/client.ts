@@ -20,15 +20,15 @@ type ServerEvent<M extends Methods> = {
   [N in NamesOf<M, 'event'>]: { readonly name: N; readonly value: InputOf<M[N]> };
 }[NamesOf<M, 'event'>];
 
-/** What every client has beside its interface's methods. */
+/** What every client has besides its interface's methods. */
 interface ClientBase<M extends Methods> {
   /** Events of the server, in order. */
   readonly $events: EventQueue<ServerEvent<M>>;
-  /** How the channel reaches the server, and where that is. */
+  /** How the channel reaches the server, and where the server is. */
   readonly $channel: ChannelFacts;
   /** Whether something could be sent now without BUSY. */
   readonly $canSend: boolean;
-  /** Waits until the channel takes messages again, of the given size if there is one. */
+  /** Waits until the channel accepts messages again, of the given size if there is one. */
   $writable(options?: WaitOptions & { readonly bytes?: number }): Promise<void>;
   /** Why the channel is closed; null: it is open. */
   readonly $closedBy: MkError | null;
@@ -84,7 +84,7 @@ class ClientEnd implements ChannelOwner {
     }
   }
 
-  /** A request: it waits for the answer before it sends, so that it misses none. */
+  /** A request: it begins to wait for the answer before it sends, so that it misses none. */
   call(method: Method, input: unknown, options: SendOptions = {}): Promise<unknown> {
     const token = ++this.lastToken;
     const { closedBy } = this.channel;

@@ -32,7 +32,7 @@ export interface Request<M extends Methods = Methods> {
 export interface Connection<M extends Methods = Methods> {
   /** How it is reached, and where the client is. */
   readonly channel: ChannelFacts;
-  /** What waits to be served, when the service was exported without handlers. */
+  /** Requests waiting to be served, if the service was exported without handlers. */
   readonly requests: EventQueue<Request<M>>;
   /** A method per event of the interface: sends it to this client. Waits for room like a client's message. */
   readonly emit: {
@@ -51,14 +51,14 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
   private readonly running = new Map<number, Cancellation>();
   /** Bytes of the waiting requests. */
   private readonly sizes: number[] = [];
-  /** Serves a request at once, without a wait; false: not now. */
+  /** Serves a request at once, without waiting; false: not possible now. */
   atOnce: ((request: Request<M>) => boolean) | null = null;
 
   constructor(
     private readonly runtime: Runtime,
     private readonly end: ChannelEnd,
     private readonly spoken: Interface<M>,
-    /** Reports trouble to the server: answers that its own interface refuses. */
+    /** Reports to the server answers that its own interface refuses. */
     private readonly report: (text: string) => void,
     private readonly onClosed: (connection: ServerEnd<M>, error: MkError) => void,
   ) {
@@ -70,7 +70,7 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
     ) as Connection<M>['emit'];
   }
 
-  /** Begins to listen. */
+  /** Starts listening. */
   start(): void {
     this.end.attach(this);
   }
@@ -148,14 +148,14 @@ export class ServerEnd<M extends Methods> implements ChannelOwner, Connection<M>
       if (writer.length > this.end.maxMessageBytes)
         throw new MkError('MESSAGE_TOO_LARGE', `an answer of ${writer.length} bytes`);
     } catch (error) {
-      // A getter of the program's own may have thrown anything: the client waits, and is told.
+      // A getter of the program's own may have thrown anything: the client waits, and must hear of it.
       this.report(`${this.spoken.name}.${method.name}: ${describe(error)}`);
       return this.sendRefusal(token, 'HANDLER_FAILED', errorOf(error).message);
     }
     try {
       await this.end.send(writer);
     } catch (error) {
-      if (this.closedBy !== null) return; // the client is gone, and learns it elsewhere
+      if (this.closedBy !== null) return; // the client is gone, and hears of it elsewhere
       if (!isMkError(error)) throw error;
       await this.sendRefusal(token, error.name, error.text);
     }

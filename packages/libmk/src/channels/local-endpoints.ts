@@ -6,21 +6,21 @@ import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 /** A same-core message: up to ten words, and a capability beside them. */
 export interface WordMessage {
   readonly words: readonly number[];
-  /** Where the accompanying capability lies; null: there is none. */
+  /** Address of the accompanying capability; null without one. */
   readonly capability: number | null;
 }
 
 /** An endpoint of this dispatcher. */
 export interface LocalEndpoint {
-  /** Where its EndPointLMP capability lies: copies sent to other programs of this core let them send here. */
+  /** Address of its EndPointLMP capability: copies sent to other programs of this core let them send here. */
   readonly capability: number;
   /** Messages in order; taking one makes room for the next. */
   readonly messages: EventQueue<WordMessage>;
 }
 
 /**
- * `mk.endpoints`: same-core messages without a channel, of which Barrelfish makes channels on one core (LMP, LRPC).
- * Any holder of a copy of an endpoint's capability with WRITE may send. A full endpoint refuses:
+ * `mk.endpoints`: same-core messages without a channel; Barrelfish builds its channels within a core (LMP, LRPC) from
+ * these. Any holder of a copy of an endpoint's capability with WRITE may send. A full endpoint refuses:
  * ENDPOINT_OVERFLOW.
  */
 export class LocalEndpoints {
@@ -32,7 +32,9 @@ export class LocalEndpoints {
     runtime.beforeTurnEnds(() => this.flush());
   }
 
-  /** Where this dispatcher's own Dispatcher capability lies. Deleting the last copy of it takes all endpoints with it. */
+  /**
+   * Address of this dispatcher's own Dispatcher capability. Deleting the last copy of it takes all endpoints with it.
+   */
   async self(): Promise<number> {
     return this.runtime.calls.ask('dispatcher_self', []);
   }
@@ -58,7 +60,8 @@ export class LocalEndpoints {
 
   /**
    * Sends words, and a copy of a capability, to an endpoint by its capability. `busy: 'wait'` waits for room; otherwise
-   * ENDPOINT_OVERFLOW at once. NO_SUCH_ENDPOINT: its dispatcher is gone; MISSING_RIGHT: the capability lacks write.
+   * a full endpoint is ENDPOINT_OVERFLOW at once. NO_SUCH_ENDPOINT: its dispatcher is gone; MISSING_RIGHT: the
+   * capability lacks write.
    */
   async send(
     endpoint: number,
@@ -86,7 +89,7 @@ export class LocalEndpoints {
     await this.runtime.calls.ask('lrpc', [endpoint, words], options);
   }
 
-  // What the kernel tells.
+  // Events from the kernel.
 
   message(id: number, words: readonly number[], capabilities: readonly number[]): boolean {
     const entry = this.byId.get(id);

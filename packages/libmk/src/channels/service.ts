@@ -9,10 +9,10 @@ import type { ChannelEnd } from './channel-end.ts';
 import type { OfferedName } from './channels.ts';
 import { type Connection, type Request, ServerEnd } from './connection.ts';
 
-/** What a handler gets besides its input. */
+/** A handler's second argument: the circumstances of the request. */
 type HandlerCall<M extends Methods> = Pick<Request<M>, 'connection' | 'signal' | 'deadline'>;
 
-/** A function for each request and message of an interface. What it throws is the refusal: an `MkError` by its name. */
+/** A function for each request and message of an interface. Throwing refuses: an `MkError` by its name. */
 export type Handlers<M extends Methods> = {
   readonly [N in NamesOf<M, 'rpc'>]: (
     input: InputOf<M[N]>,
@@ -37,7 +37,7 @@ export interface Service<M extends Methods = Methods> {
   readonly name: string;
   /** Clients that are connected. */
   readonly connections: ReadonlySet<Connection<M>>;
-  /** New clients, when the service was exported without handlers: take their `requests`. */
+  /** New clients, if the service was exported without handlers: take their `requests`. */
   readonly accepted: EventQueue<Connection<M>>;
   /** Withdraws the name, and closes all connections. */
   close(): Promise<void>;
@@ -46,15 +46,15 @@ export interface Service<M extends Methods = Methods> {
 /** The default number of concurrent handlers per connection. */
 const CONCURRENCY = 64;
 
-/** What a service is made of. */
+/** The parts of a service. */
 export interface Offering<M extends Methods> {
   readonly name: string;
   readonly spoken: Interface<M>;
   readonly offered: OfferedName;
-  /** What answers a connection's requests; null: the program takes connections and requests itself. */
+  /** Makes a connection's handlers; null: the program takes connections and requests itself. */
   readonly handlers: ((connection: Connection<M>) => Handlers<M>) | null;
   readonly options: ServeOptions<M>;
-  /** Reports a handler that threw, in a line. */
+  /** Reports in a line that a handler threw. */
   readonly report: (text: string) => void;
 }
 
@@ -121,7 +121,7 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
     connection.atOnce = (request) => {
       const begins = isIdle && free.tryWait();
       if (begins) this.begin(request, handlers, free);
-      else isIdle = false; // the next one is behind this one
+      else isIdle = false; // the next request is behind this one
       return begins;
     };
     for (;;) {
@@ -141,8 +141,8 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
   }
 
   /**
-   * An async handler gets its own thread; any other runs at once, on none, so that a stream of small messages costs no
-   * switch.
+   * An async handler gets a thread of its own; any other runs at once, without one, so that a stream of small messages
+   * costs no switch.
    */
   private begin(request: Request<M>, handlers: Handlers<M>, free: Semaphore): void {
     const { name } = this;
@@ -209,7 +209,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return isRecord(value) && typeof value['then'] === 'function';
 }
 
-/** Throws BAD_REQUEST where a request or message of the interface would find no function. */
+/** Throws BAD_REQUEST if a request or message of the interface has no function. */
 export function checkHandlers(spoken: Pick<Interface, 'name' | 'rows'>, handlers: unknown): void {
   const given: Readonly<Record<string, unknown>> = isRecord(handlers) ? handlers : {};
   const missing = spoken.rows.filter(({ is, name }) => is !== 'event' && typeof given[name] !== 'function');

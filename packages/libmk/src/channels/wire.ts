@@ -1,5 +1,5 @@
 /*
- * What travels on a channel between two ends of the same interface.
+ * The wire format between two ends of the same interface.
  *
  *   call    0 method token timeout request…     timeout: nanoseconds, 0 = none
  *   answer  1 token answer…
@@ -13,7 +13,7 @@ export const FORM = { call: 0, answer: 1, refusal: 2, tell: 3, cancel: 4 } as co
 export const REFUSAL_NAME_BYTES = 64;
 export const REFUSAL_TEXT_BYTES = 512;
 
-/** A text shortened to fit a refusal. */
+/** Shortens a text to fit a refusal. */
 export function shortened(text: string, mostBytes: number): string {
   return text.length * 3 <= mostBytes ? text : `${text.slice(0, Math.floor(mostBytes / 3) - 1)}…`;
 }

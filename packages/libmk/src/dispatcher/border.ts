@@ -3,22 +3,22 @@ import type { FrameView } from './frame-view.ts';
 import type { PlainValue } from './plain-value.ts';
 import type { Call, CallResult, Upcall } from './protocol.ts';
 
-/** What a program's runtime gives its host: the two ends of a turn. */
+/** The two ends of a turn, which a program's runtime gives its host. */
 export interface DispatcherEntry {
   /** Takes a batch of upcalls. The turn is over when it has returned and all microtasks have drained. */
   resume(upcalls: readonly Upcall[]): void;
-  /** A promise was rejected with this in the last turn, without a handler. Default: the dispatcher fails. */
+  /** A promise was rejected in the last turn, without a handler. Default: the dispatcher fails. */
   rejected?(reason: unknown): void;
   /**
-   * System calls, oldest first: always the same array. The host asks for it when the program attaches, and after each
-   * turn, when it takes them out.
+   * System calls, oldest first: always the same array. The host asks for it when the program attaches, and empties it
+   * after each turn.
    */
   readonly outgoing: Call[];
 }
 
-/** What the host gives the runtime, as the global `mkBorder` of the context, before the program's text is evaluated. */
+/** The host's side of the border: the global `mkBorder` of the context, set before the program's text is evaluated. */
 export interface Border {
-  /** Call once, while the program's text is evaluated: otherwise the dispatcher ends as having no program. */
+  /** Call once, while the program's text is evaluated: otherwise the dispatcher ends for want of a program. */
   attach(entry: DispatcherEntry): void;
   /**
    * A system call answered within the turn: only for what the CPU driver serves without another core (`nop`, local
@@ -30,19 +30,21 @@ export interface Border {
    * within a turn.
    */
   now(): Nanos;
-  /** In the simulator the turn takes so much longer; no effect in a running core. */
+  /** Makes the turn take that much longer in the simulator; no effect in a running core. */
   work(ns: Nanos): void;
   /** Asks to be resumed after this turn even if no upcall waits. */
   wantsMore(): void;
   /** Whether the CPU driver has asked for the core since this turn began: a long computation checks this. */
   interrupted(): boolean;
-  /** Shared memory that came with an upcall, by the number that names it there; once. Null: there is none. */
+  /**
+   * Takes the shared memory that came with an upcall, by the number that the upcall names; once. Null: there is none.
+   */
   takeFrame(frame: number): FrameView | null;
   /** Ends the dispatcher as failed after this turn; `text` goes into its status. Uncaught errors end here. */
   fail(error: string, text: string): void;
 }
 
-/** The border that the kernel put into this code's context; undefined: there is none. */
+/** The border that the kernel put into this code's context; undefined without one. */
 export function borderHere(): Border | undefined {
   return (globalThis as { readonly mkBorder?: Border }).mkBorder;
 }

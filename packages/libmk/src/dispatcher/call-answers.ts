@@ -11,8 +11,8 @@ interface OfferedAt {
 }
 
 /**
- * What the kernel answers to system calls, by name. The library and the kernel are of one build, and each checks that
- * what crosses the border is plain: these rows say what it is.
+ * The kernel's answers to system calls, by name. Library and kernel are of one build, and each only checks that what
+ * crosses the border is plain: these rows give its type.
  */
 interface CallAnswers {
   /** The address of the new capability. */
@@ -35,7 +35,7 @@ interface CallAnswers {
   /** The previous word, as text: it has 64 bits. */
   readonly memory_atomic: string;
   readonly octopus: OctopusReply;
-  /** The number of the accompanying memory, and what may be done with it. */
+  /** The number of the accompanying memory, and the rights to it. */
   readonly page_fault: { readonly frame: number; readonly rights: number };
   readonly skb_query: {
     readonly solutions: readonly Solution[];

@@ -1,4 +1,4 @@
-/** How a domain is, or how it ended: the answer of its home's process manager. */
+/** The state of a domain, or how it ended: the answer of its home's process manager. */
 export interface DomainStatus {
   readonly domain: string;
   readonly finished: boolean;
@@ -6,6 +6,6 @@ export interface DomainStatus {
   readonly cause: string;
   readonly status: number;
   readonly text: string;
-  /** Cores, and how the part there ended; `running` until it has. */
+  /** By core, how the part there ended; `running` until it has. */
   readonly parts: Readonly<Record<string, string>>;
 }

@@ -1,13 +1,13 @@
 /**
- * What a dispatcher sees of a frame: the bytes, and beside them the words in which the CPU driver says what may be done
- * with each page. Both are shared memory, made by the kernel and handed over with the answer to a fault. The kernel may
- * change the words while a program runs. It never takes the bytes away: unmap, protect and revoke *relocate*. All words
- * of the old view become `invalid`, and its bytes are a dead copy that nobody reads.
+ * A dispatcher's view of a frame: the bytes, and beside them the words in which the CPU driver keeps the state of each
+ * page. Both are shared memory, made by the kernel and handed over with the answer to a fault. The kernel may change
+ * the words while a program runs. It never takes the bytes away: unmap, protect and revoke *relocate*. All words of the
+ * old view become `invalid`, and its bytes are a dead copy that nobody reads.
  */
 
 export const PAGE_BYTES = 4096;
 
-/** What may be done with a page, as the kernel writes it in the page's state word. */
+/** The accesses that a page allows, as the kernel writes them in the page's state word. */
 export const PAGE_STATES = { invalid: 0, shared: 1, modified: 2 } as const;
 
 /** Rights of a translation: the bits of the capability table. */
@@ -26,7 +26,7 @@ export function makeFrameView(pages: number): FrameView {
   return { bytes: new SharedArrayBuffer(pages * PAGE_BYTES), words: new SharedArrayBuffer(8 * pages) };
 }
 
-/** Index of a page's count of pins among the words of a view of `pages` pages. */
+/** Index of a page's pin count among the words of a view of `pages` pages. */
 export function pinWordOf(pages: number, page: number): number {
   return pages + page;
 }

@@ -32,13 +32,13 @@ const TAG = {
   list: 8,
   record: 9,
 } as const;
-/** Heads from here on are the whole numbers 0 … 127. */
+/** Heads from here on encode the whole numbers 0 … 127. */
 const SMALL = 128;
 const FIRST_BYTES = 256;
 const MAX_DEPTH = borderLimit('valueNesting');
 
 /**
- * Writes plain values one after the other into memory that it keeps; uses neither TextEncoder nor Buffer, which a bare
+ * Writes plain values one after the other into memory that it reuses. Uses neither TextEncoder nor Buffer, which a bare
  * context lacks.
  */
 export class PlainWriter {
@@ -46,7 +46,7 @@ export class PlainWriter {
   private view = new DataView(this.bytes.buffer);
   private at = 0;
 
-  /** `maxBytes`: more throws BorderError. */
+  /** `maxBytes`: writing more throws BorderError. */
   constructor(private readonly maxBytes: number) {}
 
   get length(): number {

@@ -29,7 +29,7 @@ interface FieldTypes {
 }
 type FieldKind = keyof FieldTypes;
 
-/** A test of each. */
+/** A test for each kind. */
 const FIELDS: { readonly [K in FieldKind]: (value: PlainValue) => boolean } = {
   whole: Number.isSafeInteger,
   text: (v) => typeof v === 'string',
@@ -48,7 +48,7 @@ interface UpcallSpec {
   readonly doc: string;
 }
 
-/** What a CPU driver tells a dispatcher. */
+/** The upcalls: what a CPU driver tells a dispatcher. */
 const UPCALLS = {
   run: {
     ordinal: 0,
@@ -59,7 +59,7 @@ const UPCALLS = {
       program: 'text',
       /** `main`: the domain's first dispatcher; `span`: one that another dispatcher of the domain asked for. */
       part: 'text',
-      /** The cores on which the domain had dispatchers when this one began, that of its first one first. */
+      /** The cores on which the domain had dispatchers when this one began; the first dispatcher's core comes first. */
       cores: 'wholes',
       args: 'texts',
       environment: 'names',
@@ -151,7 +151,7 @@ export type CallResult =
   | { readonly ok: true; readonly value: PlainValue }
   | { readonly ok: false; readonly error: string; readonly text: string };
 
-/** What a dispatcher is resumed with. */
+/** The input of a turn. */
 export interface Resumption {
   /** The kernel's clock when the dispatcher got the core. */
   readonly now: Nanos;
@@ -176,7 +176,7 @@ const FIELDS_OF = tableOf(keysOf(UPCALLS), (type) => {
   return Object.entries(fields);
 });
 
-/** Encodes what a dispatcher is resumed with; the bytes are valid until the writer's next use. */
+/** Encodes a turn's input; the bytes are valid until the writer's next use. */
 export function encodeResumption(writer: PlainWriter, { now, until, upcalls }: Resumption): Uint8Array {
   writer.clear();
   writer.write(now);
@@ -190,7 +190,7 @@ export function encodeResumption(writer: PlainWriter, { now, until, upcalls }: R
   return writer.written();
 }
 
-/** Throws BorderError. */
+/** Decodes a turn's input; throws BorderError. */
 export function decodeResumption(bytes: Uint8Array): Resumption {
   const reader = new PlainReader(bytes);
   const now = wholeOf(reader, 'the time');
@@ -215,8 +215,9 @@ function readUpcall(reader: PlainReader): Upcall {
 }
 
 /**
- * Encodes a turn, and takes the calls that fit out of `outgoing` (BD2). A call that cannot cross is dropped, and given to
- * `refuse` with the reason: the dispatcher is resumed again, and its caller hears of it. `more`: whether it wants to go on in any case.
+ * Encodes a turn, and takes the calls that fit out of `outgoing` (BD2). A call that cannot cross is dropped, and given
+ * to `refuse` with the reason: the dispatcher is resumed again, so that its caller hears of it. `more`: whether it
+ * wants another turn in any case.
  */
 export function encodeTurn(
   writer: PlainWriter,
@@ -246,7 +247,7 @@ export function encodeTurn(
   return writer.written();
 }
 
-/** Whether the call was written or refused. The program fills the queue: it may hold anything. */
+/** Returns whether the call was written or refused. The program fills the queue, so it may hold anything. */
 function tryCall(writer: PlainWriter, call: unknown, refuse: (call: unknown, reason: string) => void): boolean {
   const before = writer.length;
   try {
@@ -264,7 +265,7 @@ function tryCall(writer: PlainWriter, call: unknown, refuse: (call: unknown, rea
   }
 }
 
-/** Throws BorderError. */
+/** Decodes a turn; throws BorderError. */
 export function decodeTurn(bytes: Uint8Array): Turn {
   if (bytes.length > TURN_BYTES_MOST) throw new BorderError('larger than a turn may be');
   const reader = new PlainReader(bytes);
@@ -281,7 +282,7 @@ export function decodeTurn(bytes: Uint8Array): Turn {
   }
 }
 
-/** A batch may hold two calls of the largest size: the last is taken back only when it is not the first. */
+/** A batch may hold two calls of the largest size: the last one is taken back only if it is not the first. */
 export const TURN_BYTES_MOST = 2 * borderLimit('turnBytes') + 64;
 
 function callOf(value: PlainValue): Call {
@@ -299,7 +300,7 @@ export function encodeResult(writer: PlainWriter, result: CallResult): Uint8Arra
   return writer.written();
 }
 
-/** Throws BorderError. */
+/** Decodes the answer to `callNow`; throws BorderError. */
 export function decodeResult(bytes: Uint8Array): CallResult {
   const value = new PlainReader(bytes).read();
   if (Array.isArray(value) && value.length === 1) return { ok: true, value: value[0] };

@@ -11,12 +11,12 @@ export interface RpcSpec<I extends Fields, O extends Fields, E extends string> {
   readonly out: O;
   readonly errors: readonly E[];
 }
-/** What a client tells its server. */
+/** A client's message to its server. */
 export interface MessageSpec<F extends Fields> {
   readonly is: 'message';
   readonly fields: F;
 }
-/** What a server tells its client. */
+/** A server's message to its client. */
 export interface EventSpec<F extends Fields> {
   readonly is: 'event';
   readonly fields: F;
@@ -24,7 +24,7 @@ export interface EventSpec<F extends Fields> {
 type AnySpec = RpcSpec<Fields, Fields, string> | MessageSpec<Fields> | EventSpec<Fields>;
 export type Methods = Readonly<Record<string, AnySpec>>;
 
-/** A request with an answer; `errors`: names that the server may refuse with, beside the error table's. */
+/** A request with an answer; `errors`: names with which the server may refuse, besides those of the error table. */
 export function rpc<I extends Fields, O extends Fields, const E extends string = never>(spec: {
   readonly in?: I;
   readonly out?: O;
@@ -33,12 +33,12 @@ export function rpc<I extends Fields, O extends Fields, const E extends string =
   return { is: 'rpc', in: spec.in ?? ({} as I), out: spec.out ?? ({} as O), errors: spec.errors ?? [] };
 }
 
-/** A message of the client to the server, without an answer. */
+/** A message from client to server, without an answer. */
 export function message<F extends Fields>(fields: F): MessageSpec<F> {
   return { is: 'message', fields };
 }
 
-/** A message of the server to the client, without an answer. */
+/** A message from server to client, without an answer. */
 export function event<F extends Fields>(fields: F): EventSpec<F> {
   return { is: 'event', fields };
 }
@@ -48,19 +48,19 @@ export interface Method {
   readonly name: string;
   readonly number: number;
   readonly is: AnySpec['is'];
-  /** What the first sender sends: the request, the message or the event. */
+  /** The kind of what its sender sends: the request, the message or the event. */
   readonly input: Kind<unknown>;
   readonly output: Kind<unknown> | null;
   readonly errors: readonly string[];
 }
 
-/** What two ends of a channel agree on. */
+/** The agreement between the two ends of a channel. */
 export interface Interface<M extends Methods = Methods> {
   readonly name: string;
   readonly methods: M;
   readonly rows: readonly Method[];
   readonly byName: ReadonlyMap<string, Method>;
-  /** Equal for equal definitions, whatever their order: ends that differ do not bind. */
+  /** Equal for equal definitions, in whatever order: ends with different ones do not bind. */
   readonly fingerprint: string;
 }
 
@@ -123,7 +123,7 @@ function hash(text: string): string {
   return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
-/** Names of an interface's methods of one form. */
+/** The names of an interface's methods of one form. */
 export type NamesOf<M extends Methods, Is extends AnySpec['is']> = {
   [N in keyof M]: M[N] extends { readonly is: Is } ? N : never;
 }[keyof M] &
@@ -142,7 +142,7 @@ export type InputOf<S> =
 /** The values of a method's answer. */
 export type OutputOf<S> = S extends RpcSpec<Fields, infer O, string> ? RecordOf<O> : never;
 
-/** Throws BAD_REQUEST for what `defineInterface` has not made: types do not bind a program in JavaScript. */
+/** Throws BAD_REQUEST for anything that `defineInterface` did not make: types do not bind a program in JavaScript. */
 export function checkInterface(given: unknown): void {
   if (isRecord(given) && Array.isArray(given['rows']) && typeof given['fingerprint'] === 'string') return;
   throw new MkError('BAD_REQUEST', `${formatLine([[given]]).slice(1, -1)} is no interface: defineInterface makes one`);

@@ -115,7 +115,7 @@ export function text(maxBytes: number): Kind<string> {
   };
 }
 
-/** At most so many bytes. */
+/** Bytes, at most so many. */
 export function bytes(maxBytes: number): Kind<Uint8Array> {
   const name = `bytes(${bound(maxBytes)})`;
   return {
@@ -221,7 +221,7 @@ export function record<F extends Fields>(fields: F): Kind<RecordOf<F>> {
   };
 }
 
-/** The paths of a record’s fields, cached for the last path seen: only errors use them. */
+/** The paths of a record's fields, cached for the last path seen: only errors use them. */
 function pathsBelow(fields: readonly string[]): (path: string) => readonly string[] {
   let last: string | null = null;
   let paths: readonly string[] = [];

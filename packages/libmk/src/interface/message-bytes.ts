@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { MkError } from '../runtime/mk-error.ts';
 
-/** A capability travelling in a message: where its sender has it, and whether it leaves there. */
+/** A capability that travels in a message: its address at the sender, and whether it leaves there. */
 export interface SentCapability {
   readonly address: number;
   readonly giveAway: boolean;
@@ -83,7 +83,7 @@ export class MessageWriter {
     else this.put(other.bytes.subarray(0, other.at), other.at);
   }
 
-  /** The first bytes of `from`; in one piece where there are many. */
+  /** Copies the first `count` bytes of `from`; in one piece if there are many. */
   private put(from: Uint8Array, count: number): void {
     this.room(count);
     const { bytes, at } = this;
@@ -129,12 +129,12 @@ export class MessageWriter {
   }
 }
 
-/** Up to here a loop beats a built-in, which first examines the array. */
+/** Up to this size a loop beats a built-in, which first examines the array. */
 const LOOPED_BYTES = 96;
 
 /** Reads one message and trusts nothing: BAD_MESSAGE for malformed bytes. */
 export class MessageReader {
-  /** Made on demand: small messages have no numbers that need it. */
+  /** Made on demand: small messages hold no numbers that need it. */
   private made: DataView | null = null;
   private capability = 0;
 
@@ -146,7 +146,7 @@ export class MessageReader {
     private readonly until = bytes.length,
   ) {}
 
-  /** Addresses of all the capabilities that came with it. */
+  /** Addresses of all capabilities that came with it. */
   get carried(): readonly number[] {
     return this.capabilities;
   }

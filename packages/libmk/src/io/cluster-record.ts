@@ -1,5 +1,5 @@
 /*
- * mk-launch's record of a cluster that runs on this host: one file per cluster, readable only by its owner, because it
+ * mk-launch's record of a cluster that runs on this host: one file per cluster, readable only by its owner because it
  * holds the cluster's secret.
  */
 import { readdirSync, readFileSync } from 'node:fs';
@@ -8,15 +8,15 @@ import { z } from 'zod';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 import { bootId, isRunning } from './process-identity.ts';
 
-/** One process of a cluster: `skb` or `core-3`; the address `''` is not known yet. */
+/** One process of a cluster: `skb` or `core-3`; an empty address is not known yet. */
 export interface ProcessRecord {
   readonly name: string;
   readonly pid: number;
   readonly startedTicks: string | null;
   readonly address: string;
-  /** Where it takes links, if that is not `address`. */
+  /** Its address for links, if that is not `address`. */
   readonly links?: string | undefined;
-  /** Of a core that has registered. */
+  /** For a core that has registered. */
   readonly incarnation?: number | undefined;
 }
 
@@ -66,7 +66,7 @@ const RECORD: z.ZodType<ClusterRecord> = z.strictObject({
   processes: z.array(PROCESS),
 });
 
-/** A file's record of a cluster; null when it cannot be read as one. */
+/** Reads a file's record of a cluster; null if it is not one. */
 export function readRecord(file: string): ClusterRecord | null {
   try {
     return RECORD.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -75,7 +75,7 @@ export function readRecord(file: string): ClusterRecord | null {
   }
 }
 
-/** The clusters of a folder of which something still runs. */
+/** The clusters recorded in a folder with a process that still runs. */
 export function runningClusters(directory: string): readonly ClusterRecord[] {
   let files: string[];
   try {

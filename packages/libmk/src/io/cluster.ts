@@ -29,7 +29,7 @@ import {
 import { bundleFile, isProgramFile, type ProgramText, shippedText } from './program-text.ts';
 import type { SkbClient } from './skb-client.ts';
 
-/** Where a cluster is reached, and what grants access. */
+/** Where a cluster is reached, and with what. */
 export interface ClusterAccess {
   readonly name: string;
   /** The SKB's, host:port. */
@@ -38,7 +38,7 @@ export interface ClusterAccess {
   readonly access: Access;
 }
 
-/** A cluster's condition. */
+/** The state of a cluster. */
 export interface ClusterStatus {
   readonly cluster: string;
   /** Cores that are members now, and how many were planned. */
@@ -58,7 +58,7 @@ export interface SpawnRequest {
   readonly args?: readonly string[];
   /** `mk.env` of the program. `CORES`, the cores that are up, is added unless given. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Best effort: its share of the core beside other programs; default 1. */
+  /** Best effort: its share of the core relative to other programs; default 1. */
   readonly weight?: number;
 }
 
@@ -107,7 +107,7 @@ export class Domain {
   }
 }
 
-/** The name service: who offers what. A registration goes with this client. */
+/** The name service: who offers what. A registration ends with this client. */
 export class ClusterNames {
   constructor(private readonly octopus: Octopus) {}
 
@@ -136,12 +136,12 @@ export class ClusterNames {
 }
 
 /**
- * A running cluster, as a process outside it sees it: its programs, its knowledge base, its records and names. Every
- * call rejects with a `ControlError` (or what the call names) of one line that says what to do.
+ * A running cluster, seen from a process outside it: its programs, its knowledge base, its records and names. Every
+ * call rejects with a `ControlError` (or what the call names) whose one line says what to do.
  */
 export class Cluster implements AskCores {
   readonly name: string;
-  /** Records, triggers, publish/subscribe. What this client sets as transient goes with it. */
+  /** Records, triggers, publish/subscribe. Records that this client sets as transient end with it. */
   readonly octopus: Octopus;
   readonly names: ClusterNames;
   /** Addresses of cores, as the SKB last reported them. */
@@ -180,7 +180,7 @@ export class Cluster implements AskCores {
   }
 
   /**
-   * Begins a program as a new domain: a file of one’s own (`./hello.ts`; needs esbuild beside it), a shipped one by its
+   * Starts a program as a new domain: a file of your own (`./hello.ts`; needs esbuild beside it), a shipped one by its
    * name (`ring`), one that the core knows, or a text made by `bundleFile`.
    */
   async spawn(program: string | ProgramText, { core, environment = {}, ...rest }: SpawnRequest = {}): Promise<Domain> {
@@ -194,7 +194,7 @@ export class Cluster implements AskCores {
     return this.domain(await spawnDomain(this, home, request));
   }
 
-  /** A domain by the name that `ps` shows. */
+  /** A domain by its name in `ps`. */
   domain(name: string): Domain {
     return new Domain(this, name);
   }
@@ -209,7 +209,10 @@ export class Cluster implements AskCores {
     return this.domain(domain).wait();
   }
 
-  /** Waits for a lock of Octopus. It carries a fencing token; a holder that loses it is told (`lost`, `signal`). */
+  /**
+   * Waits for a lock of Octopus. It carries a fencing token; a holder that loses the lock is notified (`lost`,
+   * `signal`).
+   */
   lock(name: string, signal?: AbortSignal): Promise<HeldLock> {
     return acquireLock(this.octopus, name, signal);
   }
@@ -242,7 +245,7 @@ export class Cluster implements AskCores {
   }
 
   /**
-   * Ends the link to the cluster: locks, permits and transient records of this client go. Domains that it began live
+   * Ends the link to the cluster: this client's locks, permits and transient records go. Domains that it started live
    * on.
    */
   close(): Promise<void> {

@@ -39,7 +39,7 @@ export { SkbClientError } from './skb-client.ts';
 
 /** Which cluster: one of this host by its name, or any by its SKB's address and its secret. */
 export interface ConnectOptions {
-  /** As `mk-launch --name` called it; optional where one cluster runs. */
+  /** The name given to `mk-launch --name`; optional where one cluster runs. */
   readonly cluster?: string;
   /** Where running clusters of this host are recorded; by default where mkctl looks. */
   readonly stateDirectory?: string;
@@ -48,8 +48,8 @@ export interface ConnectOptions {
   /** With `address`: the cluster’s secret, hex. */
   readonly secret?: string;
   /**
-   * With `address`, for a cluster that speaks TLS: texts in PEM, or a folder with `ca.pem`, `client.pem` and `client.key`. A
-   * cluster of this host tells its own.
+   * With `address`, for a cluster that speaks TLS: texts in PEM, or a folder with `ca.pem`, `client.pem` and
+   * `client.key`. The record of a cluster of this host has its own.
    */
   readonly tls?: TlsSettings | string;
   /** How long to wait for the SKB, milliseconds. */
@@ -58,7 +58,7 @@ export interface ConnectOptions {
   readonly skbSilenceMs?: number;
 }
 
-/** Where to go, and with what. */
+/** Where to connect, and with which credentials. */
 interface Target {
   readonly name: string;
   readonly address: string;
@@ -67,10 +67,11 @@ interface Target {
 }
 
 /**
- * Attaches this process to a running cluster: `connect('mk')`, `connect({ address: '10.0.0.7:7000', secret })`. Without a word it is
- * what mkctl would reach: the cluster of MK_SKB_ADDRESS (with MK_SECRET or MK_SECRET_FILE, and the variables of TLS), or the only one of
- * this host. Rejects with a ControlError: NO_CLUSTER when there is none such, UNREACHABLE, BAD_REQUEST, or what the cluster
- * refuses this client for (WRONG_SECRET, TLS_REQUIRED, CERTIFICATE_EXPIRED …).
+ * Attaches this process to a running cluster: `connect('mk')`, `connect({ address: '10.0.0.7:7000', secret })`. Without
+ * arguments, to the cluster that mkctl would reach: that of MK_SKB_ADDRESS (with MK_SECRET or MK_SECRET_FILE, and the
+ * variables of TLS), or the only one of this host. Rejects with a ControlError: NO_CLUSTER if there is none,
+ * UNREACHABLE, BAD_REQUEST, or the cluster's reason for refusing this client (WRONG_SECRET, TLS_REQUIRED,
+ * CERTIFICATE_EXPIRED …).
  */
 export async function connect(to: string | ConnectOptions = {}): Promise<Cluster> {
   const options = typeof to === 'string' ? { cluster: to } : to;
@@ -123,7 +124,7 @@ function targetOf(options: ConnectOptions, env: NodeJS.ProcessEnv): Target {
   return recorded(options, cluster);
 }
 
-/** The secret in the environment, as for mkctl. */
+/** The secret from the environment, as for mkctl. */
 function secretOf(env: NodeJS.ProcessEnv): string {
   const file = env['MK_SECRET_FILE'] ?? '';
   if (file === '') return env['MK_SECRET'] ?? '';
@@ -134,7 +135,7 @@ function secretOf(env: NodeJS.ProcessEnv): string {
   }
 }
 
-/** What this client speaks TLS with: as it was told, or else as the environment says; null: nothing. */
+/** This client's TLS credentials: from the options, or else the environment; null: none. */
 function credentialsOf({ tls }: ConnectOptions, env: NodeJS.ProcessEnv): TlsSettings | null {
   const place = typeof tls === 'string' ? { folder: tls } : placeInEnvironment(env);
   try {
@@ -148,7 +149,7 @@ function credentialsOf({ tls }: ConnectOptions, env: NodeJS.ProcessEnv): TlsSett
 
 function direct(address: string, given: string, tls: TlsSettings | null): Target {
   const secret = given.trim();
-  splitAddress(address); // refuses an invalid one
+  splitAddress(address); // throws for an invalid one
   if (/^(?:[0-9a-f]{2}){8,}$/i.test(secret)) return { name: address, address, secret, tls };
   throw new ControlError('BAD_REQUEST', 'an address needs the cluster’s secret: at least 16 hex digits');
 }

@@ -8,19 +8,19 @@ import { type Address, type LinkPlace, parseAddress, parseLinkAddress } from '@m
 import type { ControlReply } from '@mk/monitor-proto/step';
 import { KeptConnections } from './kept-connections.ts';
 
-/** What a cluster's processes require of callers. */
+/** The credentials that a cluster's processes require. */
 export interface Access {
   readonly token: string;
-  /** Over TLS, or else they speak plain HTTP. */
+  /** Over TLS, or plain HTTP. */
   readonly connections: KeptConnections;
 }
 
-/** What callers present to the processes of the cluster with this secret (hex). */
+/** The credentials for the processes of the cluster with this secret (hex). */
 export function accessOf(secret: string, tls: TlsSettings | null): Access {
   return { token: controlToken(Buffer.from(secret, 'hex')), connections: connectionsOver(tls) };
 }
 
-/** Connections for requests to processes that speak TLS, or to those that speak none. */
+/** Connections for requests to processes that speak TLS, or to those that do not. */
 export function connectionsOver(tls: TlsSettings | null): KeptConnections {
   return tls === null ? PLAIN : new KeptConnections(new TlsEnd(tls));
 }
@@ -32,7 +32,8 @@ export interface CallOptions {
 }
 
 /**
- * A request that failed: `error` is a name of the error table, or of the client itself: UNREACHABLE, TIMEOUT, NO_CLUSTER.
+ * A request that failed. `error` is a name of the error table, or one of the client's own: UNREACHABLE, TIMEOUT,
+ * NO_CLUSTER.
  */
 export class ControlError extends Error {
   override readonly name = 'ControlError';
@@ -134,7 +135,7 @@ export function placeOf(address: string): LinkPlace {
   return place !== null && 'path' in place ? place : splitAddress(address);
 }
 
-/** A request to a process of the cluster, which its caller ends. */
+/** Opens a request to a process of the cluster; the caller ends it. */
 export function openRequest(
   address: string,
   { token, connections }: Access,
@@ -148,7 +149,7 @@ export function openRequest(
   return request({ ...options, ...to, headers, agent: connections }, answered);
 }
 
-/** The refusal by certificate, of a process or by it, as an error; undefined: it failed otherwise. */
+/** The error for a refusal by certificate, on either side; null: it failed otherwise. */
 function refusalOf(address: string, error: Error): ControlError | null {
   const fault = faultOfDial(error);
   return fault === null ? null : new ControlError(fault.error, `${address}: ${fault.text}`);

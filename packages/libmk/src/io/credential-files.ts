@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 
-/** Where a process finds its TLS credentials: a folder for all, or single files. */
+/** Where a process's TLS credentials are: a folder for all, or single files. */
 export interface CredentialPlace {
   readonly folder?: string | undefined;
   readonly ca?: string | undefined;
@@ -13,14 +13,14 @@ export interface CredentialPlace {
   readonly revoked?: string | undefined;
 }
 
-/** Files that are missing or wrong: one line that says which, and what helps. */
+/** Files are missing or wrong: one line that says which, and what helps. */
 export class CredentialsError extends Error {
   override readonly name = 'CredentialsError';
 }
 
 type CredentialVariable = 'MK_TLS_DIR' | 'MK_TLS_CA' | 'MK_TLS_CERT' | 'MK_TLS_KEY' | 'MK_TLS_REVOKED';
 
-/** The environment's settings for it. */
+/** The environment's settings of the place. */
 export function placeInEnvironment(environment: Readonly<Record<string, string | undefined>>): CredentialPlace {
   const of = (name: CredentialVariable): string | undefined => environment[name] || undefined;
   return {
@@ -54,7 +54,7 @@ export function readCredentials(place: CredentialPlace, names: readonly string[]
   return listed === null || !existsSync(listed) ? { ca, cert, key } : { ca, cert, key, revoked: listed };
 }
 
-/** The first of these files that exists; if none does, the first, so that the error names it. */
+/** The first of these files that exists; if none does, the first, so that an error names it. */
 function inFolder({ folder }: CredentialPlace, files: readonly string[]): string | null {
   if (folder === undefined) return null;
   const paths = files.map((file) => join(folder, file));
@@ -78,7 +78,9 @@ function read(what: string, file: string | null): string {
   }
 }
 
-/** Throws a CredentialsError unless these are certificates, and the key that of the second; `title` names it. */
+/**
+ * Throws a CredentialsError unless these are certificates and the key belongs to the second; `title` names that one.
+ */
 export function checkCredentials(title: string, { ca, cert, key }: TlsSettings): void {
   const shown = parsed(title, () => new X509Certificate(cert));
   parsed('the authority’s certificate (ca)', () => new X509Certificate(ca));

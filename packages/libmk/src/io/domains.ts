@@ -5,7 +5,7 @@ import { type CallOptions, ControlError } from './control-call.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { coresUp } from './core-row.ts';
 
-/** Starts and inspects domains through a cluster's cores, however these are reached. */
+/** Access to a cluster's cores, however they are reached, for starting and inspecting domains. */
 export interface AskCores {
   /** Calls a verb of a core's control port. */
   core(core: CoreId, verb: string, args?: object, options?: CallOptions): Promise<unknown>;
@@ -40,13 +40,13 @@ export interface DomainRequest {
   readonly core?: CoreId;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Best effort: its share of the core beside other programs. */
+  /** Best effort: its share of the core relative to other programs. */
   readonly weight?: number;
 }
 
 /** Bytes of a program’s text per request: a control request takes a mebibyte, and base64 adds a third. */
 const PIECE_BYTES = 512 << 10;
-/** A domain runs as long as it does. */
+/** The longest wait: a domain runs for as long as it likes. */
 const WAIT_MS = 2 ** 31 - 1;
 
 const STATUS: z.ZodType<DomainStatus> = z.object({
@@ -83,7 +83,7 @@ export async function waitForDomain(
   return STATUS.parse(await cluster.core(homeOf(domain), 'domain_wait', args, { timeoutMs: WAIT_MS, patient }));
 }
 
-/** Tells every dispatcher of a domain to stop; `waitForDomain` says when they have. */
+/** Tells every dispatcher of a domain to stop; `waitForDomain` resolves when they have. */
 export async function killDomain(cluster: AskCores, domain: string): Promise<void> {
   await cluster.core(homeOf(domain), 'domain_kill', { domain });
 }

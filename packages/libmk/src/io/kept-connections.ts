@@ -7,15 +7,14 @@ import type { LinkPlace } from '@mk/monitor-proto/address';
 import type { TlsEnd } from '@mk/monitor-proto/io/tls';
 
 /**
- * How long a connection waits for its next request, in ms. Far shorter than servers of ours keep theirs
- * (KEEP_ALIVE_MS), so that no request meets one that the server is closing; longer than the interval of a caller that
- * polls every second.
+ * How long an idle connection is kept, in ms. Far less than our servers keep theirs (KEEP_ALIVE_MS), so that no request
+ * meets a connection that the server is closing; more than the interval of a caller that polls every second.
  */
 const KEPT_MS = 4000;
 
 /**
- * Connections to control ports, kept for a while: to open one over TLS costs several times the request. They keep no process
- * running. A request is never asked again by itself, for it may have taken effect.
+ * Connections to control ports, kept for a while: opening one over TLS costs several times the request. They keep no
+ * process running. A request is never repeated automatically, since it may have taken effect.
  */
 export class KeptConnections extends Agent {
   constructor(private readonly tls: TlsEnd | null) {
@@ -30,7 +29,7 @@ export class KeptConnections extends Agent {
 
   override keepSocketAlive(socket: Duplex): boolean {
     super.keepSocketAlive(socket);
-    // The agent ends a connection whose time is over while no request is on it.
+    // The agent closes a connection that times out while no request is on it.
     if (socket instanceof Socket) socket.setTimeout(KEPT_MS);
     return true;
   }
@@ -40,7 +39,10 @@ export class KeptConnections extends Agent {
     super.reuseSocket(socket, request);
   }
 
-  /** The certificate that a process shows, which this end has taken; null: it is spoken to without TLS. Rejects as a request does. */
+  /**
+   * The certificate that a process shows and this end accepts; null: the connection is not TLS. Rejects as a request
+   * does.
+   */
   certificateAt(to: LinkPlace, timeoutMs: number): Promise<X509Certificate | null> {
     const socket = this.tls?.dialServer(to);
     if (socket === undefined) return Promise.resolve(null);
@@ -51,7 +53,7 @@ export class KeptConnections extends Agent {
     }).finally(() => socket.on('error', () => undefined).destroy());
   }
 
-  /** Ends waiting connections to processes whose certificate has been revoked since they were opened. */
+  /** Closes idle connections to processes whose certificate was revoked since they were opened. */
   dropRevoked(): void {
     const { tls } = this;
     if (tls === null) return;

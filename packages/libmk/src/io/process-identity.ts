@@ -13,17 +13,18 @@ export function identityOf(pid: number): ProcessIdentity {
 }
 
 /**
- * Whether exactly this process still runs (a zombie does not). A number alone is no proof: where the system tells start
- * times, a process whose own is unknown counts as gone, and so does one that the system hides from this user.
+ * Whether exactly this process still runs (a zombie does not). A number alone is no proof: where the system reports
+ * start times, a process with an unknown start time counts as gone, and so does one that the system hides from this
+ * user.
  */
 export function isRunning({ pid, startedTicks }: ProcessIdentity): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 1) return false; // never started; and for kill, such a number means many processes
+  if (!Number.isSafeInteger(pid) || pid <= 1) return false; // never started; kill(2) takes it for many processes
   const stat = statOf(pid);
   if (stat !== null) return stat.state !== 'Z' && stat.startedTicks === startedTicks;
   return startedTicks === null && !tellsStartTimes() && existsForSignals(pid);
 }
 
-/** Sends a signal to exactly this process; false when it has ended. */
+/** Sends a signal to exactly this process; false if it has ended. */
 export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean {
   if (!isRunning(identity)) return false;
   try {
@@ -33,7 +34,7 @@ export function signal(identity: ProcessIdentity, name: NodeJS.Signals): boolean
   }
 }
 
-/** Distinguishes boots of this host; null where the system does not. Start times count from the boot. */
+/** Identifies the current boot of this host, from which start times count; null if the system does not. */
 export function bootId(): string | null {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -19,7 +19,7 @@ export interface BundleOptions {
    * bundler's library.
    */
   readonly libraryFrom?: string;
-  /** Conditions of package exports beside the usual ones. */
+  /** Extra conditions of package exports. */
   readonly conditions?: readonly string[];
   /** Shows paths in messages as a person here would write them. */
   readonly shown?: (path: string) => string;
@@ -36,8 +36,8 @@ export function isProgramFile(word: string): boolean {
 }
 
 /**
- * Bundles a TypeScript or JavaScript file that exports `main`: what `program(…)` returned, or a function of `mk`.
- * Throws ControlError NO_SUCH_PROGRAM, with the file's own line when it does not compile.
+ * Bundles a TypeScript or JavaScript file that exports `main`: the result of `program(…)`, or a function of `mk`.
+ * Throws ControlError NO_SUCH_PROGRAM, with the file's own line if it does not compile.
  */
 export async function bundleFile(
   file: string,
@@ -70,7 +70,7 @@ export async function bundleFile(
 }
 
 /**
- * The text of a shipped program, from the folder `programs` beside this library; null when there is none of that name.
+ * The text of a shipped program, from the folder `programs` beside this library; null if there is none of that name.
  */
 export function shippedText(name: string): string | null {
   if (!/^[a-z][a-z0-9-]*$/.test(name)) return null;
@@ -131,7 +131,7 @@ function firstError(error: unknown, shown: (path: string) => string, path: strin
   return location === null ? text : `${shown(location.file)}:${location.line}: ${inOurWords(text)}`;
 }
 
-/** esbuild's errors for imports that no program can have, and what to do instead. */
+/** Rewords esbuild's errors for imports that no program can have, and says what to do instead. */
 function inOurWords(text: string): string {
   const [, module] = /^Could not resolve "(.+)"$/.exec(text) ?? [];
   if (module !== undefined && isBuiltin(module))

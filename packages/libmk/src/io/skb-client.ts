@@ -50,7 +50,7 @@ const NO_LOGGER = { write: () => undefined, metrics: () => [] };
  */
 export class SkbClient {
   readonly octopus: Octopus;
-  /** Access to Octopus by requests rather than promises of records. */
+  /** Octopus as requests, without promises of records. */
   readonly transport: OctopusTransport;
   private readonly requests = new Requests((message) => this.queue(message));
   private readonly host: Host<ClientEvent, ClientEffect>;
@@ -87,7 +87,7 @@ export class SkbClient {
     });
   }
 
-  /** Opens the link; rejects with an `SkbClientError` when the SKB cannot be reached or refuses. */
+  /** Opens the link; rejects with an `SkbClientError` if the SKB cannot be reached or refuses. */
   static async connect(options: SkbClientOptions): Promise<SkbClient> {
     const client = new SkbClient(options);
     const timeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
@@ -186,7 +186,7 @@ export class SkbClient {
     skb_said: ({ message }) => this.requests.receive(message),
   };
 
-  /** What was queued for the old channel is among the open requests, and is repeated with them. */
+  /** Messages queued for the old channel are among the open requests, and are repeated with them. */
   private restarted(): void {
     this.waiting = [];
     this.requests.restarted();

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ControlError } from './control-call.ts';
 
 /**
- * Where clusters are recorded: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (a user without a
+ * Where clusters are recorded: `$MK_STATE_DIR`, else `$XDG_RUNTIME_DIR/mk`, else `~/.mk`, else (for a user without a
  * writable home) `mk-UID` in the folder for temporary files. Always absolute: a detached supervisor works elsewhere.
  */
 export function stateDirectoryPath(env: NodeJS.ProcessEnv = process.env): string {
@@ -33,7 +33,7 @@ function homeOf(env: NodeJS.ProcessEnv): string | null {
   }
 }
 
-/** Whether this user may write the folder, or, where it is missing, the one in which it would be made. */
+/** Whether this user can write into the folder, or, if it is missing, into the one in which it would be made. */
 function canBeWritten(path: string): boolean {
   for (const folder of [path, dirname(path)]) {
     try {

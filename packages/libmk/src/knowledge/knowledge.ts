@@ -50,7 +50,7 @@ class OctopusByCalls implements OctopusTransport {
   }
 }
 
-/** `mk.skb`: questions to the knowledge base. */
+/** `mk.skb`: queries to the knowledge base. */
 export class KnowledgeBase {
   constructor(private readonly runtime: Runtime) {}
 

@@ -46,7 +46,7 @@ export class AddressSpace extends Memory {
   constructor(
     private readonly runtime: Runtime,
     private readonly capabilities: Capabilities,
-    /** Performs a request where the domain began; null: that is here. */
+    /** Performs a request on the core where the domain began; null: this is that core. */
     private readonly atHome: ((request: PlainValue) => Promise<PlainValue>) | null,
   ) {
     super(new FaultPort((address, kind) => this.resolve(address, kind)));
@@ -69,7 +69,7 @@ export class AddressSpace extends Memory {
   }
 
   /**
-   * Maps a frame, or a part of it. Where the domain began; other dispatchers of the domain use the address.
+   * Maps a frame, or a part of it. Call it where the domain began; its other dispatchers can use the address.
    *
    * @example
    * const { address } = await mk.memory.map(frame, { rights: RIGHTS.read });
@@ -100,8 +100,9 @@ export class AddressSpace extends Memory {
   }
 
   /**
-   * A range without memory. The first access to a page maps a fresh page there (demand paging), or does what `onFault`
-   * says, which may `map` frames `at` addresses within the range. `guard`: the access fails with PAGE_FAULT, as behind the end of a stack.
+   * Reserves a range without memory. The first access to a page maps a fresh page there (demand paging), or calls
+   * `onFault`, which may `map` frames `at` addresses within the range. `guard`: the access fails with PAGE_FAULT, as
+   * beyond the end of a stack.
    */
   reserve(
     bytes: number,
@@ -121,7 +122,7 @@ export class AddressSpace extends Memory {
 
   /**
    * Changes the rights of a region or of whole pages of it; when it resolves no core uses the old ones. In a range with
-   * demand paging, pages that come later have them, too.
+   * demand paging, pages that come later get the new ones.
    */
   async protect(region: Region, rights: number, part: Partial<Region> = {}): Promise<void> {
     const { address = region.address, bytes = region.bytes } = part;
@@ -173,7 +174,7 @@ export class AddressSpace extends Memory {
     }
   }
 
-  /** How this dispatcher sees a range from now on; other dispatchers decide for themselves. */
+  /** Sets how this dispatcher sees a range from now on; other dispatchers decide for themselves. */
   setKind({ address, bytes }: Region, kind: MemoryKind): void {
     checkKind(kind);
     const at = this.privates.findIndex((one) => one.address === address);
@@ -188,7 +189,7 @@ export class AddressSpace extends Memory {
     this.tlb.flush(first, Math.ceil((address + bytes) / PAGE_BYTES) - first);
   }
 
-  /** For a private range: writes what this dispatcher sees there into the memory itself. */
+  /** For a private range: writes this dispatcher's copy to the memory itself. */
   async publish({ address, bytes }: Region): Promise<void> {
     for (let at = address; at < address + bytes;) {
       const count = Math.min(PAGE_BYTES - (at % PAGE_BYTES), address + bytes - at);
@@ -198,7 +199,7 @@ export class AddressSpace extends Memory {
   }
 
   /**
-   * Adds to 8 bytes at their home, atomically for every core; resolves with the previous value. The sum is cut to 64
+   * Adds to 8 bytes at their home, atomically for every core; resolves with the previous value. The sum wraps at 64
    * bits.
    */
   fetchAdd(address: number, value: bigint): Promise<bigint> {
@@ -210,12 +211,12 @@ export class AddressSpace extends Memory {
     return this.atomic(address, 'swap', value);
   }
 
-  /** Replaces a value if it is `expected`; the resolved previous value shows whether it was. */
+  /** Replaces a value if it is `expected`; resolves with the previous value, which shows whether it was. */
   compareAndSwap(address: number, expected: bigint, value: bigint): Promise<bigint> {
     return this.atomic(address, 'compare_and_swap', value, expected);
   }
 
-  /** A request of another dispatcher of this domain. */
+  /** Serves a request of another dispatcher of this domain. */
   async serve(request: PlainValue): Promise<PlainValue> {
     const { what, at, address, bytes, rights, access } = request as Readonly<Record<string, number>> & {
       readonly what: string;
@@ -245,7 +246,7 @@ export class AddressSpace extends Memory {
     return BigInt(await this.allowed(address, 'write', ask));
   }
 
-  /** A page on which this access is possible, whatever that takes. */
+  /** Finds a page on which this access is possible, whatever that takes. */
   private resolve(address: number, kind: AccessKind): Promise<Translation> {
     const how = this.privates.some((one) => holds(one, address)) ? 'snapshot' : kind;
     return this.allowed(address, kind, async () => {
@@ -257,7 +258,7 @@ export class AddressSpace extends Memory {
     });
   }
 
-  /** Makes an access; where the tables do not allow it, its handler is asked, and it is made again. */
+  /** Makes an access; where the tables do not allow it, asks its handler and tries again. */
   private async allowed<T>(address: number, kind: AccessKind, access: () => Promise<T>): Promise<T> {
     for (let handled = 0; ;) {
       try {
@@ -289,7 +290,7 @@ export class AddressSpace extends Memory {
     return handling;
   }
 
-  /** Another core's fault may have been under way when the handler resolved one like it: it needs no handling. */
+  /** Another core's fault may have been under way when the handler resolved one like it: then nothing is left to do. */
   private async handle(address: number, access: AccessKind, onFault: FaultHandler): Promise<boolean> {
     const found = await this.lookup(address);
     if (found !== null && (found.rights & ACCESS[access]) !== 0) return true;
@@ -304,7 +305,7 @@ export class AddressSpace extends Memory {
   private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
     const rights = rightsAt(region, address) ?? READ_WRITE;
     if ((rights & ACCESS[access]) === 0) return false;
-    const frame = region.frames.get(address) ?? (await this.allocFrame(PAGE_BYTES)); // it stays when entering it fails
+    const frame = region.frames.get(address) ?? (await this.allocFrame(PAGE_BYTES)); // it stays if entering fails
     region.frames.set(address, frame);
     const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
     await this.enter(region, frame, place);
@@ -346,7 +347,7 @@ export class AddressSpace extends Memory {
       throw new MkError('NOT_AT_HOME', 'addresses are given out by the dispatcher with which the domain began');
   }
 
-  /** The bytes of a frame behind an offset. */
+  /** The bytes of a frame from an offset on. */
   private async bytesFrom(frame: number, offset: number): Promise<number> {
     const { bytes } = await this.capabilities.identify(frame);
     if (offset < bytes) return bytes - offset;
@@ -354,12 +355,12 @@ export class AddressSpace extends Memory {
   }
 }
 
-/** Allows the memory to be made before the space that answers its faults. */
+/** Breaks the cycle between the memory and the space that answers its faults: the memory is made first. */
 class FaultPort implements MemoryPort {
   constructor(readonly fault: MemoryPort['fault']) {}
 }
 
-/** Waits for an end that a revoke may have brought about already. */
+/** Waits for a removal that a revoke may have made already. */
 async function unlessGone(removal: Promise<void>): Promise<void> {
   try {
     await removal;

@@ -1,4 +1,4 @@
-/** How a frame is mapped, as a program says it. */
+/** A program's options for mapping a frame. */
 import { RIGHTS } from '../capabilities/capabilities.ts';
 import { PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { MkError } from '../runtime/mk-error.ts';
@@ -19,14 +19,14 @@ export interface MapOptions {
   readonly rights?: number;
   readonly pageBytes?: PageBytes;
   readonly kind?: MemoryKind;
-  /** Handles accesses without the right for them; by default they fail with PAGE_FAULT. */
+  /** Handles accesses that lack the right; by default they fail with PAGE_FAULT. */
   readonly onFault?: FaultHandler;
 }
 
 export const READ_WRITE = RIGHTS.read | RIGHTS.write;
 const ALL_ACCESS = READ_WRITE | RIGHTS.execute;
 const PAGE_SIZES: readonly PageBytes[] = [PAGE_BYTES, LARGE_PAGE_BYTES];
-/** Throws what is wrong with them. */
+/** Throws if the options are invalid. */
 export function checkOptions(options: Required<Pick<MapOptions, 'offset' | 'rights' | 'pageBytes' | 'kind'>>): void {
   const { offset, rights, pageBytes, kind } = options;
   if (!PAGE_SIZES.includes(pageBytes))

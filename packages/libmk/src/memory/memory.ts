@@ -1,9 +1,9 @@
 /**
  * Loads and stores of a program, by virtual address.
  *
- * What can be done at once returns a value; what must wait for a page (not mapped yet, on another core, being unmapped)
- * returns a promise. So programs `await` an access, or take a `view` and loop in it. Accesses are in order and block;
- * across coherent pages they are sequentially consistent.
+ * An access that can be made at once returns a value; one that must wait for a page (not mapped yet, on another core,
+ * being unmapped) returns a promise. So programs `await` an access, or take a `view` and loop over it. Accesses are in
+ * order and block; across coherent pages they are sequentially consistent.
  */
 import { MkError } from '../runtime/mk-error.ts';
 import { type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
@@ -11,7 +11,7 @@ import { Tlb, type TlbEntry, type Translation } from './tlb.ts';
 
 export type MaybePromise<T> = T | Promise<T>;
 
-/** What the CPU driver does for an address space. */
+/** The CPU driver's service to an address space. */
 export interface MemoryPort {
   /**
    * Makes an access possible: resolves with a translation whose page was in the needed state when the driver answered.
@@ -163,7 +163,7 @@ export class Memory {
     checkRange(from, length);
     checkRange(to, length);
     const forwards = [...pieces(from, length)];
-    // A piece must be read before another one is written over it.
+    // A piece must be read before another one overwrites it.
     const order = from < to && to < from + length ? forwards.reverse() : forwards;
     for (const { at, count } of order) await this.write(to + at, await this.read(from + at, count));
   }
@@ -214,7 +214,7 @@ export class Memory {
     }
   }
 
-  /** An entry whose page is in the needed state now: faults until it is. */
+  /** An entry whose page is in the needed state now; faults until there is one. */
   private async faulted(address: number, kind: AccessKind): Promise<TlbEntry> {
     const page = Math.floor(address / PAGE_BYTES);
     for (let tries = 0; ; tries += 1) {

@@ -20,7 +20,7 @@ export interface MappedRun {
   readonly pageBytes: number;
 }
 
-/** What of a frame lies where. */
+/** Which part of a frame goes where. */
 export interface PlaceInFrame {
   readonly address: number;
   /** Bytes from the frame's start. */

@@ -10,8 +10,9 @@ export interface Region {
 }
 
 /**
- * An access that the page tables do not allow: nothing is mapped there, or not with this right. True: it is allowed
- * now, and is retried. Runs on the core where the domain began, for accesses on every core; one at a time per page.
+ * Handles an access that the page tables do not allow: nothing is mapped there, or the right is missing. True: it is
+ * allowed now, and is retried. Runs on the core where the domain began, for accesses on every core; one at a time per
+ * page.
  */
 export type FaultHandler = (fault: {
   readonly address: number;
@@ -22,14 +23,14 @@ interface RightsOfPart extends Region {
   readonly rights: number;
 }
 
-/** A region and what became of it. */
+/** A region and its state. */
 export interface Mapped extends Region {
   readonly runs: MappedRun[];
-  /** Frames that the library made for demand paging, by the address of their page. */
+  /** Frames that the library made for demand paging, by page address. */
   readonly frames: Map<number, number>;
-  /** Rights of parts, the newest last, for pages that come later. */
+  /** Rights of parts, newest last, for pages that come later. */
   rights: readonly RightsOfPart[];
-  /** What is being mapped there: whoever removes or protects it waits for them. */
+  /** Mappings under way there: whoever removes or protects the region waits for them. */
   readonly coming: Set<Promise<unknown>>;
   readonly pageBytes: number;
   /** Null: a fault here ends the access, as on a guard page. */
@@ -37,7 +38,7 @@ export interface Mapped extends Region {
   readonly name: 'a mapping' | 'a reserved range' | 'a guard page';
 }
 
-/** Addresses are assigned from here on, so that low addresses, which stray pointers hit first, stay unmapped. */
+/** Addresses are assigned from here up, so that low addresses, which stray pointers hit first, stay unmapped. */
 const FIRST_ADDRESS = 2 ** 32;
 /** The page tables cover the addresses below. */
 const SPACE_BYTES = 2 ** 48;
@@ -56,7 +57,7 @@ export class Regions {
     this.regions.delete(address);
   }
 
-  /** The region that begins where a program says; throws PAGE_FAULT. */
+  /** The region that begins at an address; throws PAGE_FAULT. */
   of({ address }: Region): Mapped {
     const region = this.regions.get(address);
     if (region === undefined) throw new MkError('PAGE_FAULT', `nothing was mapped at ${hex(address)}`);
@@ -76,7 +77,7 @@ export class Regions {
     return isReserved ? region : null;
   }
 
-  /** A free place; throws why there is none. A page stays free on both sides: overrunning a region hits none. */
+  /** A free place; throws if there is none. A page stays free on both sides, so that overrunning a region hits none. */
   place(bytes: number, pageBytes: number): number {
     const up = (address: number): number => Math.ceil(address / pageBytes) * pageBytes;
     const inTheWay = (place: Region): Mapped | undefined => {
@@ -100,7 +101,7 @@ export class Regions {
   }
 }
 
-/** Whether a range lies on whole pages of the address space: throws why not. */
+/** Throws unless a range lies on whole pages of the address space. */
 export function checkPlace({ address, bytes }: Region, pageBytes: number): void {
   if (!(bytes > 0)) throw new MkError('SIZE_ALIGNMENT', `a range needs at least one byte, not ${bytes}`);
   checkPages({ address, bytes }, pageBytes);
@@ -108,7 +109,7 @@ export function checkPlace({ address, bytes }: Region, pageBytes: number): void 
     throw new MkError('MISALIGNED', `an address space ends at 2^48, ${hex(address)} and ${bytes} bytes are beyond`);
 }
 
-/** Whether a part of a region consists of whole pages of it: throws why not. */
+/** Throws unless a part of a region consists of whole pages of it. */
 export function checkPart({ address, bytes }: Region, region: Mapped): void {
   checkPages({ address, bytes }, region.pageBytes);
   if (address < region.address || address + bytes > region.address + region.bytes)
@@ -118,7 +119,7 @@ export function checkPart({ address, bytes }: Region, region: Mapped): void {
     );
 }
 
-/** A mapping that is being made stands in its region until it is. */
+/** Registers a mapping in its region while it is being made. */
 export function comes<T>({ coming }: Mapped, mapping: Promise<T>): Promise<T> {
   coming.add(mapping);
   const over = (): boolean => coming.delete(mapping);
@@ -126,13 +127,13 @@ export function comes<T>({ coming }: Mapped, mapping: Promise<T>): Promise<T> {
   return mapping;
 }
 
-/** Pages of this part that come later have these rights. Parts of before that it covers are forgotten. */
+/** Sets the rights of pages of this part that come later; forgets earlier parts that it covers. */
 export function setRights(region: Mapped, part: RightsOfPart): void {
   const isCovered = ({ address, bytes }: Region): boolean => holds(part, address) && holds(part, address + bytes - 1);
   region.rights = [...region.rights.filter((old) => !isCovered(old)), part];
 }
 
-/** What was said last of the rights of a page that comes now; undefined: nothing. */
+/** The rights of a page that comes now, as set last; undefined: never set. */
 export function rightsAt({ rights }: Mapped, address: number): number | undefined {
   return rights.findLast((part) => holds(part, address))?.rights;
 }

@@ -1,12 +1,11 @@
 /**
  * The software TLB of a dispatcher: virtual pages to bytes that may be touched now.
  *
- * The kernel changes a page's state from another thread. A read counts as done when the state was read: whatever takes
- * the page away comes after it. A write counts only if the state still allows it afterwards, read by a locked
- * operation, so that the write is visible before the word is read; otherwise it may have missed the copy that the
- * kernel took, and is repeated after a fault. So nothing done after an acknowledged invalidation has an effect (V2,
- * M6), without a lock. A *pin* holds a page for a raw view: the kernel waits for the end of the turn before it
- * acknowledges.
+ * The kernel changes a page's state from another thread. A read takes effect when the state is read: whatever takes the
+ * page away comes after it. A write counts only if the state still allows it afterwards, read by a locked operation, so
+ * that the write is visible before the word is read; otherwise it may have missed the copy that the kernel took, and is
+ * repeated after a fault. So nothing done after an acknowledged invalidation has an effect (V2, M6), without a lock. A
+ * *pin* holds a page for a raw view: the kernel waits for the end of the turn before it acknowledges.
  */
 import {
   ACCESS,
@@ -41,7 +40,7 @@ export interface TlbEntry {
   words: Int32Array;
   stateWord: number;
   pinWord: number;
-  /** Lowest states that a read and a write need; `NEVER` without the right. */
+  /** The lowest states that allow a read and a write; `NEVER` without the right. */
   readState: number;
   writeState: number;
   /** The page itself. */
@@ -71,7 +70,7 @@ export class Tlb {
     return entry.virtualPage !== virtualPage || entry.words[entry.stateWord]! < entry.writeState ? null : entry;
   }
 
-  /** Whether a write just done through an entry counts. */
+  /** Whether a write just made through an entry counts. */
   counts({ words, stateWord, writeState }: TlbEntry): boolean {
     return Atomics.or(words, stateWord, 0) >= writeState;
   }
@@ -97,7 +96,7 @@ export class Tlb {
     entry.virtualPage = virtualPage;
     entry.readState = (rights & ACCESS.read) === 0 ? NEVER : PAGE_STATES.shared;
     entry.writeState = (rights & ACCESS.write) === 0 ? NEVER : PAGE_STATES.modified;
-    // A page that was recalled and comes back into its buffer: the views of it are still right.
+    // A page that was recalled and returns into its buffer: views of it are still valid.
     if (entry.words.buffer === frame.words && entry.stateWord === page) return entry;
     entry.words = new Int32Array(frame.words);
     entry.stateWord = page;

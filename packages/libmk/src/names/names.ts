@@ -24,7 +24,8 @@ export class NameService {
    * const { core } = await mk.names.wait('kv', { timeoutNs: 5e9 });
    */
   async wait(name: string, options: WaitOptions = {}): Promise<OfferedAt> {
-    // The core gives up with the caller: a wait that only the caller forgot would stay there for as long as it lives.
+    // The core must give up with the caller: otherwise a wait that the caller has forgotten would stay there until the
+    // caller ends.
     const timeout = timeLeft(this.runtime, options);
     const asked = timeout === undefined ? [name, true] : [name, true, timeout];
     return this.runtime.calls.ask('channel_look_up', asked, options);

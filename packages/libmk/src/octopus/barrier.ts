@@ -22,7 +22,7 @@ import { type ArmedQuery, type Octopus, OctopusError, quotedName } from './octop
 
 /** A barrier that everybody has entered. */
 export interface EnteredBarrier extends Losable {
-  /** Waits until everybody has left; rejects with BARRIER_LOST when our own entry was lost before. */
+  /** Waits until everybody has left; rejects with BARRIER_LOST if our own entry was lost before. */
   leave(signal?: CancelSignal): Promise<void>;
 }
 
@@ -113,12 +113,15 @@ class Barrier {
     try {
       await this.octopus.set(`${quotedName(this.open)} { last: ${last} }`, { exclusive: true, recipe: 'barrier' });
     } catch (error) {
-      // Two may see at once that enough have come.
+      // Two may notice at once that enough have come.
       if (!(error instanceof OctopusError) || error.name !== 'RECORD_EXISTS') throw error;
     }
   }
 
-  /** The entries, and what may add to them; `armed` gets the waits for the one before ours and for others to come. */
+  /**
+   * The entries, and the queries that could add to them; `armed` gets the waits for the entry before ours and for
+   * others to come.
+   */
   private async whoIsHere(
     own: string,
     armed: ArmedQuery[],
@@ -140,7 +143,7 @@ class Barrier {
     try {
       await this.octopus.delete(`${quotedName(this.open)} { last: == ${last} }`, { recipe: 'barrier' });
     } catch (error) {
-      // Somebody else was first, and it is open for the next round.
+      // Somebody else was first, and the barrier is open for the next round.
       if (!(error instanceof OctopusError) || error.name !== 'CONSTRAINT_MISMATCH') throw error;
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Waits that their caller can give up at any moment, also while the service does not answer: AbortSignal.timeout is how
- * programs set deadlines. Anything that an abandoned request still obtains is returned when its answer comes.
+ * Waits that their caller can abandon at any moment, even while the service does not answer: programs set deadlines
+ * with AbortSignal.timeout. Anything that an abandoned request still obtains is given back when its answer comes.
  */
 import type { CancelSignal } from '../runtime/cancellation.ts';
 

@@ -9,7 +9,7 @@ import type { Recipe } from '@mk/monitor-proto/octopus/names';
 import { type OctopusErrorName, TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { type Octopus, OctopusError, quotedName } from './octopus.ts';
 
-/** Tells that something held is lost. */
+/** Reports the loss of something held. */
 export interface Losable {
   /** Rejects with an `OctopusError` (LOCK_LOST, PERMIT_LOST, …) when it is lost; stays pending otherwise. */
   readonly lost: Promise<never>;
@@ -20,13 +20,13 @@ export interface Losable {
 export interface HeldRecordOptions {
   readonly recipe: Recipe;
   readonly error: OctopusErrorName;
-  /** As users know it: "the lock 'disk'". */
+  /** As users call it: "the lock 'disk'". */
   readonly what: string;
 }
 
 export class HeldRecord implements Losable {
   readonly lost: Promise<never>;
-  /** Resolves when it is watched; rejects when it is lost before. */
+  /** Resolves when the record is watched; rejects if it is lost before. */
   readonly watched: Promise<void>;
   private readonly controller = new AbortController();
   private readonly endSession: () => void;
@@ -40,7 +40,7 @@ export class HeldRecord implements Losable {
     private readonly options: HeldRecordOptions,
   ) {
     this.lost = new Promise<never>((_, reject) => (this.reject = reject));
-    this.lost.catch(() => undefined); // those who do not listen learn it from `signal` and from their next call
+    this.lost.catch(() => undefined); // a holder that does not listen learns it from `signal` and from its next call
     this.endSession = octopus.onSessionLost((text) => {
       this.lose(text);
       this.forget(); // the SKB may still have it
@@ -53,12 +53,12 @@ export class HeldRecord implements Losable {
     return this.controller.signal;
   }
 
-  /** Throws when it is lost. */
+  /** Throws if it is lost. */
   check(): void {
     if (this.failure !== null) throw this.failure;
   }
 
-  /** Gives it back; rejects when it was lost before. Further calls repeat the first. */
+  /** Gives it back; rejects if it was lost before. Further calls repeat the first. */
   release(): Promise<void> {
     return (this.given ??= this.giveBack());
   }
@@ -71,7 +71,7 @@ export class HeldRecord implements Losable {
     this.forget();
   }
 
-  /** Resolves as `gaining` does; when that rejects the record is given up: its holder has never had it. */
+  /** Resolves as `gaining` does; if that rejects, the record is given up, since its holder never had it. */
   async orAbandon<T>(gaining: Promise<T>): Promise<T> {
     try {
       return await gaining;

@@ -23,7 +23,7 @@ export interface HeldLock extends Losable {
   readonly token: number;
   /** The place in the queue; the same number. */
   readonly ticket: number;
-  /** Hands the lock on; rejects with LOCK_LOST when it was lost before. */
+  /** Hands the lock on; rejects with LOCK_LOST if it was lost before. */
   release(): Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export async function acquireLock(octopus: Octopus, name: string, signal?: Cance
   return { token, ticket: token, lost: held.lost, signal: held.signal, release: () => held.release() };
 }
 
-/** Holds the lock while `work` runs, and returns what that returns; rejects with LOCK_LOST as soon as it is lost. */
+/** Holds the lock while `work` runs, and returns its result; rejects with LOCK_LOST as soon as the lock is lost. */
 export async function withLock<T>(octopus: Octopus, name: string, work: (lock: HeldLock) => Promise<T>): Promise<T> {
   const lock = await acquireLock(octopus, name);
   let result: T;

@@ -8,12 +8,12 @@ import { HeldRecord, type Losable } from './held-record.ts';
 import type { Octopus } from './octopus.ts';
 import { OctopusError, quotedName } from './octopus.ts';
 
-/** A service's attributes, as its clients need them: a core, an endpoint, a version. */
+/** A service's attributes, for its clients: a core, an endpoint, a version. */
 export type ServiceAttributes = { readonly [attribute: string]: number | string };
 
 /** A service on offer; calling it withdraws it. */
 export interface Registration extends Losable {
-  /** Rejects with SERVICE_LOST when it was lost before. */
+  /** Rejects with SERVICE_LOST if it was lost before. */
   (): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export async function listServices(octopus: Octopus, attributes = ''): Promise<r
   return names.map((name) => name.slice(recipeName('service', '').length));
 }
 
-/** Whether an error says that the name is taken. */
+/** Whether an error means that the name is taken. */
 export function isTaken(error: unknown): boolean {
   return error instanceof OctopusError && error.name === 'RECORD_EXISTS';
 }

@@ -43,15 +43,15 @@ export interface SetOptions {
 }
 
 export interface DeleteOptions {
-  /** Only what this client has set as transient. */
+  /** Only a record that this client set as transient. */
   readonly own?: boolean;
   /** For recipes only: records under their names. */
   readonly recipe?: Recipe;
 }
 
 /**
- * A change that a watch reports. `resumed`: the SKB had forgotten the watch, and it was reinstalled; what is there is
- * reported as set, what was deleted meanwhile is not reported. The last event is `removed` or `lost`.
+ * A change that a watch reports. `resumed`: the SKB had forgotten the watch, and it was reinstalled: existing records
+ * are reported as set, deletions meanwhile are not reported. The last event is `removed` or `lost`.
  */
 export interface OctopusEvent {
   readonly kind: 'set' | 'deleted' | 'published' | 'resumed' | 'removed' | 'lost';
@@ -68,7 +68,7 @@ export interface Standing {
   readonly lost: Promise<never>;
 }
 
-/** A wait installed with its query: what the query said, and when to look again. */
+/** A wait installed with its query: the query's result, and when to look again. */
 export interface ArmedQuery {
   readonly reply: OctopusReply;
   /** Resolves at the trigger's notification, or undefined after a reset or `cancel`. */
@@ -84,7 +84,7 @@ type QueryRequest = Extract<
 export class Octopus {
   private readonly transport: OctopusTransport;
   private readonly listeners = new Map<number, (notification: OctopusNotification | undefined) => void>();
-  /** What a restart must reinstall, by trigger id. */
+  /** Watches that a restart must reinstall, by trigger id. */
   private readonly standing = new Map<number, StandingWatch>();
   private readonly stop: readonly (() => void)[];
   private nextId = 1;
@@ -156,8 +156,8 @@ export class Octopus {
   }
 
   /**
-   * Makes a query and, in the same step, a one-shot trigger if the query's result is `inCase`. The recipes for locks,
-   * barriers and semaphores are loops around this.
+   * Makes a query and, in the same step, installs a one-shot trigger if the query's result is `inCase`. The recipes for
+   * locks, barriers and semaphores are loops around this.
    */
   async arm(query: QueryRequest, inCase: 'OK' | OctopusErrorName, mode: number): Promise<ArmedQuery> {
     const id = this.nextId++;
@@ -184,7 +184,7 @@ export class Octopus {
 
   /**
    * Reports every change of matching records until the returned function is called. After a restart of the service the
-   * watch is reinstalled; changes in between are reported as found: what is there then counts as set.
+   * watch is reinstalled; what is there then counts as set.
    */
   async watch(query: string, listener: (event: OctopusEvent) => void): Promise<Standing> {
     const mode = TRIGGER.ON_SET | TRIGGER.ON_DEL | TRIGGER.PERSIST | TRIGGER.ALWAYS;
@@ -207,7 +207,7 @@ export class Octopus {
   }
 
   /**
-   * Called when the session is over: locks, permits and other transient records are somebody else's. Returns the
+   * Called when the session is over: locks, permits and other transient records now belong to others. Returns the
    * function that ends this.
    */
   onSessionLost(listener: (text: string) => void): () => void {
@@ -263,7 +263,7 @@ export class Octopus {
   private reinstall(id: number, standing: StandingWatch): void {
     this.restore(id, standing).catch((error: Error) => {
       this.lose(id, standing, error.message);
-      inVain(standing.remove()); // it may be there, though not all that it watches could be read
+      inVain(standing.remove()); // it may be installed, though not all that it watches could be read
     });
   }
 
@@ -285,7 +285,7 @@ export class Octopus {
     standing.changes.delete(changed);
   }
 
-  /** However many there are: page by page, each as it is when it is asked for. */
+  /** However many there are: page by page, each as of its request. */
   private async *everyName(query: string): AsyncGenerator<string, void> {
     for (let after: string | undefined = ''; after !== undefined;) {
       const reply = await this.ask({ type: 'get_names', query, after }, 'NO_RECORD');
@@ -301,7 +301,7 @@ export class Octopus {
     return reply;
   }
 
-  /** Undefined for the error that is an answer; throws every other. */
+  /** Undefined for the error that is an answer; throws any other. */
   private async ask(
     request: OctopusRequest,
     answer: OctopusErrorName,
@@ -315,10 +315,10 @@ export class Octopus {
 
 export { quotedName };
 
-/** What a restart must reinstall. */
+/** A watch that a restart must reinstall. */
 class StandingWatch {
   readonly lost: Promise<never>;
-  /** For each time that its records are being read again: which ones were reported to have changed since. */
+  /** For each rereading of its records under way: the names reported as changed since it began. */
   readonly changes = new Set<Set<string>>();
   private reject: (error: OctopusError) => void = () => undefined;
 
@@ -328,10 +328,10 @@ class StandingWatch {
     readonly remove: () => Promise<OctopusReply>,
   ) {
     this.lost = new Promise<never>((_, reject) => (this.reject = reject));
-    this.lost.catch(() => undefined); // those who do not listen learn it from the event
+    this.lost.catch(() => undefined); // whoever does not listen learns it from the event
   }
 
-  /** Names that are reported from now on: what is read of them may be older, and comes later. */
+  /** Collects the names reported from now on: what a rereading finds of them may be older, and arrives later. */
   noteChanges(): Set<string> {
     const names = new Set<string>();
     this.changes.add(names);

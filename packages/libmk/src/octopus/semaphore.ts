@@ -1,7 +1,7 @@
 /**
  * A counting semaphore. Source: Barrelfish `lib/octopus` semaphores: each post is a record. Waiting takes one away for
- * good; a permit is taken on lease, and returns when its holder releases it, ends, or is given up by the SKB. A post
- * wakes all waiters and one of them gets it, as in the original; waiters are not served in order.
+ * good; a permit is taken on lease, and returns when its holder releases it, ends, or loses its session. A post wakes
+ * all waiters and one of them gets it, as in the original; waiters are not served in order.
  */
 import { recipeName } from '@mk/monitor-proto/octopus/names';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
@@ -13,7 +13,7 @@ import { type Octopus, OctopusError, quotedName } from './octopus.ts';
 
 /** A unit of a semaphore, on lease. */
 export interface Permit extends Losable {
-  /** Gives it back; rejects with PERMIT_LOST when it was lost before. */
+  /** Gives it back; rejects with PERMIT_LOST if it was lost before. */
   release(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function tryWaitSemaphore(octopus: Octopus, name: string): Promise<
   return (await octopus.take(name)) !== undefined;
 }
 
-/** Takes one on lease, waiting for it if there is none. A holder that ends or loses its session thereby returns it. */
+/** Takes one on lease, waiting for it if there is none. It returns when its holder ends or loses its session. */
 export async function acquirePermit(octopus: Octopus, name: string, signal?: CancelSignal): Promise<Permit> {
   signal?.throwIfAborted();
   const own = await unlessAborted(take(octopus, name, true, signal), signal, (late) =>

@@ -1,4 +1,4 @@
-/** How a program reaches Octopus: a WebSocket to the SKB, a dispatcher's channel, or a simulator. */
+/** A program's way to Octopus: a WebSocket to the SKB, a dispatcher's channel, or a simulator. */
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 
 /**

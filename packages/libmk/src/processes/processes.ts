@@ -11,9 +11,9 @@ export interface SpawnOptions {
   readonly args?: readonly string[];
   /** By default this program's. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Addresses of this program's capabilities, of which the new one gets copies: `mk.given` there. */
+  /** Addresses of this program's capabilities; the new program gets copies, at `mk.given`. */
   readonly capabilities?: readonly number[];
-  /** Best effort: its share of the core beside other programs. */
+  /** Best effort: its share of the core relative to other programs. */
   readonly weight?: number;
   /** Hard real-time, nanoseconds: at most `wcet` in every `period`, by `deadline`. */
   readonly realTime?: { readonly wcet: number; readonly period: number; readonly deadline?: number };
@@ -37,7 +37,7 @@ export class Process {
     return this.runtime.calls.ask('wait', [this.domain, true]);
   }
 
-  /** Stops all its dispatchers; `wait` tells when they have. */
+  /** Stops all its dispatchers; `wait` resolves when they have. */
   async kill(): Promise<void> {
     await this.runtime.calls.ask('kill', [this.domain]);
   }

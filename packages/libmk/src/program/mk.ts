@@ -34,7 +34,7 @@ import { consoleOf, type MkConsole } from '../runtime/console.ts';
 /** The named thread through which other dispatchers of the domain use the address space at home. */
 export const MEMORY_ENTRY = 'mk:memory';
 
-/** Who a dispatcher is. */
+/** The identity of a dispatcher. */
 export interface Self {
   /** Its domain: `core.incarnation.n`. */
   readonly domain: string;
@@ -45,10 +45,10 @@ export interface Self {
   readonly part: 'main' | 'span';
 }
 
-/** Everything that a program sees of its machine. The first argument of its main function, and of its named threads. */
+/** A program's whole view of its machine. The first argument of its main function, and of its named threads. */
 export class Mk {
   readonly self: Self;
-  /** The cores on which the domain had dispatchers when this one began, that of its first one first. */
+  /** The cores on which the domain had dispatchers when this one began; the first dispatcher's core comes first. */
   readonly cores: readonly number[];
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -94,24 +94,24 @@ export class Mk {
     this.route();
   }
 
-  // Time, chance, work.
+  // Time, randomness, work.
 
   /** The kernel's clock in nanoseconds; it stands still between two waits, except for `work`. */
   now(): Nanos {
     return this.runtime.now();
   }
 
-  /** A number from 0 up to 1, from the kernel's seed: the same seed gives the same numbers. */
+  /** A number from 0 up to 1, derived from the kernel's seed: the same seed gives the same numbers. */
   random(): number {
     return this.runtime.prng.nextFloat();
   }
 
-  /** A whole number from 0 up to `below`, from the kernel's seed. */
+  /** A whole number from 0 up to `below`, derived from the kernel's seed. */
   randomInt(below: number): number {
     return this.runtime.prng.nextInt(below);
   }
 
-  /** Declares that a computation takes so long: the simulated core is occupied for that time. */
+  /** Declares that a computation takes that long: the simulated core is occupied meanwhile. */
   work(ns: Nanos): void {
     this.runtime.border.work(ns);
   }
@@ -136,12 +136,9 @@ export class Mk {
     return new MkError(name, text);
   }
 
-  // What must hold.
+  // Assertions and invariants.
 
-  /**
-   * Ends the program with ASSERTION_FAILED unless the condition holds, even in a handler, or where somebody catches
-   * what it throws.
-   */
+  /** Ends the program with ASSERTION_FAILED unless the condition holds, even in a handler or within a `catch`. */
   assert(condition: unknown, text = 'an assertion'): void {
     if (condition !== false && condition !== null && condition !== undefined && condition !== 0 && condition !== '')
       return;
@@ -226,7 +223,7 @@ export class Mk {
 
   // Other cores of this domain.
 
-  /** Also gives the domain a dispatcher on that core. ALREADY_SPANNED. */
+  /** Gives the domain a dispatcher on that core, too. ALREADY_SPANNED. */
   async span(core: CoreId, options: WaitOptions = {}): Promise<void> {
     await this.runtime.calls.ask('span', [core], options);
   }
@@ -253,7 +250,7 @@ export class Mk {
     return this.remote.join(handle, options);
   }
 
-  /** What a named thread returns to go on on that core as `entry`, with this state. */
+  /** Returned by a named thread that wants to continue on that core as `entry`, with this state. */
   moveTo(core: CoreId, entry: string, state: PlainValue = null): Migration {
     return new Migration(core, entry, state);
   }

@@ -13,16 +13,16 @@ import { MEMORY_ENTRY, Mk } from './mk.ts';
 
 /** What a program's main function returns: its exit status, or nothing for 0. */
 export type Main = (mk: Mk) => Promise<number | void> | number | void;
-/** A thread that may begin on any core of the domain: its state is all that it gets. */
+/** A thread that can begin on any core of the domain: its state is all that it gets. */
 export type NamedThread = (
   mk: Mk,
   state: never,
 ) => Promise<PlainValue | Migration | void> | PlainValue | Migration | void;
 
-/** What a program declares of itself. */
+/** A program's declaration of itself. */
 export interface ProgramSpec {
   readonly name: string;
-  /** Interfaces that it offers or uses, for lists of programs. */
+  /** The interfaces that it offers or uses, for lists of programs. */
   readonly interfaces?: readonly Interface<Methods>[];
   /** Threads that can be begun on other cores, by name. */
   readonly threads?: Readonly<Record<string, NamedThread>>;
@@ -74,7 +74,7 @@ function attach(made: Program, to: Border): void {
   runtime.on('run', (run) => begin(runtime, made, run));
 }
 
-/** The first upcall: starts the main thread in the first dispatcher; others wait for threads. */
+/** The first upcall: starts the main thread in the first dispatcher; other dispatchers wait for threads. */
 export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'run'>): void {
   runtime.seed(`${run.domain}/${run.core}/${chance()}`);
   const mk: Mk = new Mk(runtime, run, (entry, state) => runEntry(mk, spec, entry, state));
@@ -87,7 +87,7 @@ export function begin(runtime: Runtime, { spec, main }: Program, run: UpcallOf<'
   thread.detach();
 }
 
-/** Main has returned: the domain ends, unless a thread failed that nobody joined. */
+/** Main has returned: ends the domain, unless a thread failed that nobody joined. */
 function end(runtime: Runtime, spec: ProgramSpec, own: Strand, returned: number | void): void {
   const [failure] = runtime.threads.failures();
   if (failure !== undefined) return runtime.failed(failure.thread, failure.error);
@@ -109,12 +109,12 @@ async function runEntry(mk: Mk, { threads = {} }: ProgramSpec, entry: string, st
   return (await body(mk, state as never)) ?? null;
 }
 
-/** Adds a value to the program's world under an unused name. */
+/** Adds a value to the program's world, under a name that is not taken. */
 function provide(name: string, value: unknown): void {
   if (Reflect.get(globalThis, name) === undefined) Reflect.set(globalThis, name, value);
 }
 
-/** Seeds a dispatcher's randomness: `Math.random` of its context is the kernel's. */
+/** Seeds a dispatcher's randomness from `Math.random` of its context, which is the kernel's. */
 function chance(): number {
   const { random } = Math;
   return random();

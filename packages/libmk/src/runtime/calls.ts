@@ -23,7 +23,7 @@ export class Calls {
 
   /**
    * Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. `abandoned` is called
-   * when the caller gives up before the answer; the function that it returns receives the answer instead.
+   * if the caller gives up before the answer; the function that it returns receives the answer instead.
    */
   ask<N extends string>(
     name: N,
@@ -52,7 +52,7 @@ export class Calls {
     this.outgoing.push([0, name, args]);
   }
 
-  /** Calls within the turn: for what the CPU driver serves alone. Throws an `MkError`. */
+  /** Makes a call within the turn, for what the CPU driver serves alone. Throws an `MkError`. */
   now(name: string, args: readonly PlainValue[]): PlainValue {
     const result = this.border.callNow(name, args);
     if (result.ok) return result.value;

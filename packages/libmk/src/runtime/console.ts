@@ -9,7 +9,7 @@ export interface MkConsole {
   debug(...values: readonly unknown[]): void;
 }
 
-/** A console over whatever takes its lines; `warn` and `error` go to `err`. */
+/** A console that passes its lines to `print`; `warn` and `error` go to `err`. */
 export function consoleOf(print: (text: string, stream: 'out' | 'err') => void): MkConsole {
   const out = (...values: readonly unknown[]): void => print(formatLine(values), 'out');
   const err = (...values: readonly unknown[]): void => print(formatLine(values), 'err');

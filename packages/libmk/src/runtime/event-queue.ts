@@ -9,7 +9,7 @@ export interface Waitable<T> {
   readonly label: string;
   /** What is available now; null: nothing. An ended source repeats its error. */
   take(): Taken<T> | null;
-  /** Calls the listener whenever something comes to an empty source. Returns the function that ends that. */
+  /** Calls the listener whenever an empty source gets something. Returns the function that ends that. */
   onReady(listener: () => void): () => void;
 }
 
@@ -51,7 +51,7 @@ export class EventQueue<T> implements Waitable<T>, AsyncIterable<T> {
     if (this.length === 1) this.tellReady();
   }
 
-  /** Ends the source; values that have come can still be taken. */
+  /** Ends the source; values that have arrived can still be taken. */
   end(error: Error): void {
     if (this.ended !== null) return;
     this.ended = error;

@@ -2,8 +2,8 @@ const MOST_CHARACTERS = 8192;
 const DEPTH = 4;
 
 /**
- * What `console.log` prints of its arguments: texts as they are, everything else as a person reads it. It terminates on
- * any input: it inspects no more than it prints, and says so where inspecting a value throws.
+ * The text that `console.log` prints for its arguments: strings as they are, everything else as a person reads it.
+ * Terminates on any input: it inspects no more than it prints, and says so if inspecting a value throws.
  */
 export function formatLine(values: readonly unknown[]): string {
   const line = new Line();
@@ -15,7 +15,7 @@ export function formatLine(values: readonly unknown[]): string {
   return line.text;
 }
 
-/** A line that grows to its bound. */
+/** A line of bounded length. */
 class Line {
   text = '';
   private full = false;

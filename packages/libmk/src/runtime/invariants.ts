@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { MkError } from './mk-error.ts';
 
-/** A program's invariant: false, or a text that says what is wrong, breaks it. */
+/** A program's invariant; false, or a text that says what is wrong, breaks it. */
 export type Predicate = () => boolean | string;
 
 /** Predicates that must hold whenever another thread of the dispatcher can look. */

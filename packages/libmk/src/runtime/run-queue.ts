@@ -16,7 +16,7 @@ export interface Strand {
   resting: boolean;
 }
 
-/** Somebody waits here. */
+/** A wait in progress. */
 export interface Parked<T> {
   readonly promise: Promise<T>;
   /** What it waits for, in words. */
@@ -27,9 +27,9 @@ export interface Parked<T> {
   fail(error: unknown): void;
 }
 
-/** What the queue tells its runtime. */
+/** The run queue's events for its runtime. */
 export interface RunQueueOwner {
-  /** After each step of a strand: invariants are checked here. */
+  /** After each step of a strand: checks invariants here. */
   stepped(): void;
   /** Nothing is ready: sends the calls gathered for the kernel. */
   rested(): void;
@@ -39,9 +39,9 @@ export interface RunQueueOwner {
   broke(error: unknown): void;
 }
 
-/** Microtasks in which a strand must come to rest: more than calls nest in practice, a few microseconds at most. */
+/** Microtasks within which a strand must come to rest: more than calls nest in practice, a few microseconds at most. */
 const PATIENCE = 64;
-/** Steps of one turn before the dispatcher yields: two threads that play ping-pong do not use up a slice. */
+/** Steps of one turn before the dispatcher yields: two threads that play ping-pong must not use up a slice. */
 const STEPS_A_TURN = 4096;
 
 class Wait<T> implements Parked<T> {
@@ -77,7 +77,7 @@ class Wait<T> implements Parked<T> {
     else this.reject(outcome.error);
   }
 
-  /** Records how it ended; returns whether it was open. */
+  /** Records how it ended; returns whether it was still open. */
   decide(outcome: Outcome<T>): boolean {
     if (!this.open) return false;
     this.open = false;
@@ -131,7 +131,7 @@ export class RunQueue {
     this.push({ strand, settle: step });
   }
 
-  /** The running strand resumes after all that are ready now; if none are, in another turn of the dispatcher. */
+  /** Resumes the running strand after all that are ready now; if none are, in another turn of the dispatcher. */
   yield(): Promise<void> {
     const { current } = this;
     if (current !== null) current.resting = true;
@@ -224,7 +224,10 @@ export class RunQueue {
     this.again();
   }
 
-  /** Nothing is ready: strands that yielded while others were are now; one that yielded alone gives up the core. */
+  /**
+   * Nothing is ready: strands that yielded while others were ready are ready now; one that yielded alone gives up the
+   * core.
+   */
   private rest(tired: boolean): void {
     this.pumping = false;
     if (!tired && this.steps > 0 && this.yielders.length > 1) {

@@ -96,7 +96,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.kick();
   }
 
-  /** Requests the dispatcher's next turn and waits for it: by then the kernel has what this one gathered. */
+  /** Requests the dispatcher's next turn and waits for it: by then the kernel has everything that this one gathered. */
   nextTurn(): Promise<void> {
     const parked = this.queue.park<void>('its next turn');
     this.untilNextTurn.push(parked);
@@ -116,12 +116,15 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.queue.newTurn();
   }
 
-  /** What the program would leave behind if it ended now, told by this thread: other unjoined threads, channels, locks. */
+  /**
+   * What the program would leave behind if it ended now, as seen by this thread: other unjoined threads, channels,
+   * locks.
+   */
   leftovers(teller: Strand | null = null): readonly string[] {
     return [...this.threads.leftovers(teller), ...this.leavers.flatMap((leaver) => leaver())];
   }
 
-  /** Nothing of the program runs any more; `exit` goes as its last system call. BAD_REQUEST: that is no status. */
+  /** Ends the program; `exit` is its last system call. BAD_REQUEST: not a valid status. */
   end(status: number): void {
     if (this.over) return;
     if (!Number.isSafeInteger(status))
@@ -157,7 +160,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     this.border.fail(name, text);
   }
 
-  /** Checks the program's invariants, after each step of a thread and after what runs without one. */
+  /** Checks the program's invariants, after each step of a thread and after anything that runs without one. */
   checkInvariants(): void {
     try {
       this.invariants.checkAll();
@@ -166,7 +169,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
     }
   }
 
-  // What the run queue reports.
+  // Events of the run queue.
 
   stepped(): void {
     this.invariants.checkAll();
@@ -199,7 +202,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   }
 }
 
-/** Something thrown as a person reads it: with its stack, which the host maps to the program's source. */
+/** Describes a thrown value for people: with its stack, which the host maps to the program's source. */
 export function describe(thrown: unknown): string {
   const error = errorOf(thrown);
   if (error instanceof ThrownValue) return `threw ${error.shown}, which is no Error`;

@@ -14,7 +14,7 @@ export class ThrownValue extends Error {
   }
 }
 
-/** What somebody threw, as an Error that can be read, whatever traps and getters it has. */
+/** Turns any thrown value into an Error that can be read, whatever traps and getters it has. */
 export function errorOf(thrown: unknown): Error {
   try {
     if (thrown instanceof Error) {

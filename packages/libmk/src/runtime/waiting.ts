@@ -12,11 +12,11 @@ export interface WaitOptions {
   readonly timeoutNs?: Nanos;
   /** A time of `mk.now()`; the earlier of the two counts. */
   readonly deadline?: Nanos;
-  /** Cancels the wait. Where it has aborted before, nothing is taken and nothing begins. */
+  /** Cancels the wait. If it has aborted already, nothing is taken and nothing begins. */
   readonly signal?: CancelSignal;
 }
 
-/** What waits are built on. */
+/** The services that waits need. */
 export interface Clockwork {
   readonly queue: RunQueue;
   readonly timers: TimerQueue;
@@ -36,8 +36,8 @@ export async function rejected(thrown: unknown): Promise<never> {
 
 /**
  * Waits for the holder of the waker that `arm` gets, at most as long as the options allow. `arm` returns the function
- * that cancels the wait, called once however the wait ends. It takes what it waits for only when it is called: not
- * where the options are no options, or the signal has aborted, so that nothing is lost.
+ * that cancels the wait, called once however the wait ends. `arm` is not called for invalid options or an aborted
+ * signal, so that nothing taken is lost.
  */
 export function waitFor<T>(
   clock: Clockwork,
@@ -77,14 +77,14 @@ export function waitFor<T>(
   return parked.promise;
 }
 
-/** Throws if the caller does not want this any more: nothing shall begin that is given up at once. */
+/** Throws if the caller has given up already, so that nothing begins in vain. */
 export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): void {
   const deadline = mayTake(clock, options);
   if (deadline !== Infinity && deadline <= clock.now())
     throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
 }
 
-/** The deadline; throws for options that are none, and the reason of a signal that has aborted. */
+/** The deadline; throws for invalid options, and the reason of a signal that has aborted. */
 export function mayTake(clock: Clockwork, options: WaitOptions): Nanos {
   if (isForEver(options)) return Infinity;
   const deadline = deadlineOf(clock.now(), options);
@@ -92,36 +92,39 @@ export function mayTake(clock: Clockwork, options: WaitOptions): Nanos {
   return deadline;
 }
 
-/** The same options for several waits one after the other: all of them end by the time that is named now. */
+/** The same options for several waits in a row: all of them share the deadline fixed now. */
 export function byOneDeadline(clock: Clockwork, options: WaitOptions): WaitOptions {
   const { timeoutNs, ...others } = options;
   return timeoutNs === undefined ? options : { ...others, deadline: deadlineOf(clock.now(), options) };
 }
 
-/** As nearly every call is made. */
+/** The common case: no limit at all. */
 function isForEver({ timeoutNs, deadline, signal }: WaitOptions): boolean {
   return timeoutNs === undefined && deadline === undefined && signal === undefined;
 }
 
-/** Asked each time: arming a wait may abort it. */
+/** Checked each time: arming a wait may abort it. */
 function hasAborted(signal: CancelSignal | undefined): boolean {
   return signal?.aborted === true;
 }
 
-/** When the options' time is over; Infinity: never. Throws BAD_REQUEST if the time is invalid. */
+/** The time at which the options' patience ends; Infinity: never. Throws BAD_REQUEST for an invalid time. */
 export function deadlineOf(now: Nanos, { timeoutNs, deadline }: WaitOptions): Nanos {
   const after = timeoutNs === undefined ? Infinity : now + nanosOf('timeoutNs', timeoutNs);
   return Math.min(after, deadline === undefined ? Infinity : nanosOf('deadline', deadline));
 }
 
-/** The whole nanoseconds that are left, for the core to give up with its caller; undefined: more than a call can name. */
+/**
+ * The whole nanoseconds that are left, so that the core gives up with its caller; undefined: more than a call can
+ * express.
+ */
 export function timeLeft(clock: Clockwork, options: WaitOptions): Nanos | undefined {
   const now = clock.now();
   const left = Math.max(0, Math.ceil(deadlineOf(now, options) - now));
   return Number.isSafeInteger(left) ? left : undefined;
 }
 
-/** A time that a program gave; throws BAD_REQUEST, as it would order no queue of timers. */
+/** Checks a time that a program gave; throws BAD_REQUEST, because it would corrupt the order of timers. */
 export function nanosOf(what: string, given: Nanos): Nanos {
   if (typeof given === 'number' && !Number.isNaN(given)) return given;
   throw new MkError(

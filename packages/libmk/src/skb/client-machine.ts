@@ -12,7 +12,7 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
 
-/** A client's identity and its peer. */
+/** A client's identity, and its peer. */
 export interface ClientConfig {
   readonly cluster: string;
   readonly secret: Uint8Array;
@@ -30,8 +30,8 @@ export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly m
 export type ClientEffect =
   | Effect
   /**
-   * The SKB answers. `fresh`: it knows nothing of us (first contact, its restart, or it gave us up); `abandoned`: nor
-   * what it answered to our requests, if it performed them.
+   * The SKB answers. `fresh`: it knows nothing of us (first contact, its restart, or our session ended); `abandoned`:
+   * nor its answers to our requests, if it performed them.
    */
   | { readonly type: 'skb_up'; readonly fresh: boolean; readonly abandoned: boolean }
   /** What this client held as transient is gone, or must be assumed gone. */
@@ -54,8 +54,7 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
 
 /**
  * A client's end of its channel to the SKB: a synchronous state machine like the kernel. The channel survives resets of
- * the link; after a restart of the SKB a new one begins, under the same instance, and pending requests must be
- * repeated.
+ * the link; after a restart of the SKB a new one begins under the same instance, and pending requests must be repeated.
  */
 export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, EndpointOwner {
   readonly endpoint: Endpoint;
@@ -67,7 +66,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   private ending = false;
   private readonly session: Session;
   private readonly watch: SilenceWatch;
-  /** The SKB met last. */
+  /** The instance of the SKB that we met last. */
   private metInstance: InstanceId = '';
 
   constructor(private readonly config: ClientConfig) {
@@ -82,7 +81,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
       lost: (text) => this.outbox.push({ type: 'skb_session_lost', text }),
       begun: () => this.outbox.push({ type: 'skb_session_begun' }),
     });
-    // Its sessions are renewed all the time: something is always to be acknowledged.
+    // Its sessions are renewed all the time, so there is always something to acknowledge.
     this.watch = new SilenceWatch(this.endpoint, {
       peer: () => this.skb,
       ask: () => undefined,
@@ -128,7 +127,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     this.outbox.push({ type: 'skb_away', text: reason });
   }
 
-  /** Its instance is over for us: begins a new channel. */
+  /** The SKB's instance is over for us: begins a new channel. */
   peerGone(_peer: Peer, _cause: string, now: Nanos): void {
     this.backlog = [];
     if (!this.ending) this.dial(now);

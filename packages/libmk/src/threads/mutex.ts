@@ -18,7 +18,7 @@ export class Mutex {
   constructor(
     private readonly clock: Clockwork,
     readonly name: string,
-    /** Where it stands for as long as somebody holds it: what ends or is left then tells of it. */
+    /** Holds the mutex while it is locked, so that a thread or program that ends can report it. */
     private readonly allHeld: Set<Mutex>,
   ) {}
 
@@ -26,7 +26,7 @@ export class Mutex {
     return this.held;
   }
 
-  /** Who holds it, if known. */
+  /** The thread that holds it, if known. */
   get holder(): Strand | null {
     return this.owner;
   }

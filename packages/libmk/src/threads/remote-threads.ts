@@ -7,14 +7,14 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { errorOf, framesOf } from '../runtime/thrown-value.ts';
 import { type WaitOptions, waitFor, type Waker } from '../runtime/waiting.ts';
 
-/** Names a thread to every dispatcher of its domain: a plain value that may be sent anywhere. */
+/** Names a thread to every dispatcher of its domain: a plain value that can be sent anywhere. */
 export interface ThreadHandle {
   /** The core that began it. */
   readonly origin: number;
   readonly id: number;
 }
 
-/** What a thread's function returns to go on on another core. */
+/** Returned by a thread's function to continue on another core. */
 export class Migration {
   constructor(
     readonly core: CoreId,
@@ -35,7 +35,7 @@ export type RunEntry = (entry: string, state: PlainValue) => Promise<PlainValue 
 
 type End = { readonly ok: true; readonly value: PlainValue } | { readonly ok: false; readonly error: Error };
 
-/** How a thread ended, as it crosses: an error by its name, text and the places of its stack trace. */
+/** How a thread ended, in the form that crosses: an error by its name, text and the places of its stack trace. */
 type ToldEnd = {
   readonly ok: boolean;
   readonly value: PlainValue;
@@ -44,7 +44,7 @@ type ToldEnd = {
   readonly trace: string;
 };
 
-/** What a domain's dispatchers tell one another about threads. */
+/** Messages between a domain's dispatchers about threads. */
 type Note =
   | {
       readonly t: 'begin';
@@ -59,7 +59,7 @@ type Note =
   | { readonly t: 'join'; readonly id: number; readonly from: number; readonly ticket: number }
   | (ToldEnd & { readonly t: 'joined'; readonly ticket: number });
 
-/** A thread that was begun here, wherever it is now. */
+/** A thread that began here, wherever it is now. */
 class Begun {
   end: End | null = null;
   detached = false;
@@ -74,7 +74,7 @@ class Begun {
   ) {}
 }
 
-/** A thread of this domain on another core, or one that may go there. */
+/** A thread of this domain on another core, or one that can go there. */
 export class RemoteThread<T = PlainValue> {
   constructor(
     private readonly threads: RemoteThreads,
@@ -271,7 +271,8 @@ export class RemoteThreads {
   }
 
   /**
-   * Sends to a core one after the other, retrying while its channel is full. `left` reports a dispatcher that is gone.
+   * Sends messages to a core one after the other, retrying while its channel is full. `left` reports a dispatcher that
+   * is gone.
    */
   private send(core: CoreId, note: Note): void {
     const before = this.lines.get(core) ?? Promise.resolve();
@@ -291,7 +292,7 @@ export class RemoteThreads {
     }
   }
 
-  /** A thread that could not be begun has ended; what one came to and cannot cross is its error. */
+  /** A thread that could not be started has ended; a result that cannot cross becomes an error. */
   private undeliverable(core: CoreId, note: Note, error: unknown): void {
     const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
     if (note.t === 'begin') return this.report(note.origin, note.id, { ok: false, error: failure });

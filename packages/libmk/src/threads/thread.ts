@@ -8,7 +8,7 @@ import { type Clockwork, type WaitOptions, type Waker, waitFor } from '../runtim
 /** How a thread ended. */
 export type ThreadEnd<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error };
 
-/** What a thread tells the list of threads. */
+/** Events of a thread for the list of threads. */
 export interface ThreadOwner {
   ended(thread: Thread<unknown>): void;
   /** Nobody will ask for its end any more. */

@@ -27,7 +27,7 @@ export interface ThreadRow {
 /** Told of failed threads that will not be joined. */
 export type OnFailure = (thread: Strand, error: Error) => void;
 
-/** `mk.threads`: the threads of this dispatcher, and what they use to wait for one another. */
+/** `mk.threads`: the threads of this dispatcher, and the means to wait for one another. */
 export class Threads implements ThreadOwner {
   private readonly all = new Map<number, Thread>();
   private readonly heldMutexes = new Set<Mutex>();
@@ -71,7 +71,7 @@ export class Threads implements ThreadOwner {
     return this.clock.queue.yield();
   }
 
-  /** Waits so many nanoseconds. CANCELLED by the signal. */
+  /** Waits for so many nanoseconds. CANCELLED by the signal. */
   sleep(ns: Nanos, { signal }: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
     const { clock } = this;
     const until = clock.now() + Math.max(0, nanosOf('the time to sleep', ns));
@@ -120,7 +120,7 @@ export class Threads implements ThreadOwner {
   }
 
   /**
-   * Gives up on `work` after so long: rejects with DEADLINE_EXCEEDED; the work itself goes on unless it heeds its
+   * Gives up on `work` after `timeoutNs`: rejects with DEADLINE_EXCEEDED; the work itself continues unless it heeds its
    * signal.
    */
   async within<T>(timeoutNs: Nanos, what: string, work: Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ interface Member {
   readonly source: Waitable<unknown>;
   readonly tag: string;
   readonly stop: () => void;
-  /** It is queued among those that may have something. */
+  /** It is queued among the sources that may have something. */
   pending: boolean;
   here: boolean;
 }
@@ -86,7 +86,7 @@ export class WaitSet implements AsyncIterable<WaitSetEvent> {
     });
   }
 
-  /** Event after event, as long as there are sources; of many loops each ends with the last source. */
+  /** Event after event while there are sources; with several loops, each ends with the last source. */
   async *[Symbol.asyncIterator](): AsyncGenerator<WaitSetEvent, void> {
     while (this.size > 0) {
       const event = await this.nextOfLoop();

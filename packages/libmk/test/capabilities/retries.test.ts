@@ -4,7 +4,7 @@ import { TestHost } from '../runtime/test-host.ts';
 
 const MS = 1_000_000;
 
-/** Asks for something that another operation blocks for ever; when the caller gives up, and what it is told. */
+/** Asks for something that another operation blocks for ever; returns when the caller gave up, and with what error. */
 async function blocked(begin: (capabilities: Capabilities) => Promise<unknown>): Promise<readonly [string, number]> {
   const host = new TestHost();
   let end: readonly [string, number] = ['nothing', -1];

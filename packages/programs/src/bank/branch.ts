@@ -9,15 +9,15 @@ interface Change {
 }
 
 /**
- * A branch: its accounts, the money held by prepared transfers, and what was applied. Its promise is in Octopus before
- * it says yes, each promise in its own record that is never rewritten: whoever is told late can spoil nothing.
+ * A branch: its accounts, the money held by prepared transfers, and the transfers applied. Its promise is in Octopus
+ * before it says yes, each promise in a record of its own that is never rewritten, so that late news can spoil nothing.
  */
 class Accounts {
   readonly balances = Array.from({ length: ACCOUNTS }, () => OPENING_BALANCE);
   readonly held = new Map<number, Change>();
   private readonly applied = new Set<number>();
 
-  /** Whether the change is covered, with all that is held already. */
+  /** Whether the account can bear the change, on top of everything held already. */
   covers({ account, delta }: Change): boolean {
     let free = known(this.balances[account]) + Math.min(0, delta);
     for (const change of this.held.values()) if (change.account === account) free += Math.min(0, change.delta);
@@ -81,7 +81,7 @@ export async function branch(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** What an earlier life of this branch promised and applied. */
+/** Reads back what an earlier life of this branch promised and applied. */
 async function remember(mk: Mk, accounts: Accounts, run: string, own: number): Promise<void> {
   const prefix = names.prepared(run, own);
   const promised = await recordsOf(mk, prefix);

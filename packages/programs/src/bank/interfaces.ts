@@ -3,9 +3,9 @@ import { bool, choice, int, u32 } from '@mk/libmk/interface/kinds';
 
 /** A branch of the bank: a participant of two-phase commit. It serves one request after the other. */
 export const Branch = defineInterface('bank-branch', {
-  /** Whether it can take part: if so the change is recorded and its money is held. */
+  /** Whether it can take part; if so, the change is recorded and its money is held. */
   prepare: rpc({ in: { tx: u32, account: u32, delta: int }, out: { yes: bool } }),
-  /** The outcome; the same one may come again. */
+  /** The outcome; it may be repeated. */
   decide: rpc({ in: { tx: u32, commit: bool } }),
   statement: rpc({ out: { total: int, held: u32 } }),
   close: message({}),

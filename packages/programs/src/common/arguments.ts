@@ -21,7 +21,7 @@ export function tool(spec: ProgramSpec, main: (mk: Mk) => Promise<number | void>
   });
 }
 
-/** Throws when an option is given that is not among these, as a misspelt one would be. */
+/** Throws if an option is given that is not among these, such as a misspelt one. */
 export function onlyOptions(mk: Mk, names: readonly string[]): void {
   const other = mk.args.find((word) => word.startsWith('--') && !names.includes(known(word.slice(2).split('=')[0])));
   if (other !== undefined)
@@ -52,7 +52,7 @@ export function oneOf<T extends string>(mk: Mk, name: string, choices: readonly 
   throw new ArgumentError(`--${name} is one of ${choices.join(', ')}, not ${JSON.stringify(text)}`);
 }
 
-/** An option's value, '' when it has none; null: the option is absent. */
+/** An option's value, empty if it has none; null: the option is absent. */
 function textOf(mk: Mk, name: string): string | null {
   const at = mk.args.findIndex((word) => word === `--${name}` || word.startsWith(`--${name}=`));
   if (at < 0) return null;

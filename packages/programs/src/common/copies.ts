@@ -12,7 +12,7 @@ export function copiesOf(
   return Promise.all(names.map((options) => mk.processes.spawn(null, options)));
 }
 
-/** Waits for copies; throws the first bad end's text. */
+/** Waits for copies; throws the text of the first bad end. */
 export async function endOf(mk: Mk, copies: readonly Process[]): Promise<void> {
   for (const copy of copies) {
     const { cause, status, text } = await copy.wait();

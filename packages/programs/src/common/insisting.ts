@@ -2,7 +2,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import type { OctopusRecord } from '@mk/libmk/octopus/octopus';
 
 const PAUSE_NS = 50e6;
-/** Longer than the knowledge base is away in any fault plan that a program should outlive. */
+/** Longer than the knowledge base is away in any fault plan that a program should survive. */
 const PATIENCE_NS = 120e9;
 
 /** Repeats something repeatable until it succeeds: the knowledge base may be away for a while. */
@@ -18,7 +18,7 @@ export async function insist<T>(mk: Mk, what: () => Promise<T>): Promise<T> {
   }
 }
 
-/** All records with that prefix; what is deleted meanwhile is left out. */
+/** All records with that prefix, except those deleted meanwhile. */
 export async function recordsOf(mk: Mk, prefix: string): Promise<readonly OctopusRecord[]> {
   const names = await insist(mk, () => mk.octopus.getNames(`r'^${prefix.replaceAll('.', '\\.')}'`));
   const records: OctopusRecord[] = [];

@@ -17,7 +17,7 @@ export interface LitmusTest {
   readonly name: string;
   readonly threads: readonly (readonly Access[])[];
   readonly words: readonly string[];
-  /** Whether what is left in memory is part of the outcome. */
+  /** Whether the final memory is part of the outcome. */
   readonly final: boolean;
 }
 
@@ -40,7 +40,7 @@ const TEXTS: Readonly<Record<string, readonly [threads: readonly string[], final
 
 export const LITMUS_NAMES: readonly string[] = Object.keys(TEXTS);
 
-/** The test of a name, whatever its case; null: there is none. */
+/** Looks up a test, whatever the case of its name; null if there is none. */
 export function litmusTest(name: string): LitmusTest | null {
   const found = Object.entries(TEXTS).find(([known]) => known.toLowerCase() === name.toLowerCase());
   if (found === undefined) return null;
@@ -60,7 +60,7 @@ export function outcomeOf(
   return [...read, ...(final ? words.map((word) => `${word}=${memory[word] ?? 0}`) : [])].join(' ');
 }
 
-/** The outcome of every interleaving: what sequential consistency allows. */
+/** The outcomes of all interleavings: what sequential consistency allows. */
 export function allowedOutcomes(test: LitmusTest): ReadonlySet<string> {
   const allowed = new Set<string>();
   const at = test.threads.map(() => 0);

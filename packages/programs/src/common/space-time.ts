@@ -1,4 +1,4 @@
-/** Something that one of several threads did, from when to when, on one clock. */
+/** An act of one of several threads, with its begin and end on one clock. */
 export interface Span {
   readonly column: number;
   readonly text: string;

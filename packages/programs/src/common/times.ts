@@ -1,4 +1,4 @@
-/** Times of repeated measurements, nanoseconds, as every command of the project has them. */
+/** Times of repeated measurements in nanoseconds, in the form that every command of the project uses. */
 export interface Times {
   readonly count: number;
   readonly min_ns: number;

@@ -34,7 +34,7 @@ export class Quorum {
     return answers.reduce((best, answer) => (answer.version > best.version ? answer : best)).value;
   }
 
-  /** Resolves when a majority has it. */
+  /** Resolves when a majority has stored it. */
   async write(key: string, value: number, token: number): Promise<void> {
     await this.majority((replica) => replica.write({ key, value, token }, { timeoutNs: CALL_NS }));
   }
@@ -54,7 +54,7 @@ export class Quorum {
   }
 }
 
-/** Increments counters under a lock; each increment is a read and a write taken by a majority. */
+/** Increments counters under a lock; each increment is a read and a write by a majority. */
 export async function client(mk: Mk): Promise<number> {
   const [, run = '', index = '0', replicas = '3', rounds = '1'] = mk.args;
   const quorum = await Quorum.of(mk, run, Number(replicas));
@@ -73,7 +73,7 @@ export async function client(mk: Mk): Promise<number> {
       acknowledged += 1;
       seen.set(key, value + 1);
     } catch (error) {
-      if (isMkError(error, 'ASSERTION_FAILED')) throw error; // otherwise refused, or without a majority: it may have happened or not
+      if (isMkError(error, 'ASSERTION_FAILED')) throw error; // refused, or no majority: it may have happened
     }
     await lock.release().catch(() => undefined);
     await mk.sleep(mk.randomInt(PAUSE_NS));
@@ -83,7 +83,7 @@ export async function client(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** The lock; null when it is not acquired in time, or its place in the queue was lost. */
+/** The lock; null if it was not acquired in time, or its place in the queue was lost. */
 async function locked(mk: Mk, name: string): Promise<HeldLock | null> {
   const giveUp = mk.cancellation();
   const patience = mk.threads.spawn('patience', async ({ signal }) => {

@@ -10,7 +10,7 @@ export const Replica = defineInterface('kv-replica', {
   close: message({}),
 });
 
-/** Where clients report what they did. */
+/** Receives the clients' reports. */
 export const Report = defineInterface('kv-report', {
   /** `acknowledged` increments certainly happened, at most `attempted`. */
   done: rpc({ in: { client: u32, acknowledged: u32, attempted: u32 }, out: { heard: bool } }),

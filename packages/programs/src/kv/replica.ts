@@ -2,8 +2,8 @@ import type { Mk } from '@mk/libmk/program/mk';
 import { names, Replica } from './interfaces.ts';
 
 /**
- * A replica in memory. Its version of a value is the writer's token. It refuses a token lower than one seen for the
- * key: its holder has lost the lock, told or not.
+ * A replica in memory. The version of a value is its writer's token. A token lower than one seen for the key is
+ * refused: its holder has lost the lock, knowing it or not.
  */
 export async function replica(mk: Mk): Promise<number> {
   const [, run = '', index = '0'] = mk.args;

@@ -8,7 +8,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import type { RemoteThread } from '@mk/libmk/threads/remote-threads';
 import { type LitmusTest, outcomeOf } from '../common/litmus-tests.ts';
 
-/** Words of a run lie beside other runs': so many runs share a page. */
+/** Words of a run lie beside those of other runs: this many runs share a page. */
 export const RUNS_A_PAGE = PAGE_BYTES / 8;
 
 /** What all runs of one command have in common. */

@@ -1,4 +1,4 @@
-/** One thread of a litmus test, on its core: its accesses, and what it remembers of them for a picture. */
+/** One thread of a litmus test, on its core: its accesses, and its record of them for a picture. */
 import { known } from '../common/known.ts';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import type { MemoryKind } from '@mk/libmk/memory/map-options';
@@ -20,12 +20,12 @@ export interface Share {
 /** An access as it happened, on its core's clock. */
 export type Done = { readonly text: string; readonly beganNs: number; readonly endedNs: number };
 
-/** Threads meet after so many runs: one that ran ahead would see nothing of the others. */
+/** Threads meet after this many runs: one that ran ahead would see nothing of the others. */
 const RUNS_TOGETHER = 16;
-/** The most turns by which a thread's run is occasionally delayed: about as long as a page travels. */
+/** The most turns by which a thread's run is delayed now and then: about as long as a page travels. */
 const LATER_TURNS = 10;
 
-/** What each thread of this dispatcher did in its last batch, a list per run, until somebody asks. */
+/** The accesses of each thread of this dispatcher in its last batch, a list per run, until somebody asks. */
 const remembered = new Map<number, Done[][]>();
 
 /** All runs of a batch: the registers, a list a run. */
@@ -58,7 +58,7 @@ export async function share(mk: Mk, given: Share): Promise<number[][]> {
   return all;
 }
 
-/** What a thread did in a run of the last batch. */
+/** The accesses of a thread in a run of the last batch. */
 export function told(_mk: Mk, { thread, run }: { readonly thread: number; readonly run: number }): readonly Done[] {
   return remembered.get(thread)?.[run] ?? [];
 }
@@ -81,7 +81,7 @@ async function perform(mk: Mk, { kind: access, word, value }: Access, place: Pla
     if (kind === 'private') await memory.publish({ address, bytes: 8 });
     return `W ${word}=${value}`;
   }
-  // A private copy is as old as its holder likes: sometimes it is refreshed.
+  // A private copy may be as old as its holder likes: sometimes refresh it.
   const anew = kind === 'private' && mk.randomInt(2) === 0;
   if (anew) memory.refresh({ address, bytes: 8 });
   registers.push(await memory.load32(address));
@@ -89,15 +89,15 @@ async function perform(mk: Mk, { kind: access, word, value }: Access, place: Pla
   return `R ${word}=${registers.at(-1)}${which}`;
 }
 
-/** Some time passes: other cores have theirs. */
+/** Lets some time pass, so that other cores get theirs. */
 async function pass(mk: Mk): Promise<void> {
   mk.work(mk.randomInt(4000));
   await mk.yield();
 }
 
 /**
- * Waits until so many arrivals in all: the threads then continue at about the same time. At the home, whatever the
- * copies say.
+ * Waits for so many arrivals in all, so that the threads continue at about the same time. Counts at the home, whatever
+ * the copies say.
  */
 async function together(mk: Mk, barrier: number, arrivals: number): Promise<void> {
   await mk.memory.fetchAdd(barrier, 1n);

@@ -1,4 +1,4 @@
-/** What happened in one run: every access of every thread, on one clock. */
+/** The course of one run: every access of every thread, on one clock. */
 import { roundRobin } from '../common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { spaceTimeLines } from '../common/space-time.ts';
@@ -23,7 +23,7 @@ export interface Witness {
 /** Exchanges of the time with a core; the fastest counts. */
 const EXCHANGES = 8;
 
-/** Asks the threads what they did in a run of the batch that has just ended. */
+/** Asks the threads for their accesses in a run of the batch that has just ended. */
 export async function witness(
   mk: Mk,
   test: LitmusTest,
@@ -69,8 +69,8 @@ export function witnessLines(
 }
 
 /**
- * How far a core's clock is ahead of this one's, and how exactly that is known. A difference within the exchange itself
- * counts as none.
+ * How far a core's clock is ahead of this one's, and the uncertainty. A difference within the exchange itself counts as
+ * none.
  */
 async function clockOf(mk: Mk, core: number): Promise<{ readonly ahead: number; readonly exact: number }> {
   let best = { ahead: 0, exact: core === mk.self.core ? 0 : Infinity };

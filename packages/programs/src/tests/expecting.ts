@@ -1,7 +1,7 @@
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 
-/** The name of the error with which something rejects; the test program fails when it does not. */
+/** The name of the error with which something rejects; fails the test program if it does not. */
 export async function errorOf(mk: Mk, what: Promise<unknown>): Promise<string> {
   try {
     await what;

@@ -126,7 +126,7 @@ async function demand(mk: Mk): Promise<void> {
   await memory.unmap(heap);
 }
 
-/** Handlers: pages that come from somewhere, copies on the first write, and one that lies. */
+/** Handlers: pages from elsewhere, copies on the first write, and one that lies. */
 async function handlers(mk: Mk): Promise<void> {
   const { memory } = mk;
   const backing = await memory.allocFrame(4 * PAGE_BYTES);

@@ -1,7 +1,8 @@
 /**
- * What a page costs that is elsewhere: the median time of an access on core 1, by where the page is. `memory-bench PART SWEEPS [PAUSE_NS]`, with a
- * pause before each; the exit value is nanoseconds. `clean`: the home has it; `dirty`: core 2 has written it; `upgrade`: core 1 reads it already,
- * as the others do. A sweep goes over `PAGES` pages, one after the other; the first `WARM_UP` accesses are not counted: by then all cores have compiled what they run.
+ * What a page held elsewhere costs: the median time of an access on core 1, by where the page is. `memory-bench PART
+ * SWEEPS [PAUSE_NS]`, with a pause before each; the exit value is nanoseconds. `clean`: the home has it; `dirty`: core
+ * 2 has written it; `upgrade`: core 1 reads it already, as the others do. A sweep goes over `PAGES` pages, one after
+ * the other; the first `WARM_UP` accesses are not counted: by then all cores have compiled what they run.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
 import { program } from '@mk/libmk/program/program';
@@ -29,7 +30,7 @@ export const main = program({ name: 'memory-bench', threads: { sweep } }, async 
   return Math.round(samples[samples.length >> 1] ?? 0);
 });
 
-/** Brings all pages to where a part wants them; the times of core 1's accesses. */
+/** Brings all pages to where a part needs them; the times of core 1's accesses. */
 async function swept(mk: Mk, part: string, address: number, pauseNs: number): Promise<readonly number[]> {
   await sweep(mk, { address, kind: 'write', pauseNs: 0 });
   const on = (core: number, kind: Sweep['kind'], pause = 0): Promise<readonly number[]> =>

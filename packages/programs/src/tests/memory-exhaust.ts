@@ -1,7 +1,7 @@
 /**
- * RAM to the last piece: one core allocates until no core has any and is told what is free; all of it comes back. Then
- * every core allocates and frees at once, `--rounds` times. The first argument lists the cores, `--piece` is an
- * allocation's bytes.
+ * RAM to the last piece: one core allocates until no core has any and the refusal says what is free; all of it comes
+ * back. Then every core allocates and frees at once, `--rounds` times. The first argument lists the cores, `--piece` is
+ * an allocation's bytes.
  */
 import { known } from '../common/known.ts';
 import { isMkError } from '@mk/libmk/runtime/mk-error';

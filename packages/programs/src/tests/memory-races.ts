@@ -1,7 +1,7 @@
 /**
- * Two operations of one domain that meet, at every offset of a sweep: whatever comes first, what has returned holds.
- * The first argument lists the cores, the second is the race. Prints how often each side won: a sweep that one side
- * always wins met nothing.
+ * Two operations of one domain that meet, at every offset of a sweep: whichever comes first, what has returned holds.
+ * The first argument lists the cores, the second names the race. Prints how often each side won: in a sweep that one
+ * side always wins the two never met.
  */
 import { isKeyOf } from '@mk/monitor-proto/tables';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
@@ -82,7 +82,7 @@ async function unmapAgainstFault(mk: Mk, others: readonly number[]): Promise<Tal
   return tally;
 }
 
-/** A core writes a frame while its parent is revoked: nothing of that is in the memory's next object. */
+/** A core writes a frame while its parent is revoked: none of it may reach the next object in that memory. */
 async function revokeAgainstWrite(mk: Mk, others: readonly number[]): Promise<Tally> {
   const { memory, capabilities } = mk;
   const tally = { won: 0, lost: 0 };
@@ -108,7 +108,10 @@ async function revokeAgainstWrite(mk: Mk, others: readonly number[]): Promise<Ta
   return tally;
 }
 
-/** The domain spans a core, which reads at once, while the page is unmapped: no translation of before reaches the new dispatcher. */
+/**
+ * The domain spans a core, which reads at once, while the page is unmapped: no earlier translation reaches the new
+ * dispatcher.
+ */
 async function spanAgainstUnmap(mk: Mk, others: readonly number[]): Promise<Tally> {
   const { memory } = mk;
   const tally = { won: 0, lost: 0 };

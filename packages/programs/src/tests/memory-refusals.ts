@@ -1,6 +1,6 @@
 /**
- * What an address space refuses, and that it is whole afterwards: ranges that lie crooked or outside, rights and kinds
- * that do not exist, sizes that no core has; rights of pages that come later; atomics and copies at borders.
+ * What an address space refuses, and that it is whole afterwards: misaligned or outlying ranges, rights and kinds that
+ * do not exist, sizes that no core has; rights of pages that come later; atomics and copies at borders.
  */
 import { known } from '../common/known.ts';
 import { type AllocateOptions, RIGHTS } from '@mk/libmk/capabilities/capabilities';
@@ -28,7 +28,7 @@ export const main = program({ name: 'memory-refusals' }, async (mk) => {
   await copies(mk);
 });
 
-/** Before the first mapping an address leads nowhere, by the same names as later. */
+/** Before the first mapping an address leads nowhere, with the same errors as later. */
 async function beforeAnything(mk: Mk): Promise<void> {
   same(mk, await mk.memory.lookup(2 ** 32), null, 'lookup before the first mapping');
   same(mk, await errorOf(mk, Promise.resolve(mk.memory.load8(2 ** 32))), 'PAGE_FAULT', 'a load');
@@ -62,7 +62,7 @@ async function mappings(mk: Mk): Promise<void> {
     same(mk, await refusal(memory.map(frame, { rights })), 'RIGHTS_NOT_SUBSET', `rights ${rights}`);
   same(mk, await refusal(memory.map(frame, { pageBytes: Object(8192) })), 'MISALIGNED', 'pages of 8 KiB');
   same(mk, await refusal(memory.map(frame, { kind: Object('weird') })), 'BAD_REQUEST', 'a kind that there is not');
-  const region = await memory.map(frame); // all of it is as if nothing had been asked
+  const region = await memory.map(frame); // all is as if nothing had been asked
   same(mk, await memory.load32(region.address), 0, 'mapped at last');
   await memory.unmap(region);
 }
@@ -148,7 +148,7 @@ async function comingPages(mk: Mk): Promise<void> {
   await memory.unmap(heap);
 }
 
-/** A frame that is being mapped within a range when that is unmapped goes with it. */
+/** A frame whose mapping within a range is under way when the range is unmapped goes with it. */
 async function comingFrames(mk: Mk): Promise<void> {
   const { memory } = mk;
   const frame = await memory.allocFrame(PAGE_BYTES);
@@ -163,7 +163,9 @@ async function comingFrames(mk: Mk): Promise<void> {
   }
 }
 
-/** A page of a range that is given back leaves nothing, and comes again fresh: more often than a domain has slots. */
+/**
+ * A page of a range that is given back leaves nothing behind, and comes back fresh: more often than a domain has slots.
+ */
 async function pagesGivenBack(mk: Mk): Promise<void> {
   const { memory } = mk;
   const heap = memory.reserve(2 * PAGE_BYTES);

@@ -57,7 +57,7 @@ export const main = program(
       contend: async (mk, { address, rounds }: Turn) => {
         for (let i = 1; i <= rounds; i += 1) {
           await mk.memory.store32(address + 8 * mk.self.core, i);
-          if (hasOneClock(mk)) mk.work(300_000); // what it was answered with is kept for it until the turn ends
+          if (hasOneClock(mk)) mk.work(300_000); // its answer is kept for it until the turn ends
         }
       },
       /** Writes its number until that faults. */
@@ -158,7 +158,7 @@ async function spinning(mk: Mk, others: readonly number[]): Promise<void> {
   same(mk, await mk.memory.load32(again.address), 2, 'the memory itself');
 }
 
-/** For writers: nothing that they write gets through. */
+/** For writers: none of their writes gets through. */
 async function protecting(mk: Mk, others: readonly number[]): Promise<void> {
   const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
   const writers = others.map((core) => mk.spawnOn(core, 'scribble', region.address));
@@ -241,7 +241,7 @@ async function demandFromAfar(mk: Mk, others: readonly number[]): Promise<void> 
   await mk.memory.unmap(heap);
 }
 
-/** A private range is a copy: it is not invalidated, and others see what is written there only once it is published. */
+/** A private range is a copy: it is not invalidated, and others see a write there only once it is published. */
 async function privately(mk: Mk, others: readonly number[]): Promise<void> {
   const [other] = others;
   if (other === undefined) return;

@@ -1,5 +1,5 @@
 /**
- * What a core leaves behind when it dies, seen by a program on another one. The neighbour's core (first argument) is
+ * What a core leaves behind when it dies, seen by a program on another core. The neighbour's core (first argument) is
  * the home of memory that is mapped here, runs a dispatcher of this very domain, serves a request under way, and holds
  * a lock that is waited for. Prints how each of these ends, one per line; silence would be a fault.
  */
@@ -61,7 +61,7 @@ async function neighbour(mk: Mk): Promise<number> {
   return 0;
 }
 
-/** Says with what something ended. */
+/** Prints how something ended. */
 async function told(mk: Mk, what: string, ended: Promise<unknown>): Promise<void> {
   try {
     const value = await ended;

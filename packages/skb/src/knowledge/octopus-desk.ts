@@ -156,7 +156,7 @@ export class OctopusDesk {
 
   /** A client's session is over, and it may begin another: answers its waiting requests and drops the rest. */
   expire(peer: Peer): void {
-    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // its holdings have not been read yet
+    if (this.phase === 'opening') return void this.expiredEarly.push(peer.instance); // its holdings are not read yet
     for (const { id } of this.lanes.gone(peer.instance))
       this.refuse(peer, id, 'SESSION_LOST', 'the session was over before the request had its turn');
     this.gone(peer.instance);

@@ -1,7 +1,7 @@
 import { shellWord } from '@mk/machine/shell-line';
 import type { ActionArgs } from './page-events.ts';
 
-/** What the page can do: mkctl's commands of the same names, and which of their arguments have no dashes. */
+/** The page's actions: mkctl's commands of the same names, and which of their arguments have no dashes. */
 const ACTIONS = {
   link: {
     positional: ['from', 'to'],
@@ -29,7 +29,7 @@ export function isActionVerb(verb: string): verb is ActionVerb {
   return Object.hasOwn(ACTIONS, verb);
 }
 
-/** What is wrong with an action from outside; null: nothing that shows without the cluster. */
+/** What is wrong with an action, as far as that shows without the cluster; null: nothing. */
 export function actionError(verb: string, args: ActionArgs): string | null {
   if (!isActionVerb(verb))
     return `no action is called ${verb.slice(0, 40)}; there are ${Object.keys(ACTIONS).join(', ')}`;
@@ -56,7 +56,7 @@ export function commandLine({ verb, args }: Action, cluster = ''): string {
   return ['mkctl', verb, ...words, ...flags, ...which].join(' ');
 }
 
-/** `0,1,2,5` in mkctl's form: `0-2,5`. Ascending. */
+/** `0,1,2,5` as mkctl writes it: `0-2,5`. Ascending. */
 export function coreSet(cores: Iterable<number>): string {
   const sorted = [...new Set(cores)].sort((a, b) => a - b);
   const runs: [number, number][] = [];

@@ -1,7 +1,7 @@
 import { ruleConcerns } from '@mk/monitor-proto/link/rule-scope';
 import type { FaultView } from './page-events.ts';
 
-/** States of a link's direction under faults, worst first. */
+/** States of one direction of a link under faults, worst first. */
 const LINK_STATES = ['cut', 'lossy', 'slow', 'whole'] as const;
 export type LinkState = (typeof LINK_STATES)[number];
 

@@ -2,7 +2,7 @@ import { matchesPattern } from '@mk/machine/name-pattern';
 import { LOG_LEVELS, type LogLevel } from '@mk/monitor-proto/log-events';
 import type { LogLineView } from './page-events.ts';
 
-/** What a line of the log must match; '' matches everything. */
+/** The conditions on a line of the log; an empty one matches everything. */
 export interface LogFilter {
   /** `3`, `3,5-7`, `skb`, `launcher`. */
   readonly core: string;

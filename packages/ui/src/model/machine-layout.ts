@@ -1,4 +1,4 @@
-/** Where the machine's parts are drawn: fractions of the drawing's width and height. */
+/** Positions of the machine's parts: fractions of the drawing's width and height. */
 interface CorePlace {
   readonly core: number;
   readonly x: number;

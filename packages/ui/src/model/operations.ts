@@ -19,7 +19,7 @@ const MOST = { operations: 300, lines: 2000 } as const;
 /** One operation, as the cores reported it. */
 export interface OperationView {
   readonly op: string;
-  /** `revoke`, `round`, …; '' until somebody has said. */
+  /** `revoke`, `round`, …; empty until a core has named it. */
   kind: string;
   capability: string;
   /** '' while it runs. */

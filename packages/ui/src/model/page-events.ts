@@ -1,6 +1,6 @@
 /*
- * What the page is told, as JSON objects: over its WebSocket while a cluster runs, one per line in a recording. A
- * recording holds the events that a live page heard, so that the same code shows both.
+ * The events of the page, as JSON objects: over its WebSocket while a cluster runs, one per line in a recording. A
+ * recording holds the events that a live page would receive, so that the same code shows both.
  */
 import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
@@ -8,7 +8,7 @@ import type { LogLevel } from '@mk/monitor-proto/log-events';
 /** The version of the events; a page refuses other recordings. */
 export const PAGE_VERSION = 1;
 
-/** How often an open page hears that its server is alive, whatever else there is to tell. */
+/** How often an open page hears that its server is alive, whatever else is sent. */
 export const BEAT_MS = 2000;
 
 /** Milliseconds: since the epoch for a cluster, of virtual time for a simulated run. */
@@ -25,7 +25,7 @@ export interface CoreView {
   readonly links: number;
 }
 
-/** A direction's measured round trip: from, to, shortest and average in nanoseconds. */
+/** The measured round trip of one direction: from, to, shortest and average in nanoseconds. */
 export type TripView = readonly [from: number, to: number, minNs: number, averageNs: number];
 
 /** A fault in force: a rule of the network, or a process that hangs or has ended. */
@@ -41,7 +41,7 @@ export interface FaultView {
   readonly delayed: number;
 }
 
-/** What a core has counted since it started. */
+/** The counts of a core since it started. */
 export interface CounterView {
   readonly core: number;
   readonly sent: number;
@@ -55,7 +55,7 @@ export interface CounterView {
   readonly operations: number;
 }
 
-/** Who tells whom. */
+/** Who sends to whom. */
 export interface TreeNode {
   readonly core: number;
   readonly children: readonly TreeNode[];
@@ -97,7 +97,7 @@ export interface MembershipView {
   /** It has no lease: nothing that it computes leaves it. */
   readonly fenced: boolean;
   readonly suspects: readonly number[];
-  /** Those who ask it to be taken in. */
+  /** Cores that ask to be admitted. */
   readonly newcomers: readonly number[];
 }
 
@@ -107,7 +107,7 @@ export interface PastView {
   readonly leader: number;
   readonly members: number;
   readonly joined: readonly number[];
-  /** Those who ended of their own will; absent in recordings of before it was known. */
+  /** Members that left of their own accord; absent in older recordings. */
   readonly left?: readonly number[];
   readonly lost: readonly number[];
   readonly at: Millis;
@@ -161,7 +161,7 @@ interface EventBodies {
     readonly mode: 'live' | 'replay';
     readonly seed: string;
     readonly machine: string;
-    /** Whether processes can be crashed, restarted and hung from here, which takes a supervisor. */
+    /** Whether processes can be crashed, restarted and hung from here, which needs a supervisor. */
     readonly supervised: boolean;
   };
   readonly cores: { readonly cores: readonly CoreView[]; readonly skb: string };
@@ -229,7 +229,7 @@ export type PageReply =
   | { readonly type: 'beat'; readonly t: Millis }
   | { readonly type: 'answer'; readonly id: number; readonly ok: boolean; readonly text: string };
 
-/** What costs the cluster something to report, and is requested only while somebody looks at it. */
+/** Data that costs the cluster something to report, requested only while somebody looks at it. */
 export const WATCHED = ['capabilities', 'memory', 'domains', 'tree', 'views', 'spaces'] as const;
 export type Watched = (typeof WATCHED)[number];
 

@@ -38,7 +38,7 @@ export interface RatePoint {
   readonly total: Omit<RateView, 'core'>;
 }
 
-/** A received message, or a core's act: shown for a moment. */
+/** A received message, or an act of a core: shown for a moment. */
 export interface Flash {
   readonly from: number;
   readonly to: number;
@@ -154,7 +154,7 @@ export function treeKey(root: number, plan: string): string {
   return `${plan} ${root}`;
 }
 
-/** A restarted core counts from 0: its rate is what it has counted since. */
+/** A restarted core counts from 0: its rate is its count since then. */
 function rateOf(old: CounterView, row: CounterView, seconds: number): RateView {
   const rate = (name: 'sent' | 'delivered' | 'framesSent' | 'framesReceived' | 'retransmits'): number =>
     (row[name] >= old[name] ? row[name] - old[name] : row[name]) / seconds;

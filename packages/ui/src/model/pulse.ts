@@ -1,16 +1,16 @@
 import { BEAT_MS, type Millis } from './page-events.ts';
 
 /**
- * How long a server may be silent: a process that is stopped, or a host that is cut off, closes no connection, so that
- * only missing beats show it.
+ * How long a server may be silent: a process that is stopped, or a host that is cut off, closes no connection, so only
+ * missing beats reveal it.
  */
 const SILENCE_MS = { notLive: 3.5 * BEAT_MS, gone: 10 * BEAT_MS } as const;
 
-/** Whether the server of a page is alive, by what it has said so far. Times are the page's own. */
+/** Whether the server of a page is alive, by its messages so far. Times are the page's own. */
 export class Pulse {
   /** When the server was last heard. */
   heardAt: Millis;
-  /** How far the server's clock is ahead of ours; what comes late makes it look less. */
+  /** How far the server's clock is ahead of ours; late messages make it look less. */
   aheadMs = -Infinity;
 
   constructor(now: Millis) {

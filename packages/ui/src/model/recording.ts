@@ -2,7 +2,7 @@ import { isRecord, isText } from '@mk/monitor-proto/guards';
 import { isPageEventType, PAGE_VERSION, type Millis, type PageEvent } from './page-events.ts';
 import { PageModel } from './page-model.ts';
 
-/** A recorded run: what a page was told, in order of time. */
+/** A recorded run: the events that a page received, in order of time. */
 export interface Recording {
   readonly events: readonly PageEvent[];
   readonly begin: Millis;
@@ -11,7 +11,7 @@ export interface Recording {
   readonly isCutOff?: boolean;
 }
 
-/** Parses NDJSON; returns a text that says what is wrong. */
+/** Parses NDJSON; a string is the error. */
 export function parseRecording(text: string): Recording | string {
   const numbers = new Map<PageEvent, number>();
   const lines = text.split('\n');
@@ -51,7 +51,7 @@ function firstDamaged(events: readonly PageEvent[]): PageEvent | null {
 
 /** Events as a recording; the first is hello. */
 export function recordingOf(events: readonly PageEvent[]): Recording {
-  // A hello is sent when the page opens, and kept lines are older.
+  // A hello is sent when the page opens; kept lines are older.
   const first = ({ type, t }: PageEvent): number => (type === 'hello' ? -Infinity : t);
   const sorted = [...events].sort((a, b) => (first(a) === first(b) ? 0 : first(a) - first(b)));
   const begin = sorted.find(({ type }) => type !== 'hello')?.t ?? sorted[0]?.t ?? 0;
@@ -65,7 +65,7 @@ export class Player {
 
   constructor(readonly recording: Recording) {}
 
-  /** Brings the model to this time. True when it is a new model. */
+  /** Brings the model to this time; true if that took a new model. */
   seek(t: Millis): boolean {
     const back = t < this.model.now;
     if (back) {

@@ -31,8 +31,8 @@ export interface SpaceTime {
 }
 
 /**
- * Lays out an operation: by time where it is long or its lines' times differ, otherwise, or on request, by order.
- * Processes report whole milliseconds, and most operations of a cluster on one host are over in one.
+ * Lays out an operation: by time if it is long or the times of its lines differ; otherwise, or on request, by order.
+ * Processes log whole milliseconds, and most operations of a cluster on one host end within one.
  */
 export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' | 'auto' = 'auto'): SpaceTime {
   const lines = inOrder(operation.lines.filter(({ core }) => typeof core === 'number'));
@@ -51,7 +51,7 @@ export function spaceTimeOf(operation: OperationView, wanted: 'time' | 'order' |
 /** An operation this long is worth seeing to scale, though some of its events coincide. */
 const TELLING_MS = 20;
 
-/** Which scale shows more. */
+/** The scale that shows more. */
 function telling(lines: readonly LogLineView[], spanMs: Millis): 'time' | 'order' {
   const distinct = new Set(lines.map(({ time }) => time)).size;
   return spanMs >= TELLING_MS || (distinct > 2 && distinct * 2 >= lines.length) ? 'time' : 'order';

@@ -14,11 +14,11 @@ interface Props {
 interface Settings {
   readonly delay: string;
   readonly loss: string;
-  /** '': until healed. */
+  /** Empty: until healed. */
   readonly time: string;
 }
 
-/** What can be done to the chosen cores. */
+/** The actions for the chosen cores. */
 export function ActPanel(props: Props) {
   if (props.session.player === null) return <LivePanel {...props} />;
   return (
@@ -142,7 +142,9 @@ function linkRows(
   ];
 }
 
-/** Two cores mean the link between them; one or more than two, all that they send and receive; none, every link. */
+/**
+ * Two cores mean the link between them; one, or more than two, everything that they send and receive; none, every link.
+ */
 function endsOf(whom: 'skb' | readonly number[]): readonly [string, string] {
   if (whom === 'skb') return ['skb', 'all'];
   if (whom.length === 2) return [String(whom[0]), String(whom[1])];

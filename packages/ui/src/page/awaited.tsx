@@ -1,8 +1,8 @@
 import type { Session } from './session.ts';
 
 /**
- * Shown in place of what has not been reported: cores are asked when somebody looks, and a recording holds what it was
- * told.
+ * Stands in for what has not been reported: cores are asked when somebody looks, and a recording holds only what was
+ * recorded.
  */
 export function Awaited({ session, what }: { readonly session: Session; readonly what: string }) {
   return session.player === null ? (

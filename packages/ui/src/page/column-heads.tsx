@@ -1,4 +1,4 @@
-/** The first row of a table: what each column is. */
+/** The header row of a table. */
 export function ColumnHeads({ names }: { readonly names: readonly string[] }) {
   return (
     <thead>

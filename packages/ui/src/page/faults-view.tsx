@@ -36,7 +36,7 @@ export function FaultsView({ session }: ViewProps) {
   );
 }
 
-/** A hung process has no rule of its own: healing everything wakes it. */
+/** A hung process has no rule of its own: only healing everything wakes it. */
 function healOf({ id, process }: FaultView): Action {
   if (process === null) return { verb: 'heal', args: { rule: id } };
   return id.startsWith('crash:') ? { verb: 'restart', args: { targets: String(process) } } : { verb: 'heal', args: {} };

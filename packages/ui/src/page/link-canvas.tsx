@@ -18,8 +18,8 @@ interface Props {
 }
 
 /**
- * All links behind the cores: a picture; the latency and fault views show the same as text. Two layers: what rarely
- * changes is drawn when it does, messages with every frame.
+ * All links behind the cores, as a picture; the latency and fault views show the same as text. In two layers: what
+ * rarely changes is drawn when it does, messages with every frame.
  */
 export function LinkCanvas({ session, layout, choice }: Props) {
   const still = useRef<HTMLCanvasElement>(null);

@@ -107,7 +107,7 @@ function Filters({ filter, set }: { readonly filter: LogFilter; set(change: Part
   );
 }
 
-/** What prints these lines on a terminal. */
+/** The command that prints these lines on a terminal. */
 function commandOf({ core, level, event, op, text }: LogFilter, cluster: string): string {
   const options = [
     ['core', core.trim()],

@@ -146,7 +146,7 @@ function nameOf(core: number, view: CoreView | undefined, stage: Stage | undefin
   return `core ${core}, ${state}, package ${number}${incarnation > 1 ? `, incarnation ${incarnation}` : ''}${doing}`;
 }
 
-/** What recent operations have done to each core. */
+/** The latest stage of recent operations on each core. */
 function recentStages({ model, now }: Session): ReadonlyMap<number, Stage> {
   const stages = new Map<number, Stage>();
   for (const operation of model.operations.list()) {

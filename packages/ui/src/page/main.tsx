@@ -4,7 +4,7 @@ import { Session, takeTokenFromAddress } from './session.ts';
 
 declare global {
   interface Window {
-    /** For tests and benchmarks: what the page shows and how often it has drawn. */
+    /** For tests and benchmarks: the page's data, and how often it has drawn. */
     mkSession?: Session;
   }
 }
@@ -16,7 +16,8 @@ function takeToken(): void {
   if (token !== null) session.useToken(token);
 }
 takeToken();
-// An address that differs only behind the # loads no page: mkctl ui's, pasted into a tab that looks already.
+// An address that differs only behind the # loads no page: mkctl ui's, pasted into a tab that already shows the
+// cluster.
 addEventListener('hashchange', takeToken);
 session.connect();
 session.watchPulse();

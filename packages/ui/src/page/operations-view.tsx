@@ -80,7 +80,7 @@ function Detail({ operation, close }: { readonly operation: OperationView; close
   );
 }
 
-/** `mark 2, done 6`: how many cores are how far. */
+/** `mark 2, done 6`: how many cores are at each stage. */
 function stagesText({ stages }: OperationView): string {
   const counts = STAGES.map((stage) => [stage, [...stages.values()].filter((own) => own === stage).length] as const);
   return counts

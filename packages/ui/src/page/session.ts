@@ -22,13 +22,13 @@ export interface Deed {
   text: string;
 }
 
-/** A lost connection is retried after so long. */
+/** Pauses before a lost connection is retried. */
 const RETRY_MS = { first: 300, longest: 5000 } as const;
 const MOST_DEEDS = 20;
 const MOST_FRAME_TIMES = 4000;
 const TOKEN_KEY = 'mk-token';
 
-/** The page's one connection: what it was told, and who listens. */
+/** The page's one connection: its data, and its listeners. */
 export class Session {
   /** `silent`: open, but the server says nothing; `closed`: was open, and is being retried. */
   connection: 'opening' | 'open' | 'silent' | 'closed' = 'opening';
@@ -62,7 +62,7 @@ export class Session {
     return Date.now() + (Number.isFinite(this.pulse.aheadMs) ? this.pulse.aheadMs : 0);
   }
 
-  /** What is wrong with the connection; null: what the page shows is live. */
+  /** What is wrong with the connection; null: the page is live. */
   get trouble(): string | null {
     if (this.player !== null) return null;
     if (this.connection === 'silent')
@@ -98,7 +98,7 @@ export class Session {
     const socket = new WebSocket(url);
     this.socket = socket;
     this.pulse = new Pulse(Date.now());
-    // What a connection says that was given up is not for the next one.
+    // Ignores events of a connection that was given up.
     const whileOurs = (act: () => void): void => {
       if (this.socket === socket) act();
     };
@@ -143,7 +143,7 @@ export class Session {
     if (this.socket === null || this.player !== null) return;
     const state = this.pulse.state(Date.now());
     if (state === 'gone') {
-      // A connection without an answer may take minutes to close: the next one does not wait for it.
+      // A connection without an answer may take minutes to close: the next one must not wait for it.
       const { socket } = this;
       this.lost();
       socket.close();
@@ -210,7 +210,7 @@ export class Session {
       deed.ok === null ? { ...deed, ok: false, text: 'the connection was lost' } : deed,
     );
     this.changed();
-    // A recording is here as a whole.
+    // A recording is complete.
     if (this.player !== null) return;
     setTimeout(() => this.connect(), this.retryMs);
     this.retryMs = Math.min(RETRY_MS.longest, 2 * this.retryMs);
@@ -221,7 +221,7 @@ export class Session {
   }
 }
 
-/** The token of `#token=…`, removed from the address so that it is neither in the history nor on the screen. */
+/** Takes the token of `#token=…` out of the address, so that it is neither in the history nor on the screen. */
 export function takeTokenFromAddress(): string | null {
   const parts = location.hash.slice(1).split('&');
   const token = parts.find((part) => part.startsWith('token='))?.slice('token='.length) ?? null;

@@ -6,7 +6,7 @@ import { clockText } from './format.ts';
 import type { ViewProps } from './view-props.ts';
 import { ScrolledTable } from './scrolled-table.tsx';
 
-/** Who takes part: the view, its leader, each core's lease and suspicions, and how it came about. */
+/** Membership: the view, its leader, each core's lease and suspicions, and earlier views. */
 export function ViewsView({ session }: ViewProps) {
   const { views } = session.model;
   return (

@@ -21,19 +21,19 @@ import type { FrameView } from '../frame-view.ts';
 import { consoleOf, type MkConsole } from '../../runtime/console.ts';
 import { define, installWorld } from './world.ts';
 
-/** How the two ends meet in a context; the context's `mkContext` until `begin` is called. */
+/** How host and context reach each other; the context's `mkContext` until `begin` is called. */
 export interface ContextHandle {
-  /** Sets up the world of this dispatcher. Call before the program's text is evaluated. */
+  /** Sets up this dispatcher's world. Call before the program's text is evaluated. */
   begin(options: ContextOptions): void;
   /**
    * In a running core: short data crosses in `shared` (shared-words.ts), longer data over `port`, which announces both.
    */
   connectPort(port: ContextPort, shared: ArrayBufferLike): void;
-  /** Takes so many bytes from the shared memory as the next resumption. */
+  /** Takes that many bytes from the shared memory as the next resumption. */
   takeShared(length: number): void;
   /** In the simulator: `serve` answers at once, in memory made by `room`. */
   connectFunction(serve: (request: Uint8Array) => Uint8Array | null): void;
-  /** Memory of the context for so many bytes. */
+  /** Allocates memory of the context. */
   room(length: number): Uint8Array;
   /** The bytes of the next resumption, and the shared memory that they name. */
   give(bytes: Uint8Array, frames?: readonly GivenFrame[]): void;
@@ -50,7 +50,7 @@ interface ContextOptions {
   readonly seed: string;
   /** Bytes of ArrayBuffers and WebAssembly memory. */
   readonly memoryBytes: number;
-  /** How many bytes of ArrayBuffers the engine holds for the context; null: unknown, or different from run to run. */
+  /** The bytes of ArrayBuffers that the engine holds for the context; null: unknown, or different from run to run. */
   readonly measureBytes: (() => number) | null;
 }
 
@@ -69,7 +69,10 @@ const WORD = { asked: 1, length: 2, interrupt: 3, bytes: 32 } as const;
 
 /** Absent unless V8 exposes it. */
 const { gc: collectGarbage } = globalThis;
-/** Of the text with which a dispatcher fails: a longer one would not cross, and the dispatcher would not end. */
+/**
+ * Characters of the text with which a dispatcher fails: a longer text would not cross, and the dispatcher would not
+ * end.
+ */
 const FAILURE_CHARACTERS = 8192;
 const { wait, load, store } = Atomics;
 const Bytes = Uint8Array;
@@ -96,7 +99,7 @@ let box: Uint8Array = new Bytes(0);
 const refused: Call[] = [];
 const frames = new Map<number, FrameView>();
 const FRAMES_KEPT = 4096;
-/** Those that were taken: the CPU driver names one of the last again instead of handing it over. */
+/** Frames that were taken: the CPU driver names one of the last again instead of handing it over. */
 const held = new Map<number, FrameView>();
 let lastFrame = 0;
 
@@ -145,8 +148,8 @@ function callNow(name: string, args: readonly PlainValue[]): CallResult {
 }
 
 /**
- * The program's global `console`. What its file prints while it is evaluated is told at once: should it throw, there is
- * no turn to go with.
+ * The program's global `console`. What its file prints while it is evaluated is told at once: if it throws, there is no
+ * turn to carry the output.
  */
 function globalConsole(): MkConsole {
   return consoleOf((text, stream) => {
@@ -231,7 +234,7 @@ const handle: ContextHandle = {
       try {
         return Number(bytes());
       } catch {
-        return Infinity; // an error of the host, such as an exhausted stack, must not come in
+        return Infinity; // an error of the host, such as an exhausted stack, must not enter
       }
     };
     const memory = new CountedMemory(memoryBytes, measureBytes && measure(measureBytes));
@@ -247,7 +250,7 @@ const handle: ContextHandle = {
       try {
         return given(request);
       } catch {
-        return null; // whatever it is, an object of the host must not come in
+        return null; // whatever it is, an object of the host must not enter
       }
     };
   },
@@ -258,7 +261,7 @@ const handle: ContextHandle = {
       frames.set(frame, view);
       lastFrame = frame;
     }
-    // Callers that asked for them and left leave them behind.
+    // Callers that asked for frames and left never take them.
     for (const frame of frames.keys()) if (frames.size > FRAMES_KEPT) frames.delete(frame);
   },
   giveRejection(reason) {

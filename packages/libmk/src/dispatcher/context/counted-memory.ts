@@ -1,7 +1,7 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 
 /**
- * Smaller blocks are not counted one by one: each has a wrapper in the heap that is a fifth of it, and the heap is
+ * Smaller blocks are not counted one by one: each has a wrapper in the heap a fifth of its size, and the heap is
  * limited.
  */
 const COUNTED_BYTES = 1024;
@@ -16,15 +16,15 @@ export class CountedMemory {
   private wasm = 0;
 
   /**
-   * `measure`: collects garbage and returns the bytes of ArrayBuffers left; null: only a single block can be too large,
-   * which depends on the run alone.
+   * `measure`: collects garbage and returns the bytes of ArrayBuffers left; null: only single blocks are bounded, which
+   * depends on the run alone.
    */
   constructor(
     private readonly maxBytes: number,
     private readonly measure: (() => number) | null,
   ) {}
 
-  /** Throws RangeError if so much more is not allowed. */
+  /** Throws RangeError if so many more bytes are not allowed. */
   check(bytes: number): void {
     if (this.fits(bytes)) return;
     throw new RangeError(`a dispatcher may hold ${this.maxBytes} bytes of ArrayBuffers and WebAssembly memory`);
@@ -91,7 +91,7 @@ function replace(name: string, prototype: object, value: unknown): void {
   Object.defineProperty(prototype, 'constructor', { value, writable: true, enumerable: false, configurable: true });
 }
 
-/** Of an ArrayBuffer or a view. */
+/** The size of an ArrayBuffer or a view. */
 function bytesOf(made: object): number {
   return 'byteLength' in made ? Number(made.byteLength) : 0;
 }
@@ -121,7 +121,7 @@ function isBuffer(value: unknown): value is ArrayBuffer {
   return tag === '[object ArrayBuffer]' || tag === '[object SharedArrayBuffer]';
 }
 
-/** A buffer that can grow reserves addresses and takes memory when it does. */
+/** A resizable buffer reserves addresses, and takes memory only when it grows. */
 function countResizes(memory: CountedMemory): void {
   const { prototype } = ArrayBuffer;
   const resize: unknown = Reflect.get(prototype, 'resize');
@@ -193,7 +193,7 @@ function viewOf(bytes: unknown): Uint8Array {
 /** Section of a module in which it declares its own memories. */
 const MEMORY_SECTION = 5;
 
-/** The maximum of a module's own memory, in bytes; a TypeError where it names none. */
+/** The maximum of a module's own memory, in bytes; a TypeError if it declares none. */
 function memoryOf(bytes: Uint8Array): number {
   let total = 0;
   for (let at = 8; at < bytes.length;) {
@@ -219,7 +219,7 @@ function declaredIn(bytes: Uint8Array, start: number): number {
   return pages * PAGE_BYTES;
 }
 
-/** An unsigned LEB128 number and the place after it. */
+/** Reads an unsigned LEB128 number; returns it and the place after it. */
 function leb(bytes: Uint8Array, from: number): [value: number, next: number] {
   let value = 0;
   for (let i = 0; i < 5; i++) {

@@ -1,11 +1,11 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { createPrng } from '@mk/monitor-proto/prng';
 
-/** What replaces the host's clock and entropy in a context. */
+/** The replacement of the host's clock and entropy in a context. */
 export interface World {
   /** Milliseconds since 1970 when the kernel's clock said 0. */
   readonly epochMs: number;
-  /** Of its `Math.random`. */
+  /** The seed of its `Math.random`. */
   readonly seed: string;
   /** The kernel's clock. */
   now(): Nanos;
@@ -36,7 +36,7 @@ const IN_UTC = {
   toLocaleTimeString: 'toUTCString',
 } as const;
 
-/** What would distinguish two runs of one seed, or let a program wait past the kernel's scheduler. */
+/** Globals that would distinguish two runs of one seed, or let a program wait past the kernel's scheduler. */
 const REMOVED = ['SharedArrayBuffer', 'Temporal', 'console', 'ShadowRealm', 'gc'] as const;
 const FORBIDDEN = ['WeakRef', 'FinalizationRegistry'] as const;
 
@@ -77,7 +77,7 @@ function zoned(text: string): string {
   return /^\d{4}-\d\d-\d\dT[\d:.]+$/.test(text) ? `${text}Z` : text;
 }
 
-/** What depends on the host's language uses English. */
+/** Fixes everything that depends on the host's language to English. */
 function fixLocales(): void {
   for (const [prototype, name, place] of [
     [String.prototype, 'localeCompare', 1],
@@ -102,8 +102,8 @@ interface Site {
 }
 
 /**
- * A stack trace as the engine has it, up to the host's frames, which do not concern the program and differ from run to
- * run.
+ * A stack trace as the engine writes it, up to the host's frames, which do not concern the program and differ from run
+ * to run.
  */
 function ownFrames(error: Error, sites: readonly Site[]): string {
   let own: string | null = null;
@@ -135,7 +135,7 @@ function forbidden(name: string): unknown {
   };
 }
 
-/** Sets a property as the language's own are: it is not listed. */
+/** Defines a property as the language defines its own: not enumerable. */
 export function define(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
 }
