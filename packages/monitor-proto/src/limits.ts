@@ -110,13 +110,19 @@ export const LIMITS = {
   clientBacklog: {
     value: 20_000,
     unit: 'messages',
-    reason: 'Answers that a client has not read; past it the SKB drops the client.',
+    reason:
+      'Answers that a client has not read; past it the SKB drops the client, or ends the session of a core. At half of it the client’s next requests wait.',
+  },
+  clientUnread: {
+    value: 1024,
+    unit: 'messages',
+    reason: 'Answers in a client’s channel, beside those: as many as the lane’s window can have under way.',
   },
   clientBacklogCharacters: {
     value: 32 << 20,
     unit: 'characters',
     reason:
-      'Of those answers, beside what its channel’s queue holds: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
+      'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
   },
   clientQueries: {
     value: 1024,

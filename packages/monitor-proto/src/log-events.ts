@@ -331,6 +331,11 @@ export const LOG_EVENTS = {
     fields: { peer: 'peer', instance: 'string', silent_ms: 'number' },
     doc: 'A client of the SKB said nothing for a session time-out: what it held goes to others.',
   },
+  session_overrun: {
+    level: 'warn',
+    fields: { peer: 'peer', instance: 'string' },
+    doc: 'A core does not read what the SKB tells it: its session ended, so what it held goes to others. It stays a member.',
+  },
   member_left: {
     level: 'info',
     fields: { member: 'number' },

@@ -168,9 +168,9 @@ export class SkbClient {
   private readonly performers: {
     readonly [T in Exclude<ClientEffect, Effect>['type']]: (effect: Extract<ClientEffect, { type: T }>) => void;
   } = {
-    skb_up: ({ fresh, abandoned }) => {
+    skb_up: ({ fresh, dropped, abandoned }) => {
       if (abandoned) this.requests.abandonChanges('the SKB had dropped this client');
-      if (fresh) this.restarted();
+      if (fresh) this.restarted(dropped);
       this.up();
     },
     skb_away: ({ text }) => {
@@ -187,8 +187,8 @@ export class SkbClient {
   };
 
   /** Messages queued for the old channel are among the open requests, and are repeated with them. */
-  private restarted(): void {
+  private restarted(dropped: boolean): void {
     this.waiting = [];
-    this.requests.restarted();
+    this.requests.restarted(dropped);
   }
 }

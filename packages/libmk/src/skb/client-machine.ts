@@ -7,7 +7,7 @@ import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { CLIENT_PEER_BASE, type InstanceId, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
-import { lostAfter, Session } from '@mk/monitor-proto/knowledge/session';
+import { lostAfter, OVERRUN, Session } from '@mk/monitor-proto/knowledge/session';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 import type { Effect, HostEvent, StateMachine } from '@mk/monitor-proto/step';
@@ -30,10 +30,10 @@ export type ClientEvent = HostEvent | { readonly type: 'client_send'; readonly m
 export type ClientEffect =
   | Effect
   /**
-   * The SKB answers. `fresh`: it knows nothing of us (first contact, its restart, or our session ended); `abandoned`:
-   * nor its answers to our requests, if it performed them.
+   * The SKB answers. `fresh`: it knows nothing of us (first contact, its restart, or our session ended: `dropped`);
+   * `abandoned`: nor its answers to our requests, if it performed them.
    */
-  | { readonly type: 'skb_up'; readonly fresh: boolean; readonly abandoned: boolean }
+  | { readonly type: 'skb_up'; readonly fresh: boolean; readonly dropped: boolean; readonly abandoned: boolean }
   /** What this client held as transient is gone, or must be assumed gone. */
   | { readonly type: 'skb_session_lost'; readonly text: string }
   /** Another session has begun over the same channel: triggers and subscriptions must be reinstalled. */
@@ -119,7 +119,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
     const gaveUp = first && peer.instance === this.metInstance;
     this.metInstance = peer.instance;
     const abandoned = first && (gaveUp || !this.session.alive);
-    this.outbox.push({ type: 'skb_up', fresh: first, abandoned });
+    this.outbox.push({ type: 'skb_up', fresh: first, dropped: gaveUp, abandoned });
     this.session.up(first, gaveUp ? 'the SKB had dropped this client' : null, now);
   }
 
@@ -147,6 +147,7 @@ export class ClientMachine implements StateMachine<ClientEvent, ClientEffect>, E
   message(_peer: Peer, message: Message, now: Nanos): void {
     if (message.type === 'session_alive_reply') return this.session.renewed(message, now);
     if (message.type === 'session_lost') return this.session.given(lostAfter(message.silent_ms), now);
+    if (message.type === 'session_overrun') return this.session.given(OVERRUN, now);
     this.outbox.push({ type: 'skb_said', message });
   }
 

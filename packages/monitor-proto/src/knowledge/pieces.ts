@@ -36,9 +36,9 @@ export class Assembler {
     return undefined;
   }
 
-  /** Forgets all texts whose key begins so. */
-  forget(prefix: string): void {
-    for (const key of this.held.keys()) if (key.startsWith(prefix)) this.held.delete(key);
+  /** The rest of that text will not come. */
+  forget(key: string): void {
+    this.held.delete(key);
   }
 }
 

@@ -40,6 +40,7 @@ export type QueryErrorName =
   | 'JournalFailed'
   | 'EngineBusy'
   | 'EngineRestarted'
+  | 'SessionLost'
   | 'EngineClosed';
 
 /** A query's named failure; `line` and `column` count from 1 and are there for syntax errors. */

@@ -41,6 +41,11 @@ export class Requests {
 
   constructor(private readonly send: (message: Message) => void) {}
 
+  /** Requests and queries that wait for their answers. */
+  get size(): number {
+    return this.requests.size + this.queries.size;
+  }
+
   /** Starts a query and returns what cancels it. */
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
     const id = this.nextId++;
@@ -102,6 +107,7 @@ export class Requests {
 
   /** The session is over. */
   sessionLost(text: string): void {
+    this.texts.forget('n'); // its last piece may never come
     for (const listener of [...this.losses]) listener(text);
   }
 
@@ -127,13 +133,16 @@ export class Requests {
     else if (message.type === 'oct_notify') this.notified(message);
   }
 
-  /** The SKB no longer knows this client. */
-  restarted(): void {
+  /** The SKB no longer knows this client: it has `dropped` it, or has restarted. */
+  restarted(dropped = false): void {
+    const lost = dropped
+      ? new QueryError('SessionLost', 'the SKB dropped this client while it answered')
+      : new QueryError('EngineRestarted', 'the SKB was restarted while it answered');
     this.texts = new Assembler(MOST_CHARS);
     for (const [id, query] of [...this.queries]) {
       if (query.cancelled) this.finish(id, false, new QueryError('QueryCancelled', 'nobody waits for it'));
       else if (!query.answered) for (const message of query.messages) this.send(message);
-      else this.finish(id, false, new QueryError('EngineRestarted', 'the SKB was restarted while it answered'));
+      else this.finish(id, false, lost);
     }
     const settled = this.settled();
     for (const { message } of this.requests.values()) this.send(message(settled));
@@ -187,6 +196,7 @@ export class Requests {
 
   private finish(id: number, more: boolean, error?: QueryError): void {
     const query = this.queries.get(id);
+    this.texts.forget(`q ${id}`);
     this.queries.delete(id);
     query?.sink.end(error === undefined ? { more } : { more, error });
   }

@@ -115,6 +115,9 @@ export class Session {
   }
 }
 
+/** Why a session ended whose client did not read. */
+export const OVERRUN = 'the SKB has dropped this client, which did not take what it was told';
+
 export function lostAfter(silentMs: number): string {
   return `the SKB has heard nothing of this client for ${Math.round(silentMs / 100) / 10} s and has dropped it`;
 }

@@ -101,4 +101,12 @@ export const KNOWLEDGE_MESSAGES = {
     fields: { silent_ms: 'u32' },
     doc: 'The client was silent for this long and was dropped: its triggers and transient records are gone.',
   },
+  session_overrun: {
+    ordinal: 374,
+    from: 'skb',
+    to: 'client',
+    lane: 'monitor',
+    fields: {},
+    doc: 'More waits for the client than it reads: its session ended, and notifications before this one may be missing.',
+  },
 } as const satisfies Record<string, MessageSpec>;

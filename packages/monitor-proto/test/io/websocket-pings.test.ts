@@ -54,24 +54,59 @@ test.each(['', 'X-Other: yes\r\n'])('each ping of a peer that reads is answered 
 /** A peer that reads only when it is told to. */
 class UnreadSocket extends EventEmitter {
   readonly OPEN = 1;
-  readonly readyState = 1;
+  readyState = 1;
   bufferedAmount = 0;
+  answered: string[] = [];
+  private writes: (() => void)[] = [];
 
-  pong(): void {
+  pong(data: Buffer, _mask?: boolean, written?: () => void): void {
     this.bufferedAmount += PONG_BYTES;
+    this.answered.push(data.toString());
+    if (written !== undefined) this.writes.push(written);
   }
 
-  ping(times: number): void {
-    for (let i = 0; i < times; i++) this.emit('ping', Buffer.alloc(PING_BYTES));
+  ping(...texts: readonly string[]): void {
+    for (const text of texts) this.emit('ping', Buffer.from(text));
+  }
+
+  /** All that waited has left. */
+  read(): void {
+    this.bufferedAmount = 0;
+    for (const written of this.writes.splice(0)) written();
   }
 }
 
-test('one that does not read is answered no more, until it does', () => {
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+test('one that does not read is answered no more, until it does: then its last ping is answered', () => {
   const socket = new UnreadSocket();
   answerPings(socket);
-  socket.ping(100_000);
+  socket.ping(...numbered(100_000));
   expect(socket.bufferedAmount).toBeLessThan(20_000);
-  socket.bufferedAmount = 0;
-  socket.ping(1);
-  expect(socket.bufferedAmount).toBe(PONG_BYTES);
+  const before = socket.answered.length;
+  expect(socket.answered).toEqual(numbered(before));
+  socket.read();
+  expect(socket.answered.slice(before)).toEqual(['99999']);
+  socket.ping('again');
+  expect(socket.answered.slice(before)).toEqual(['99999', 'again']);
+});
+
+test('behind other data that waits, one ping is answered and of the others the last', () => {
+  const socket = new UnreadSocket();
+  answerPings(socket);
+  socket.bufferedAmount = 1 << 20;
+  socket.ping('a', 'b', 'c');
+  expect(socket.answered).toEqual(['a']);
+  socket.read();
+  expect(socket.answered).toEqual(['a', 'c']);
+});
+
+test('the last ping of one that has closed is not answered', () => {
+  const socket = new UnreadSocket();
+  answerPings(socket);
+  socket.bufferedAmount = 1 << 20;
+  socket.ping('a', 'b');
+  socket.readyState = 3;
+  socket.read();
+  expect(socket.answered).toEqual(['a']);
 });

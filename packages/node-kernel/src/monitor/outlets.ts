@@ -1,14 +1,14 @@
 import { known } from '@mk/monitor-proto/assert';
-import type { CoreId } from '@mk/monitor-proto/ids';
+import type { PeerId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
 
 /**
- * Messages to other cores that must not be lost, in order per core: what a link's lane refuses with BUSY waits here
- * until there is room. The sender bounds how much that can be.
+ * Messages to other cores, or the SKB, that must not be lost, in order per peer: what a link’s lane refuses with BUSY
+ * waits here until there is room. The sender bounds how much that can be.
  */
 export class Outlets {
-  private readonly waiting = new Map<CoreId, Message[]>();
+  private readonly waiting = new Map<PeerId, Message[]>();
 
   constructor(private readonly context: MonitorContext) {}
 
@@ -19,24 +19,24 @@ export class Outlets {
     return size;
   }
 
-  /** Sends in order; nothing to a core that is gone. */
-  send(core: CoreId, message: Message): void {
-    const queue = this.waiting.get(core);
+  /** Sends in order; nothing to a peer that is gone. */
+  send(peer: PeerId, message: Message): void {
+    const queue = this.waiting.get(peer);
     if (queue !== undefined) queue.push(message);
-    else if (this.context.send(core, message) === 'BUSY') this.waiting.set(core, [message]);
+    else if (this.context.send(peer, message) === 'BUSY') this.waiting.set(peer, [message]);
   }
 
   /** The link's lane has room again. */
-  sendable(core: CoreId): void {
-    const queue = this.waiting.get(core);
+  sendable(peer: PeerId): void {
+    const queue = this.waiting.get(peer);
     if (queue === undefined) return;
     let sent = 0;
-    while (sent < queue.length && this.context.send(core, known(queue[sent])) !== 'BUSY') sent += 1;
-    if (sent === queue.length) this.waiting.delete(core);
+    while (sent < queue.length && this.context.send(peer, known(queue[sent])) !== 'BUSY') sent += 1;
+    if (sent === queue.length) this.waiting.delete(peer);
     else queue.splice(0, sent);
   }
 
-  peerGone(core: CoreId): void {
-    this.waiting.delete(core);
+  peerGone(peer: PeerId): void {
+    this.waiting.delete(peer);
   }
 }

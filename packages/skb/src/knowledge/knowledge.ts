@@ -30,6 +30,8 @@ export interface KnowledgeHosting {
 const RESTART_GRACE: Nanos = 15 * SECOND;
 /** Checks of clients per session time-out: a silent client is noticed late by at most this fraction. */
 const LOOKS = 20;
+/** Times of what may wait for a client: as much as a core's open requests can add once its session has ended. */
+const MOST_OVERFULL = 2;
 /** Timers count whole milliseconds: what came meanwhile is handled first. */
 const TURN_PAUSE: Nanos = 1 * MILLISECOND;
 
@@ -41,6 +43,8 @@ export class Knowledge {
   readonly queries: QueryDesk;
   readonly octopus: OctopusDesk;
   private readonly clients = new Set<Peer>();
+  /** Cores whose session ended because they did not read, until they ask again. */
+  private readonly overrun = new Set<Peer>();
   private toldEpoch = 0;
   private turnComes = false;
   private lastLookAt: Nanos = 0;
@@ -54,7 +58,7 @@ export class Knowledge {
     private readonly outbox: KnowledgeSink,
     private readonly packagesAreHosts: () => boolean,
   ) {
-    this.mailbox = new Mailbox(endpoint);
+    this.mailbox = new Mailbox(endpoint, (peer, now) => this.overfull(peer, now));
     this.queries = new QueryDesk(outbox, this.mailbox, hosting.engine);
     this.octopus = new OctopusDesk(outbox, this.mailbox, hosting.journal);
   }
@@ -62,6 +66,7 @@ export class Knowledge {
   /** The peer uses the knowledge base, so its channel outlives a reset of its link. */
   used(peer: Peer, now: Nanos): void {
     this.clients.add(peer);
+    if (!this.mailbox.exceeds(peer, 1)) this.overrun.delete(peer);
     if (this.looking !== null) return;
     this.lastLookAt = now;
     this.lookLater(now);
@@ -111,6 +116,26 @@ export class Knowledge {
     this.mailbox.send(peer, { type: 'session_lost', silent_ms: silentMs });
   }
 
+  /**
+   * More waits for a client than may: it does not read. A core stays a member, as in `giveUp`: what it can ask for again
+   * is taken back, the answers to its requests are not. Whoever still has too much waiting asks more than cores do.
+   */
+  private overfull(peer: Peer, now: Nanos): void {
+    if (this.registry.memberOf(peer) !== undefined && !this.mailbox.exceeds(peer, MOST_OVERFULL)) {
+      if (!this.overrun.has(peer)) this.endOverrun(peer);
+    } else this.endpoint.forget(peer, 'it does not take its answers', now);
+  }
+
+  private endOverrun(peer: Peer): void {
+    this.overrun.add(peer);
+    this.outbox.log('session_overrun', { peer: peer.id, instance: peer.instance.slice(0, 8) });
+    this.queries.abandon(peer);
+    this.octopus.expire(peer);
+    this.mailbox.withdraw(peer, ({ type }) => type === 'oct_notify');
+    this.clients.delete(peer);
+    this.mailbox.send(peer, { type: 'session_overrun' });
+  }
+
   /** Answers a client's request with an error, without performing it. */
   refuse(peer: Peer, message: Message, cause: 'FAILED' | 'POISONED', detail = ''): void {
     const text = cause === 'POISONED' ? 'the same request ended an earlier life of the SKB' : detail;
@@ -121,6 +146,7 @@ export class Knowledge {
 
   gone(peer: Peer): void {
     this.clients.delete(peer);
+    this.overrun.delete(peer);
     this.mailbox.gone(peer);
     this.queries.gone(peer);
     this.octopus.gone(peer.instance);
@@ -167,7 +193,7 @@ export class Knowledge {
 
   /** Called at the end of each step. */
   flush(now: Nanos): void {
-    this.mailbox.giveUp(now);
+    this.mailbox.look(now);
     this.octopus.flush();
     if (this.octopus.unfinished && !this.turnComes) this.nextTurn(now);
     if (!this.hosting.engine || this.toldEpoch === this.registry.epoch) return;

@@ -67,8 +67,10 @@ export class Lanes {
   private readonly byClient = new Map<string, Lane>();
   private readonly ready = new Set<Lane>();
 
-  get busy(): boolean {
-    return this.ready.size > 0;
+  /** Whether one with work is like this. */
+  some(isLike: (lane: Lane) => boolean): boolean {
+    for (const lane of this.ready) if (isLike(lane)) return true;
+    return false;
   }
 
   add(peer: Peer, message: OctopusMessage): boolean {

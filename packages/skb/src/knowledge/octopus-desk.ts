@@ -82,7 +82,8 @@ export class OctopusDesk {
 
   /** Whether work is left over from this turn. */
   get unfinished(): boolean {
-    return this.phase !== 'opening' && (this.store.telling || this.departing.length > 0 || this.lanes.busy);
+    if (this.phase === 'opening') return false;
+    return this.store.telling || this.departing.length > 0 || this.lanes.some((lane) => this.isRead(lane));
   }
 
   /** Continues what is unfinished. */
@@ -237,6 +238,7 @@ export class OctopusDesk {
   private serveOne(): boolean {
     const { telling } = this.store;
     const lane = this.lanes.take((each) => {
+      if (!this.isRead(each)) return false;
       const next = telling && each.job === null ? each.next() : undefined;
       return next === undefined || !changesSomething(next);
     });
@@ -246,6 +248,11 @@ export class OctopusDesk {
     if (lane.job !== null) this.proceed(lane, lane.job);
     this.lanes.put(lane);
     return true;
+  }
+
+  /** Whether its client reads its answers: else the next ones wait. What is under way holds up nobody's changes. */
+  private isRead({ peer, job }: Lane): boolean {
+    return job !== null || peer.gone || !this.mailbox.isLong(peer);
   }
 
   private begin(lane: Lane): void {

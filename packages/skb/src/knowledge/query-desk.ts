@@ -13,6 +13,7 @@ interface Job {
 }
 
 const NO_ENGINE = new QueryError('EngineClosed', 'this SKB runs without its Prolog engine');
+const UNREAD = new QueryError('EngineBusy', 'the client does not take its answers');
 const RULES_NAME = /^[\w][\w.-]{0,63}$/;
 
 /** Queries and rules of clients: forwards them to the engine's host under its own numbers, and returns the answers. */
@@ -95,6 +96,19 @@ export class QueryDesk {
     this.end(peer, id, end);
   }
 
+  /** The client does not read: its queries end, and what waits of their solutions is taken back. */
+  abandon(peer: Peer): void {
+    const own = [...(this.byClient.get(peer) ?? [])];
+    for (const [, job] of own) {
+      this.jobs.delete(job);
+      this.outbox.push({ type: 'cancel_query', job });
+    }
+    this.byClient.delete(peer);
+    const ended = new Set(own.map(([id]) => id));
+    this.mailbox.withdraw(peer, (message) => message.type === 'skb_solutions' && ended.has(message.id));
+    for (const id of ended) this.end(peer, id, { more: false, error: UNREAD });
+  }
+
   /** Nobody waits for this client's answers. */
   gone(peer: Peer): void {
     for (const job of this.byClient.get(peer)?.values() ?? []) {
@@ -107,7 +121,7 @@ export class QueryDesk {
 
   private admit(peer: Peer, id: number): number | null {
     const own = this.byClient.get(peer) ?? new Map<number, number>();
-    const refusal = this.refusalOf(own, id);
+    const refusal = this.mailbox.isLong(peer) ? UNREAD : this.refusalOf(own, id);
     if (refusal !== null) {
       this.end(peer, id, { more: false, error: refusal });
       return null;

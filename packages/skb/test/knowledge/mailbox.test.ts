@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { Peer } from '@mk/monitor-proto/endpoint/peer';
+import { Peer } from '@mk/monitor-proto/endpoint/peer';
 import { limit } from '@mk/monitor-proto/limits';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Mailbox } from '../../src/knowledge/mailbox.ts';
@@ -8,7 +8,6 @@ import { Mailbox } from '../../src/knowledge/mailbox.ts';
 class FullEndpoint {
   room = 0;
   readonly sent: Message[] = [];
-  readonly given: string[] = [];
 
   sendTo(_peer: Peer, message: Message): boolean {
     if (this.room === 0) return false;
@@ -16,18 +15,14 @@ class FullEndpoint {
     this.sent.push(message);
     return true;
   }
-
-  forget(_peer: Peer, cause: string): void {
-    this.given.push(cause);
-  }
 }
 
-const peer = { gone: false } as Peer;
+const peer = new Peer(65_536, 1, 'a');
 const answer = (id: number, text: string): Message => ({ type: 'oct_reply', id, more: false, text });
 
 test('what a full channel refuses follows in order once there is room', () => {
   const endpoint = new FullEndpoint();
-  const mailbox = new Mailbox(endpoint);
+  const mailbox = new Mailbox(endpoint, () => undefined);
   for (let id = 0; id < 10; id++) mailbox.send(peer, answer(id, 'x'));
   endpoint.room = 4;
   mailbox.sendable(peer);
@@ -41,19 +36,40 @@ test('what a full channel refuses follows in order once there is room', () => {
 test.each([
   ['messages', 1, limit('clientBacklog')],
   ['characters', 8_192, limit('clientBacklogCharacters') / 8_192],
-])('a client is given up once more %s wait than may, and not before', (_what, chars, most) => {
+])('a client is long at half of the %s that may wait, and overfull past them, not before', (_what, chars, most) => {
   const endpoint = new FullEndpoint();
-  const mailbox = new Mailbox(endpoint);
+  const overfull: Peer[] = [];
+  const mailbox = new Mailbox(endpoint, (each) => overfull.push(each));
   const text = 'x'.repeat(chars);
-  for (let id = 0; id < most; id++) mailbox.send(peer, answer(id, text));
-  mailbox.giveUp(0);
-  expect(endpoint.given).toEqual([]);
+  for (let id = 0; id < most / 2; id++) mailbox.send(peer, answer(id, text));
+  expect(mailbox.isLong(peer)).toBe(false);
+  mailbox.send(peer, answer(0, text));
+  expect(mailbox.isLong(peer)).toBe(true);
+  for (let id = most / 2 + 1; id < most; id++) mailbox.send(peer, answer(id, text));
+  mailbox.look(0);
+  expect(overfull).toEqual([]);
   endpoint.room = 1; // what was taken waits no longer
   mailbox.sendable(peer);
   mailbox.send(peer, answer(0, text));
-  mailbox.giveUp(0);
-  expect(endpoint.given).toEqual([]);
+  mailbox.look(0);
+  expect(overfull).toEqual([]);
   mailbox.send(peer, answer(0, text));
-  mailbox.giveUp(0);
-  expect(endpoint.given).toEqual(['it does not take its answers']);
+  mailbox.look(0);
+  expect(overfull).toEqual([peer]);
+});
+
+test('what is of no use is taken back and counts no longer; the rest keeps its order', () => {
+  const endpoint = new FullEndpoint();
+  const overfull: Peer[] = [];
+  const mailbox = new Mailbox(endpoint, (each) => overfull.push(each));
+  for (let id = 0; id <= limit('clientBacklog'); id++)
+    mailbox.send(peer, id % 1000 === 0 ? answer(id, 'x') : { type: 'oct_notify', more: false, text: 'x' });
+  mailbox.withdraw(peer, ({ type }) => type === 'oct_notify');
+  mailbox.look(0);
+  expect(overfull).toEqual([]);
+  endpoint.room = Infinity;
+  mailbox.sendable(peer);
+  mailbox.send(peer, answer(1, 'x'));
+  const ids = Array.from({ length: 21 }, (_, i) => i * 1000);
+  expect(endpoint.sent.map((message) => 'id' in message && message.id)).toEqual([...ids, 1]);
 });

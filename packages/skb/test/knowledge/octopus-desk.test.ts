@@ -22,6 +22,7 @@ function newDesk(journalled = true): {
 } {
   const sent: (readonly [string, number, OctopusReply])[] = [];
   const told: string[] = [];
+  let long = false;
   const entries: { entry: number; changes: readonly JournalChange[] }[] = [];
   const sink = {
     push: (effect: KnowledgeEffect) =>
@@ -34,6 +35,7 @@ function newDesk(journalled = true): {
         sent.push([peer.instance, message.id, JSON.parse(message.text) as OctopusReply]);
       if (message.type === 'oct_notify') told.push(message.text);
     },
+    isLong: () => long,
   } as unknown as Mailbox;
   const desk = new OctopusDesk(sink, mailbox, journalled);
   return {

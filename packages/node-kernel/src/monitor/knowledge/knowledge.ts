@@ -1,7 +1,7 @@
 import { type InstanceId, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { QueryOptions, Solution } from '@mk/monitor-proto/knowledge/query';
 import { Requests } from '@mk/monitor-proto/knowledge/requests';
-import { lostAfter, Session } from '@mk/monitor-proto/knowledge/session';
+import { lostAfter, OVERRUN, Session } from '@mk/monitor-proto/knowledge/session';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import {
   type OctopusNotification,
@@ -11,6 +11,7 @@ import {
 } from '@mk/monitor-proto/octopus/requests';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { MonitorContext } from '../context.ts';
+import { Outlets } from '../outlets.ts';
 import { type Operation, OperationError, wait } from '../operations.ts';
 import type { MessageHandlers, Service } from '../service.ts';
 import type { QueryAnswer } from './query-answer.ts';
@@ -31,18 +32,23 @@ export class Knowledge implements Service {
     oct_reply: (_from, message) => this.requests.receive(message),
     oct_notify: (_from, message) => this.requests.receive(message),
     session_alive_reply: (_from, message) => this.session.renewed(message, this.context.now),
-    session_lost: (_from, { silent_ms: silentMs }) => this.session.given(lostAfter(silentMs), this.context.now),
+    session_lost: (_from, { silent_ms: silentMs }) => this.given(lostAfter(silentMs)),
+    session_overrun: () => this.given(OVERRUN),
   } satisfies MessageHandlers;
   readonly verbs = knowledgeVerbs(this);
 
   private readonly session: Session;
+  private readonly outlets: Outlets;
   private using = false;
   /** The SKB met last. */
   private metInstance: InstanceId = '';
   private readonly told = new Map<number, Told[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
+  /** Triggers and subscriptions that the SKB has, as far as we know. */
+  private readonly installed = new Set<number>();
 
   constructor(private readonly context: MonitorContext) {
+    this.outlets = new Outlets(context);
     this.requests = new Requests((message) => this.send(message));
     this.requests.onNotification((notification) => this.notified(notification));
     this.requests.onReset(() => this.reset());
@@ -59,18 +65,23 @@ export class Knowledge implements Service {
   /** An SKB that has met this instance, for the first time or again, is asked what is open. */
   peerUp(peer: Peer, first: boolean): void {
     if (peer.id !== SKB_PEER) return;
+    if (first) this.outlets.peerGone(SKB_PEER); // it is among the open requests, which are repeated
     const gaveUp = first && peer.instance === this.metInstance;
     this.metInstance = peer.instance;
     if (first && this.using && (gaveUp || !this.session.alive))
       this.requests.abandonChanges('the SKB had dropped this core');
     // Before open requests are repeated: a new session gives up what came before it.
     if (this.using) this.session.up(first, gaveUp ? 'the SKB had dropped this core' : null, this.context.now);
-    if (first) this.requests.restarted();
+    if (first) this.requests.restarted(gaveUp);
+  }
+
+  sendable(peer: Peer): void {
+    if (peer.id === SKB_PEER) this.outlets.sendable(SKB_PEER);
   }
 
   /** Open requests are sent when the SKB has met this instance; nothing is sent before. */
   private send(message: Message): void {
-    if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.context.send(SKB_PEER, message);
+    if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.outlets.send(SKB_PEER, message);
   }
 
   /** The first use of Octopus that may hold something begins a session: a core that holds nothing has nothing to prolong. */
@@ -80,13 +91,22 @@ export class Knowledge implements Service {
     this.session.up(true, null, this.context.now);
   }
 
+  /** A core that has triggers and no session begins none: they are forgotten all the same. */
+  private given(text: string): void {
+    this.session.given(text, this.context.now);
+    if (!this.using) this.requests.forgotten();
+  }
+
   *octopus(request: OctopusRequest): Operation<OctopusReply> {
     this.use();
     return yield* wait<OctopusReply>({
       arm: (resume) => {
         this.requests.ask(
           request,
-          (reply) => resume(reply, this.context.now),
+          (reply) => {
+            this.note(request, reply);
+            resume(reply, this.context.now);
+          },
           () => undefined,
         );
         return () => undefined;
@@ -124,19 +144,39 @@ export class Knowledge implements Service {
   private notified(notification: OctopusNotification): void {
     const { id, mode } = notification;
     if (id >= OWN_TRIGGERS) return; // another service's, which listens itself
+    if ((mode & TRIGGER.REMOVED) !== 0) this.installed.delete(id);
+    this.tell(id, notification);
+  }
+
+  private note(request: OctopusRequest, reply: OctopusReply): void {
+    if (request.type === 'remove_trigger' || request.type === 'unsubscribe') this.installed.delete(request.id);
+    else if (request.type === 'subscribe' && reply.ok) this.begins(request.id);
+    else if (reply.installed && 'trigger' in request && request.trigger !== undefined) this.begins(request.trigger.id);
+  }
+
+  private begins(id: number): void {
+    this.installed.add(id);
+    this.told.delete(id); // an earlier one's
+  }
+
+  private tell(id: number, told: Told): void {
     const waiter = this.waiting.get(id);
     if (waiter !== undefined) {
       this.waiting.delete(id);
-      return waiter(notification);
+      return waiter(told);
     }
     const queue = this.told.get(id) ?? [];
     if (queue.length > MOST_KEPT) return;
     // A loss is not concealed: whoever asks hears that it missed something, as after a restart.
-    queue.push(queue.length < MOST_KEPT || (mode & TRIGGER.REMOVED) !== 0 ? notification : null);
+    const isLast = told !== null && (told.mode & TRIGGER.REMOVED) !== 0;
+    queue.push(queue.length < MOST_KEPT || isLast ? told : null);
     this.told.set(id, queue);
   }
 
+  /** Those who do not wait at this moment hear of it when they ask. */
   private reset(): void {
+    for (const id of this.installed) if (!this.waiting.has(id)) this.tell(id, null);
+    this.installed.clear();
     const waiters = [...this.waiting.values()];
     this.waiting.clear();
     for (const waiter of waiters) waiter(null);

@@ -1,5 +1,6 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { QueryError, Solution } from '@mk/monitor-proto/knowledge/query';
+import { limit } from '@mk/monitor-proto/limits';
 import type { Requests } from '@mk/monitor-proto/knowledge/requests';
 import { quotedName, type Recipe } from '@mk/monitor-proto/octopus/names';
 import { parseRecord } from '@mk/monitor-proto/octopus/record';
@@ -76,6 +77,7 @@ export class ProgramKnowledge implements Service {
 
   private octopus(caller: Domain, given: unknown, done: SystemCallDone): void {
     if (typeof given !== 'object' || given === null) throw new OperationError('BAD_REQUEST', 'a request to Octopus');
+    this.requireRoom();
     const asked = given as OctopusRequest; // Octopus checks its form
     const client = this.clientOf(caller.id);
     const request = this.translated(caller.id, client, asked);
@@ -90,6 +92,13 @@ export class ProgramKnowledge implements Service {
       },
       () => done({ ok: false, error: 'SKB_UNREACHABLE' }, this.clock.now),
     );
+  }
+
+  /** What the SKB has not answered is bounded; what this core gives back itself always goes out. */
+  private requireRoom(): void {
+    const open = this.requests.size;
+    if (open >= limit('operationsInFlight'))
+      throw new OperationError('TOO_MANY_OPERATIONS', `the SKB has not answered ${open} requests of this core`);
   }
 
   /** What a dispatcher set that is now gone. */
@@ -166,6 +175,7 @@ export class ProgramKnowledge implements Service {
     options: { readonly timeLimitMs: number; readonly maxSolutions: number },
     done: SystemCallDone,
   ): void {
+    this.requireRoom();
     const client = this.clientOf(caller.id);
     const solutions: Solution[] = [];
     const cancel = this.requests.run(goal, options, {
