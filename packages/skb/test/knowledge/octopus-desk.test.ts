@@ -14,6 +14,8 @@ const SET: OctopusRequest = { type: 'set', record: 'queue', sequential: true };
 /** A desk, what it has sent to clients, and the journal entries it has requested. */
 function newDesk(journalled = true): {
   readonly desk: OctopusDesk;
+  /** Clients that do not read their answers. */
+  readonly unread: Set<Peer>;
   readonly sent: (readonly [client: string, id: number, reply: OctopusReply])[];
   /** Notifications. */
   readonly told: readonly string[];
@@ -22,7 +24,7 @@ function newDesk(journalled = true): {
 } {
   const sent: (readonly [string, number, OctopusReply])[] = [];
   const told: string[] = [];
-  let long = false;
+  const unread = new Set<Peer>();
   const entries: { entry: number; changes: readonly JournalChange[] }[] = [];
   const sink = {
     push: (effect: KnowledgeEffect) =>
@@ -35,11 +37,12 @@ function newDesk(journalled = true): {
         sent.push([peer.instance, message.id, JSON.parse(message.text) as OctopusReply]);
       if (message.type === 'oct_notify') told.push(message.text);
     },
-    isLong: () => long,
+    isLong: (peer: Peer) => unread.has(peer),
   } as unknown as Mailbox;
   const desk = new OctopusDesk(sink, mailbox, journalled);
   return {
     desk,
+    unread,
     sent,
     told,
     entries,
@@ -86,6 +89,20 @@ describe('Octopus for clients', () => {
     after.ask(client('a'), 8, SET, 8);
     after.desk.writtenTo(1);
     expect(after.sent[1]).toEqual(['a', 8, { ok: true, record: 'queue_2 {}', installed: false }]);
+  });
+
+  test('requests of a client that does not read its answers wait, and nobody else’s; there is no turn for them', () => {
+    const { desk, sent, unread, ask } = newDesk(false);
+    const [a, b] = [client('a'), client('b')];
+    unread.add(a);
+    ask(a, 1, { type: 'set', record: 'x { n: 1 }' });
+    ask(b, 1, { type: 'get', query: 'x' });
+    expect(sent).toEqual([['b', 1, expect.objectContaining({ ok: false, error: 'NO_RECORD' })]]);
+    expect(desk.unfinished).toBe(false);
+    unread.delete(a);
+    expect(desk.unfinished).toBe(true);
+    desk.turn();
+    expect(sent[1]).toMatchObject(['a', 1, { ok: true }]);
   });
 
   test('answers that the client has are forgotten, in the journal too', () => {
