@@ -1,3 +1,4 @@
+import { SESSION_LOG_EVENTS } from './session-log-events.ts';
 import { VIEW_LOG_EVENTS } from './view-log-events.ts';
 
 /**
@@ -326,16 +327,7 @@ export const LOG_EVENTS = {
     fields: { name: 'string', facts: 'number', most: 'number' },
     doc: 'The machine has more facts of one name than the knowledge base is told; facts_left_out/3 says so there.',
   },
-  session_lost: {
-    level: 'warn',
-    fields: { peer: 'peer', instance: 'string', silent_ms: 'number' },
-    doc: 'A client of the SKB said nothing for a session time-out: what it held goes to others.',
-  },
-  session_overrun: {
-    level: 'warn',
-    fields: { peer: 'peer', instance: 'string' },
-    doc: 'A core does not read what the SKB tells it: its session ended, so what it held goes to others. It stays a member.',
-  },
+  ...SESSION_LOG_EVENTS,
   member_left: {
     level: 'info',
     fields: { member: 'number' },

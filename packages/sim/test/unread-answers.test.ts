@@ -8,7 +8,7 @@ import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 
-/*
+/**
  * A core that reaches the SKB and is not reached by it. What waits for it there is bounded; it stays a member, and nothing
  * that it asked for goes unanswered.
  */
