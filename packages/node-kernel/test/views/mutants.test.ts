@@ -163,6 +163,25 @@ function deposed({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nul
   return world.violations[0]?.slice(0, 2) ?? null;
 }
 
+/** Whoever a view leaves out comes back between its proposal, which nobody hears yet, and its installation. */
+function tooLate({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
+  for (let step = 0; step < 40; step += 1) {
+    const world = new Worlds(5, prngOf(step));
+    world.run(2000);
+    world.cut(0, 4);
+    world.cut(4, 0);
+    world.run(1400 + 40 * step);
+    world.heal();
+    for (const other of [1, 2, 3]) world.cut(0, other);
+    world.run(700);
+    world.heal();
+    world.run(2000);
+    const [violation] = world.violations;
+    if (violation !== undefined) return violation.slice(0, 2);
+  }
+  return null;
+}
+
 function seed(kit: World, number: number): string | null {
   const prng = kit.createPrng(number);
   const count = 3 + prng.nextInt(5);
@@ -184,6 +203,7 @@ function hunt(kit: World, seeds: number): { readonly by: string; readonly where:
     leap,
     promises,
     deposed,
+    tooLate,
   })) {
     const by = scenario(kit);
     if (by !== null) return { by, where };

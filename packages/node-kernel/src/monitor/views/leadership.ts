@@ -58,6 +58,8 @@ const JOIN_WINDOW: Nanos = 125_000_000;
  * A member that answers for the first time has its lease after at most so long: a core that hangs holds up nobody else.
  */
 const FIRST_LEASE: Nanos = 25_000_000;
+/** Beacons whose answers still count, beside one for each follower's first answer. */
+const MOST_SENT = 64;
 
 interface OpenProposal {
   readonly proposal: Proposal;
@@ -88,7 +90,13 @@ export class Leadership {
   confirmedAt: Nanos;
   private readonly followers: Map<CoreId, Follower>;
   private readonly sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
-  /** First answers are acknowledged at once: nobody waits an interval for its lease. */
+  /**
+   * Whose first answer is to be acknowledged, and when: nobody waits an interval for its lease. They alone get a beacon
+   * for it: one to everybody for each few that answer late would keep a large machine busy with nothing else.
+   */
+  private readonly unacknowledged = new Set<CoreId>();
+  private acknowledgeAt: Nanos = Infinity;
+  /** Not everybody has answered yet. */
   private fresh = true;
   private sequence = 0;
   private nextBeacon: Nanos;
@@ -146,35 +154,39 @@ export class Leadership {
 
   tick(now: Nanos): void {
     if (now >= this.nextBeacon) this.beacon(now);
+    else if (now >= this.acknowledgeAt) this.acknowledge(now);
     if (this.proposal !== null) {
       // A proof of death may be all that it waited for.
       if (this.isChosen(this.proposal, now)) this.port.chosen(this.proposal.proposal.view, now);
       return;
     }
     this.confirm();
+    this.acknowledgeSoon(now);
     this.consider(now);
   }
 
   nextWake(now: Nanos): Nanos {
-    if (this.change === null || this.proposal !== null) return this.nextBeacon;
+    const beacon = Math.min(this.nextBeacon, this.acknowledgeAt);
+    if (this.change === null || this.proposal !== null) return beacon;
     const window = this.change.since + this.joinWindow;
-    return window > now ? Math.min(this.nextBeacon, window) : this.nextBeacon;
+    return window > now ? Math.min(beacon, window) : beacon;
   }
 
   replied(from: CoreId, { sequence, suspects, newcomers }: ViewMessageOf<'view_beacon_reply'>, now: Nanos): void {
     const follower = this.followers.get(from);
     const sent = this.sentAt.get(sequence);
     if (follower === undefined || sequence <= follower.sequence || sent === undefined) return;
-    if (follower.sequence === 0) this.nextBeacon = Math.min(this.nextBeacon, now + FIRST_LEASE);
+    if (follower.sequence === 0) this.unacknowledged.add(from);
     follower.sequence = sequence;
     if (sent.leads) follower.toldAt = sent.at;
     follower.heardAt = now;
     follower.suspects = suspects;
     follower.newcomers = newcomers;
     this.confirm();
+    this.acknowledgeSoon(now);
     if (this.fresh && now < this.leaseUntil && this.haveAnswered()) {
       this.fresh = false;
-      this.beacon(now);
+      this.acknowledge(now);
     }
     if (this.proposal === null) this.consider(now);
   }
@@ -203,13 +215,32 @@ export class Leadership {
 
   private beacon(now: Nanos): void {
     this.nextBeacon = nextHeartbeat(now, this.settings.beaconNs, this.settings.hostClockNs);
-    this.sequence += 1;
+    this.tell(this.followers.keys(), now);
+    if (this.proposal !== null) for (const core of this.followers.keys()) this.ask(core);
+  }
+
+  /** Without a lease of its own it acknowledges nothing. */
+  private acknowledgeSoon(now: Nanos): void {
+    if (this.unacknowledged.size > 0 && now < this.leaseUntil)
+      this.acknowledgeAt = Math.min(this.acknowledgeAt, now + FIRST_LEASE);
+  }
+
+  private acknowledge(now: Nanos): void {
+    this.tell([...this.unacknowledged], now);
+  }
+
+  private tell(cores: Iterable<CoreId>, now: Nanos): void {
     const leads = now < this.leaseUntil;
+    this.acknowledgeAt = Infinity;
+    this.sequence += 1;
     this.sentAt.set(this.sequence, { at: now, leads });
-    if (this.sentAt.size > 64) this.sentAt.delete(this.sentAt.keys().next().value!);
-    for (const [core, follower] of this.followers) {
+    // Late answers to the first beacon count as well: as many may follow it as there are followers.
+    if (this.sentAt.size > MOST_SENT + this.followers.size) this.sentAt.delete(this.sentAt.keys().next().value!);
+    for (const core of cores) {
+      const follower = known(this.followers.get(core));
       const acks = leads && !this.leaving.has(core) && follower.sequence > 0;
       if (acks) follower.ackedAt = follower.heardAt;
+      if (leads) this.unacknowledged.delete(core);
       this.port.send(core, {
         type: 'view_beacon',
         view: this.view.number,
@@ -218,7 +249,6 @@ export class Leadership {
         acked: acks ? follower.sequence : 0,
         leads,
       });
-      if (this.proposal !== null) this.ask(core);
     }
     this.confirm();
   }

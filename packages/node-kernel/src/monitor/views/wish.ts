@@ -13,6 +13,9 @@ export class Wish {
   private readonly heardAt = new Map<CoreId, Nanos>();
   private leader: CoreId | null = null;
   private said = 0;
+  /** How often more were asked, and when the next ones are though the last have not answered. */
+  private widened = 0;
+  private widenAt: Nanos = 0;
 
   constructor(
     private readonly self: Member,
@@ -26,6 +29,11 @@ export class Wish {
     const since = now - 2.5 * this.settings.beaconNs;
     const hears = [...this.heardAt].filter(([, at]) => at >= since).map(([core]) => core);
     this.said += 1;
+    // On a slow machine answers are late: to ask more cores meanwhile opens links that nobody needs, and slows it more.
+    if (now >= this.widenAt || this.asked().every((core) => this.heardAt.has(core))) {
+      this.widened += 1;
+      this.widenAt = now + this.settings.beaconNs / 2;
+    }
     for (const core of this.asked()) this.send(core, { type: 'view_join', member: this.self, hears });
   }
 
@@ -54,9 +62,9 @@ export class Wish {
   }
 
   private others(contacts: readonly CoreId[]): readonly CoreId[] {
-    const tries = this.said - FEW_TRIES;
+    if (this.leader === null) return this.said > FEW_TRIES ? [known(contacts[this.said % contacts.length])] : [];
+    const tries = this.widened - FEW_TRIES;
     if (tries <= 0) return [];
-    if (this.leader === null) return [known(contacts[this.said % contacts.length])];
     return contacts.slice(0, 2 ** Math.min(tries + 2, MOST_DOUBLINGS));
   }
 }
