@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { accessOf, callControl } from '@mk/libmk/io/control-call';
 import type { TlsSettings } from '@mk/monitor-proto/io/tls';
 
@@ -108,6 +109,15 @@ export async function startCluster(n: number, options: ClusterOptions = {}): Pro
       await Promise.all([...cores, skb].map((child) => ended(child)));
     },
   };
+}
+
+/** All cores take part in a round of core 0: the first view has its lease, and the links that it needs are open. */
+export async function firstRound(cluster: BenchCluster): Promise<void> {
+  for (;;) {
+    const round = await cluster.ask<{ readonly cores: number }>(0, 'round').catch(() => ({ cores: 0 }));
+    if (round.cores === cluster.cores.length) return;
+    await pause(5);
+  }
 }
 
 /** Tells the cores where the SKB is, each wave once the previous one has registered. */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { plotSvg } from '@mk/sim/commands/svg-plot';
-import { type BenchCluster, memoryMib, startBareProcesses, startCluster } from './cluster.ts';
+import { firstRound, memoryMib, startBareProcesses, startCluster } from './cluster.ts';
 import { keep, median, spread } from './report.ts';
 
 /**
@@ -37,20 +37,11 @@ function cpuTicks({ pid }: ChildProcess): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
-/** All cores take part in a round of core 0: the first view has its lease, and the links that it needs are open. */
-async function firstRound(cluster: BenchCluster, cores: number): Promise<void> {
-  for (;;) {
-    const round = await cluster.ask<{ readonly cores: number }>(0, 'round').catch(() => ({ cores: 0 }));
-    if (round.cores === cores) return;
-    await pause(5);
-  }
-}
-
 async function measure(row: Row): Promise<void> {
   row.bareMs.push(await startBareProcesses(row.cores));
   const cluster = await startCluster(row.cores, { detached: true });
   const meshedAt = performance.now();
-  await firstRound(cluster, row.cores);
+  await firstRound(cluster);
   row.bootMs.push(cluster.bootMs);
   row.usableMs.push(cluster.bootMs + performance.now() - meshedAt);
   await pause(SETTLE_MS);
