@@ -19,6 +19,7 @@ import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
 import {
   checkSystemCall,
   SYSTEM_CALLS,
+  type GiveUp,
   type SystemCallDone,
   type SystemCallResult,
   type SystemCallSpec,
@@ -179,9 +180,9 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
 
   /**
    * A system call of one of this core's domains: served by the CPU driver, or by a service where others are concerned;
-   * `done` once.
+   * `done` once. Returns what ends a call that waits.
    */
-  systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): void {
+  systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): GiveUp | void {
     const checked = checkSystemCall(call);
     if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) }, now);
     const caller = this.cpuDriver.domains.get(domain);
@@ -193,7 +194,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     if (caller === undefined || serve === undefined) return done({ ok: false, error: 'NO_CSPACE' }, now);
     const answered: SystemCallDone = checked.name === 'invoke' ? (result, at) => this.settled(result, at, done) : done;
     try {
-      serve(caller, checked.args, now, answered);
+      return serve(caller, checked.args, now, answered);
     } catch (error) {
       if (!(error instanceof OperationError)) throw error;
       done({ ok: false, error: error.error, text: error.message }, now);

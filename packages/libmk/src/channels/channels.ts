@@ -7,7 +7,7 @@ import { EventQueue } from '../runtime/event-queue.ts';
 import { formatLine } from '../runtime/format.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { mayBegin, timeLeft, waitFor, type WaitOptions } from '../runtime/waiting.ts';
+import { mayBegin, timeLeft, waitFor, type WaitOptions, type Waker } from '../runtime/waiting.ts';
 import { ChannelEnd, dropCapabilities, type ChannelFacts, type TransportName, TRANSPORTS } from './channel-end.ts';
 
 /** How to bind, and how long to wait for the name: by default until it is offered. */
@@ -134,24 +134,24 @@ export class Channels {
       if (this.pending === 0) this.replay();
     };
     return waitFor<CallAnswer<N>>(runtime, what, options, (waker) => {
-      let wanted = true;
       this.pending += 1;
-      runtime.calls.ask(call, args).then(
-        (value) => {
-          if (wanted) waker.wake(value);
-          else giveBack(value);
-          // The waiter continues in its turn; only then do its upcalls run.
+      // The waiter continues in its turn; only then do its upcalls run.
+      const then = (take: (value: CallAnswer<N>) => void): Waker<CallAnswer<N>> => ({
+        wake: (value) => {
+          take(value);
           runtime.whenRested(answered);
-          return value;
         },
-        (error: unknown) => {
+        fail: (error) => {
           waker.fail(error);
           answered();
         },
+      });
+      const id = runtime.calls.begin(
+        call,
+        args,
+        then((value) => waker.wake(value)),
       );
-      return () => {
-        wanted = false;
-      };
+      return () => runtime.calls.giveUp(id, () => then(giveBack));
     });
   }
 

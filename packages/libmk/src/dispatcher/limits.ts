@@ -10,6 +10,8 @@ export const BORDER_LIMITS = {
   valueNesting: 32,
   /** Bytes of the memory through which a blocked caller is answered. */
   callNowBytes: 64 << 10,
+  /** Characters of one line of output, a mark where it was cut included: a log line stays readable, and one that is printed while the program loads fits `callNowBytes`. */
+  lineCharacters: 8192,
   /** Frames that a dispatcher keeps by their number, so that a page that comes back is named and not handed over again. */
   framesHeld: 128,
 } as const;

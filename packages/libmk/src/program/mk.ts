@@ -223,7 +223,7 @@ export class Mk {
 
   // Other cores of this domain.
 
-  /** Gives the domain a dispatcher on that core, too. ALREADY_SPANNED. */
+  /** Also gives the domain a dispatcher on that core, whether or not the caller gives up meanwhile. ALREADY_SPANNED. */
   async span(core: CoreId, options: WaitOptions = {}): Promise<void> {
     await this.runtime.calls.ask('span', [core], options);
   }

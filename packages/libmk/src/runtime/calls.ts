@@ -23,7 +23,8 @@ export class Calls {
 
   /**
    * Calls the CPU driver and waits for the answer; rejects with an `MkError` of the error's name. `abandoned` is called
-   * if the caller gives up before the answer; the function that it returns receives the answer instead.
+   * when the caller gives up before the answer, which the CPU driver is told; what it returns receives the answer
+   * instead.
    */
   ask<N extends string>(
     name: N,
@@ -37,14 +38,24 @@ export class Calls {
       return rejected(error); // an async function would cost every call three microtasks more
     }
     return waitFor<CallAnswer<N>>(this.clock, `system call ${name}`, options, (waker) => {
-      this.lastId += 1;
-      const id = this.lastId;
-      this.open.set(id, waker);
-      this.outgoing.push([id, name, args]);
-      return () => {
-        if (this.open.delete(id) && abandoned !== null) this.open.set(id, abandoned());
-      };
+      const id = this.begin(name, args, waker);
+      return () => this.giveUp(id, abandoned);
     });
+  }
+
+  /** Begins a call, whose answer goes to the waker. Returns its number. */
+  begin<N extends string>(name: N, args: readonly PlainValue[], waker: Waker<CallAnswer<N>>): number {
+    this.lastId += 1;
+    this.open.set(this.lastId, waker);
+    this.outgoing.push([this.lastId, name, args]);
+    return this.lastId;
+  }
+
+  /** Nobody waits for the answer any more; if it is still to come, what `abandoned` returns gets it. */
+  giveUp(id: number, abandoned: (() => Waker<never>) | null): void {
+    if (!this.open.delete(id)) return;
+    if (abandoned !== null) this.open.set(id, abandoned());
+    this.tell('give_up', [id]);
   }
 
   /** Tells the CPU driver something that needs no answer. */

@@ -1,9 +1,12 @@
-const MOST_CHARACTERS = 8192;
+import { borderLimit } from '../dispatcher/limits.ts';
+import { cutLine } from '../dispatcher/output-lines.ts';
+
+const MOST_CHARACTERS = borderLimit('lineCharacters');
 const DEPTH = 4;
 
 /**
- * The text that `console.log` prints for its arguments: strings as they are, everything else as a person reads it.
- * Terminates on any input: it inspects no more than it prints, and says so if inspecting a value throws.
+ * What `console.log` prints of its arguments: texts as they are, everything else as a person reads it. It terminates on
+ * any input: it inspects no more than it prints, and says so where inspecting a value throws, or where it was cut.
  */
 export function formatLine(values: readonly unknown[]): string {
   const line = new Line();
@@ -12,18 +15,18 @@ export function formatLine(values: readonly unknown[]): string {
     if (typeof value === 'string') line.write(value);
     else line.value(value, DEPTH, []);
   });
-  return line.text;
+  return cutLine(line.text);
 }
 
-/** A line of bounded length. */
+/** A line that grows a little beyond its bound, which shows that it was cut. */
 class Line {
   text = '';
   private full = false;
 
   write(text: string): void {
     if (this.full) return;
-    this.full = this.text.length + text.length > MOST_CHARACTERS;
-    this.text += this.full ? `${text.slice(0, MOST_CHARACTERS - this.text.length)}…` : text;
+    this.text += text.slice(0, MOST_CHARACTERS + 1 - this.text.length);
+    this.full = this.text.length > MOST_CHARACTERS;
   }
 
   value(value: unknown, depth: number, above: readonly unknown[]): void {

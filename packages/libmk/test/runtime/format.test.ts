@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { cutLine } from '../../src/dispatcher/output-lines.ts';
 import { formatLine } from '../../src/runtime/format.ts';
 import { errorOf, ThrownValue } from '../../src/runtime/thrown-value.ts';
 
@@ -36,9 +37,15 @@ describe('a line of output', () => {
     const level = (below: unknown): unknown[] => Array.from({ length: 1000 }, () => below);
     for (const huge of [level(level(level(level(1)))), 'x'.repeat(1e7), new Array(2 ** 32 - 1), [['x'.repeat(1e6)]]]) {
       const line = formatLine([huge]);
-      expect(line.length).toBeLessThanOrEqual(8193);
-      expect(line.endsWith('…')).toBe(true);
+      expect(line).toHaveLength(8192);
+      expect(line.endsWith('… (cut: a line has at most 8192 characters)')).toBe(true);
     }
+  });
+
+  test('a line is cut beyond its bound alone, and between characters', () => {
+    for (const whole of ['x'.repeat(8192), '😀'.repeat(4096)]) expect(formatLine([whole])).toBe(whole);
+    expect(formatLine(['x'.repeat(8192), ''])).toContain('… (cut: ');
+    for (const before of ['', 'x']) expect(cutLine(before + '😀'.repeat(5000))).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/);
   });
 });
 

@@ -139,4 +139,12 @@ export const PROGRAM_MESSAGES = {
     fields: { domain: 'str', data: 'bytes' },
     doc: 'From one dispatcher of a domain to that on the receiver’s core: an encoded value.',
   },
+  domain_wait_over: {
+    ordinal: 370,
+    from: 'core',
+    to: 'core',
+    lane: 'monitor',
+    fields: { op: 'str' },
+    doc: 'To a domain’s home: whoever waited for its end has given up.',
+  },
 } as const satisfies Record<string, MessageSpec>;

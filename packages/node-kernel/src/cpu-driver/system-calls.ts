@@ -112,6 +112,11 @@ export const SYSTEM_CALLS = {
     atOnce: true,
     doc: 'The dispatcher’s own run time before this turn in nanoseconds, its turns and its calls.',
   },
+  give_up: {
+    args: { call: 'whole' },
+    servedBy: 'dispatchers',
+    doc: 'Nobody waits any more for the answer to the caller’s call of that number: a wait ends, and leaves nothing.',
+  },
   exit: { args: { status: 'int' }, servedBy: 'programs', doc: 'Ends the domain on all its cores, with this status.' },
   fail: {
     args: { error: 'text', text: 'text' },
@@ -287,13 +292,19 @@ export type ServedCall = {
   [C in SystemCallName]: Specs[C] extends { readonly acrossCores: string } ? C : C extends LocalCall ? never : C;
 }[SystemCallName];
 
-/** A service's half: `done` once, now or later. An OperationError that it throws is the answer. */
+/** Ends a call that is under way: nobody waits for its answer any more. `done` is called all the same, once. */
+export type GiveUp = (now: Nanos) => void;
+
+/**
+ * A service's half: `done` once, now or later. An OperationError that it throws is the answer. A call that may wait for
+ * long returns what ends the wait.
+ */
 export type SystemCallHandler<C extends ServedCall> = (
   caller: Domain,
   args: ArgumentsOf<C>,
   now: Nanos,
   done: SystemCallDone,
-) => void;
+) => GiveUp | void;
 
 /** A call whose name and arguments have the form of the table. */
 export interface CheckedCall {

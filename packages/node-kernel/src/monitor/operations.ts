@@ -45,11 +45,15 @@ export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly error: ErrorName; readonly text: string; readonly trouble?: Trouble };
 
+/** Ends an operation where it waits, with this error; one that has ended is left as it is. */
+export type Stop = (error: OperationError, now: Nanos) => void;
+
 interface Running {
   readonly id: OperationId;
   readonly owed: boolean;
   disarm: (() => void) | null;
-  finished: boolean;
+  /** Ends what it waits for; null: it waits for nothing. */
+  resume: Resume<unknown> | null;
 }
 
 const MAX_RUNNING = limit('operationsInFlight');
@@ -85,7 +89,7 @@ export class OperationRunner {
 
   /**
    * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. An `owed` one,
-   * which others wait for, is started however many there are.
+   * which others wait for, is started however many there are. Returns what stops it.
    */
   start<T>(
     id: OperationId,
@@ -93,15 +97,16 @@ export class OperationRunner {
     now: Nanos,
     done: (outcome: Outcome<T>, now: Nanos) => void,
     owed = false,
-  ): void {
+  ): Stop {
     if (this.own >= MAX_RUNNING && !owed) {
       done({ ok: false, error: 'TOO_MANY_OPERATIONS', text: `${MAX_RUNNING} operations are in flight` }, now);
-      return;
+      return nothing;
     }
-    const running: Running = { id, owed, disarm: null, finished: false };
+    const running: Running = { id, owed, disarm: null, resume: null };
     this.running.add(running);
     if (!owed) this.own += 1;
     this.turn(running, operation, undefined, now, done);
+    return (error, at) => running.resume?.(error, at);
   }
 
   /** Runs a turn, and further ones as long as their input is available at once: in a loop, so any number may follow. */
@@ -119,7 +124,7 @@ export class OperationRunner {
       if (awaited === null) return;
       let arming = true;
       let resumed = false;
-      const disarm = awaited.arm((outcome, at) => {
+      const resume: Resume<unknown> = (outcome, at) => {
         if (resumed) return;
         resumed = true;
         if (arming) {
@@ -129,11 +134,14 @@ export class OperationRunner {
         }
         running.disarm?.();
         running.disarm = null;
+        running.resume = null;
         this.turn(running, operation, outcome, at, done);
-      }, now);
+      };
+      const disarm = awaited.arm(resume, now);
       arming = false;
       if (!resumed) {
         running.disarm = disarm;
+        running.resume = resume;
         return;
       }
       disarm();
@@ -168,6 +176,15 @@ export class OperationRunner {
     this.running.delete(running);
     if (!running.owed) this.own -= 1;
   }
+}
+
+/** Stops an operation for whose outcome nobody waits any more. */
+export function givingUp(stop: Stop): (now: Nanos) => void {
+  return (now) => stop(new OperationError('CANCELLED', 'its caller gave up'), now);
+}
+
+function nothing(): void {
+  // It was not begun.
 }
 
 /** Waits until a time. */

@@ -159,6 +159,136 @@ test('a wait for a name that has timed out waits nowhere: neither on its core no
   expect(store.triggersOf(s.simulation.node(1).instance)).toBe(0);
 });
 
+const TWO_AT_ONCE = await programTextOf(`import { program } from '@mk/libmk/program/program';
+  export const main = program({ name: 'two-at-once' }, async (mk) => {
+    const asked = mk.octopus.get("'nothing'");
+    const lock = await mk.octopus.lock('disk');
+    await asked;
+    await mk.sleep(1e9);
+    mk.console.log('aborted: ' + lock.signal.aborted);
+    await lock.release();
+  });`);
+
+test('what a program asks beside a lock does not take the lock away', () => {
+  const s = new ProgramSimulation();
+  s.load(1, 'two-at-once', TWO_AT_ONCE);
+  const ended = s.wait(1, s.spawn(1, 'two-at-once'));
+  expect({ cause: ended.cause, status: ended.status, text: ended.text }).toEqual({
+    cause: 'exited',
+    status: 0,
+    text: '',
+  });
+  expect(s.output).toEqual(['1: aborted: false']);
+});
+
+const CHILD_WAITER = await programTextOf(`import { program } from '@mk/libmk/program/program';
+  export const main = program({ name: 'child-waiter' }, async (mk) => {
+    await mk.processes.named(mk.args[0]).wait();
+  });`);
+
+const QUITTER = await programTextOf(`${DESK}
+  const WAITS = {
+    wait: (mk, o) => mk.names.wait('nobody', o),
+    lookUp: (mk, o) => mk.names.lookUp('nobody', o),
+    bind: (mk, o) => mk.bind('nobody', Desk, o),
+    export: (mk, o) => mk.export('mine', Desk, { twice: ({ n }) => ({ n }) }, o),
+    query: (mk, o) => mk.skb.query('repeat, fail', o),
+    record: (mk, { signal }) => mk.octopus.waitFor("'never'", signal),
+    lock: (mk, { signal }) => mk.octopus.lock('taken', { signal }),
+    alloc: (mk, o) => mk.capabilities.alloc(4096, o),
+    copy: (mk, o, { ram }) => mk.capabilities.copy(ram, o),
+    retype: (mk, o, { ram }) => mk.capabilities.retype(ram, 'Frame', { bytes: 4096, count: 1 }, o),
+    here: (mk, o, { here }) => here.wait(o),
+    there: (mk, o, { there }) => there.wait(o),
+    thread: (mk, o, { thread }) => thread.join(o),
+    far: (mk, o, { thread }) => mk.join(thread.handle, o),
+    kept: (mk, o, { desk }) => desk.twice({ n: 7 }, o),
+  };
+  const stay = (mk) => mk.sleep(1e15);
+  export const main = program({ name: 'quitter', threads: { stay } }, async (mk) => {
+    if (mk.args[0] === 'desk') {
+      await mk.octopus.lock('taken');
+      await mk.export('desk', Desk, { twice: ({ n }) => (n === 7 ? mk.sleep(1e15) : { n: 2 * n }) });
+    }
+    if (mk.args.length > 0) return stay(mk);
+    const [here, there] = [await mk.processes.spawn(null, { args: ['stay'] }), await mk.processes.spawn(null, { core: 2, args: ['desk'] })];
+    await mk.span(2);
+    const given = { here, there, thread: mk.spawnOn(2, 'stay'), desk: await mk.bind('desk', Desk), ram: await mk.capabilities.alloc(65536) };
+    await given.desk.twice({ n: 1 });
+    mk.console.log('before');
+    await mk.sleep(2e9);
+    for (const [name, wait] of Object.entries(WAITS))
+      for (const afterNs of [0, 1, 1e3, 1e5, 1e6, 2e6, 1e9])
+        for (const bySignal of [true, false]) {
+          if (!bySignal && wait.toString().includes('{ signal }')) continue;
+          const stop = mk.cancellation();
+          const waits = wait(mk, bySignal ? { signal: stop.signal } : { timeoutNs: afterNs + 1 }, given);
+          const outcome = waits.then((v) => 'came', (e) => e.name);
+          if (bySignal) {
+            if (afterNs > 0) await mk.sleep(afterNs);
+            stop.cancel();
+          }
+          const said = await outcome;
+          if (said === 'came') await ((await waits)?.close?.() ?? (await waits)?.release?.());
+          if (said === 'came' && Number.isSafeInteger(await waits)) await mk.capabilities.delete(await waits);
+          else if (said === 'came' && Array.isArray(await waits)) for (const one of await waits) await mk.capabilities.delete(one);
+          mk.console.log(name + ' ' + said);
+        }
+    mk.console.log('after');
+    await stay(mk);
+  });`);
+
+test('whoever gives a wait up, by signal or by time, leaves nothing: not on its core, not elsewhere, not at the SKB', () => {
+  const s = new ProgramSimulation();
+  const { simulation } = s;
+  const cores = [0, 1, 2];
+  const held = (): unknown => ({
+    left: cores.map((core) => {
+      const { services, monitor } = simulation.node(core).kernel!;
+      const rows = Object.values(services).flatMap((service) => ('leftovers' in service ? service.leftovers() : []));
+      return {
+        rows,
+        operations: monitor.context.operations.size,
+        waits: services.programs.homes.all().map(({ waiters }) => waiters.size),
+      };
+    }),
+    triggers: cores.map((core) =>
+      simulation.node(SKB_PEER).skb!.knowledge.octopus.store.triggersOf(simulation.node(core).instance),
+    ),
+    calls: [...simulation.node(1).kernel!.services.programs.dispatchers.all()].map(({ inFlight }) => inFlight),
+  });
+  s.load(1, 'quitter', QUITTER);
+  const domain = s.spawn(1, 'quitter');
+  s.until(() => s.output.includes('1: before'));
+  simulation.run(simulation.now + SECOND);
+  const before = held();
+  s.until(() => s.output.includes('1: after'), 600 * SECOND);
+  simulation.run(simulation.now + 2 * SECOND);
+  expect(new Set(s.output.map((line) => line.split(' ')[2]))).toEqual(
+    new Set([undefined, 'CANCELLED', 'DEADLINE_EXCEEDED', 'came', 'EngineClosed']),
+  );
+  expect(held()).toEqual(before);
+  s.value(0, 'domain_kill', { domain });
+  s.wait(0, domain);
+});
+
+test('waits of a domain that is killed, and of a core that dies, end with them', () => {
+  const s = new ProgramSimulation();
+  const { simulation } = s;
+  s.load(0, 'quitter', QUITTER);
+  const stays = s.spawn(0, 'quitter', ['stay']);
+  const waiting = (): number => simulation.node(0).kernel!.services.programs.homes.get(stays)!.waiters.size;
+  s.load(1, 'child-waiter', CHILD_WAITER);
+  const killed = s.spawn(1, 'child-waiter', [stays]);
+  s.spawn(1, 'child-waiter', [stays], { core: 2 });
+  s.until(() => waiting() === 2);
+  s.value(1, 'domain_kill', { domain: killed });
+  s.wait(1, killed);
+  s.until(() => waiting() === 1);
+  simulation.crash(2);
+  s.until(() => waiting() === 0, 120 * SECOND);
+});
+
 const PATIENT = await programTextOf(`${DESK}
   export const main = program({ name: 'patient', interfaces: [Desk] }, async (mk) => {
     const found = Promise.all([

@@ -4,6 +4,7 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import { ERRORS, isErrorName } from '@mk/monitor-proto/errors';
 import type { DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
+import { cutLine } from '@mk/libmk/dispatcher/output-lines';
 import type { Call, CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import type { SystemCall } from '../../effects.ts';
@@ -11,14 +12,14 @@ import type { MonitorContext } from '../../monitor/context.ts';
 import { OperationError } from '../../monitor/operations.ts';
 import type { EventHandlers, Service, SystemCallHandlers, Verbs } from '../../monitor/service.ts';
 import type { Domain } from '../domains.ts';
-import type { SystemCallDone, SystemCallResult } from '../system-calls.ts';
+import type { GiveUp, SystemCallDone, SystemCallResult } from '../system-calls.ts';
 import type { Dispatcher, Ending } from './dispatcher.ts';
 import { Dispatchers } from './dispatchers.ts';
 import { dispatcherLimit } from './limits.ts';
 
 export interface DispatcherServicePort {
   readonly context: MonitorContext;
-  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
+  readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => GiveUp | void;
   /** What is answered within the turn; NOT_AT_ONCE for all else. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
   /** A turn is over: everything lent for it has been returned. */
@@ -62,14 +63,17 @@ export class DispatcherService implements Service {
       done({ ok: true, value: this.cancelTimer(this.of(caller), timer) }, now),
     print: (caller, { text, stream }, now, done) => {
       const { id, domain, program } = this.of(caller);
-      const shown = text.slice(0, dispatcherLimit('outputCharacters'));
       this.port.context.outbox.log('program_output', {
         domain,
         dispatcher: id,
         program: program.name,
         stream: stream === 'err' ? 'err' : 'out',
-        text: shown,
+        text: cutLine(text),
       });
+      done({ ok: true, value: null }, now);
+    },
+    give_up: (caller, { call }, now, done) => {
+      this.of(caller).waits.get(call)?.(now);
       done({ ok: true, value: null }, now);
     },
     run_time: (caller, _args, now, done) => {
@@ -102,6 +106,7 @@ export class DispatcherService implements Service {
           text: ending.text,
           run_ms: Math.round(runNs / 1e6),
         });
+        for (const giveUp of [...dispatcher.waits.values()]) giveUp(now);
         this.port.ended(dispatcher, ending, now);
       },
     });
@@ -193,7 +198,7 @@ export class DispatcherService implements Service {
 
   private serve(dispatcher: Dispatcher, [call, name, args]: Call, now: Nanos): void {
     dispatcher.calls += 1;
-    if (call === 0) return this.port.systemCall(dispatcher.id, { name, args }, now, () => undefined);
+    if (call === 0) return void this.port.systemCall(dispatcher.id, { name, args }, now, () => undefined);
     const reply = (result: SystemCallResult, at: Nanos): void => {
       const { error, text, value } = plain(result);
       if (dispatcher.ending === null)
@@ -202,10 +207,14 @@ export class DispatcherService implements Service {
     if (dispatcher.inFlight >= dispatcherLimit('callsInFlight'))
       return reply({ ok: false, error: 'TOO_MANY_CALLS' }, now);
     dispatcher.inFlight += 1;
-    this.port.systemCall(dispatcher.id, { name, args }, now, (result, at) => {
+    let isOpen = true;
+    const giveUp = this.port.systemCall(dispatcher.id, { name, args }, now, (result, at) => {
+      isOpen = false;
       dispatcher.inFlight -= 1;
+      dispatcher.waits.delete(call);
       reply(result, at);
     });
+    if (isOpen && giveUp !== undefined) dispatcher.waits.set(call, giveUp);
   }
 
   private callNow(id: DomainId, name: string, args: readonly unknown[], now: Nanos): void {

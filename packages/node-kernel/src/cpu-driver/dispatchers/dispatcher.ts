@@ -5,6 +5,7 @@ import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { FrameView } from '@mk/libmk/dispatcher/frame-view';
 import type { HandedFrame } from './handed-frame.ts';
 import type { Task } from '../scheduler/task.ts';
+import type { GiveUp } from '../system-calls.ts';
 
 /**
  * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: resumed when the scheduler says so.
@@ -46,6 +47,8 @@ export class Dispatcher {
   calls = 0;
   /** Asynchronous calls not yet answered. */
   inFlight = 0;
+  /** Of those calls that wait for long, by their numbers: what ends the wait. */
+  readonly waits = new Map<number, GiveUp>();
   readonly timers = new Map<number, Timer>();
   private upcalls: Upcall[] = [];
   private frames: HandedFrame[] = [];

@@ -20,8 +20,6 @@ export const DISPATCHER_LIMITS = {
   heapYoungMb: 4,
   /** ArrayBuffers and WebAssembly memory of a dispatcher; the heap's limits do not count them. */
   bufferBytes: 64 << 20,
-  /** Characters of one line of output: a log line stays readable. */
-  outputCharacters: 8192,
 } as const;
 
 /** The value of a bound of dispatchers. */

@@ -4,10 +4,10 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import { isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { ArgumentsOf, SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { ArgumentsOf, GiveUp, SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import type { CapopsContext } from '../capops/context.ts';
 import type { MonitorContext } from '../context.ts';
-import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { givingUp, type Operation, OperationError, type Outcome } from '../operations.ts';
 import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
 import { Binding, wayNamed } from './binding.ts';
 import { ChannelCapabilities } from './capability-mover.ts';
@@ -43,7 +43,7 @@ export class Channels implements Service {
     channel_look_up: (caller, { name, wait, timeout }, now, done) => {
       failUnlessName(name);
       const deadline = timeout === undefined ? Infinity : now + timeout;
-      this.run(this.binding.lookUp(caller.id, name, wait, deadline), now, (outcome, at) => {
+      return this.run(this.binding.lookUp(caller.id, name, wait, deadline), now, (outcome, at) => {
         if (!outcome.ok) return done(outcome, at);
         if (outcome.value === null) return done({ ok: false, error: 'NO_SUCH_SERVICE' }, at);
         done({ ok: true, value: outcome.value }, at);
@@ -149,7 +149,7 @@ export class Channels implements Service {
     request: ArgumentsOf<'channel_bind'>['request'],
     now: Nanos,
     done: SystemCallDone,
-  ): void {
+  ): GiveUp {
     const { name, interface: spoken, wait, transport, via, window = limit('channelWindowBytes'), timeout } = request;
     failUnlessName(name);
     if (window < limit('channelWindowLeastBytes') || window > limit('channelWindowMostBytes'))
@@ -165,7 +165,7 @@ export class Channels implements Service {
       via: via ?? null,
       deadline: timeout === undefined ? Infinity : now + timeout,
     };
-    this.run(this.binding.run(caller.id, bind), now, (outcome, at) => {
+    return this.run(this.binding.run(caller.id, bind), now, (outcome, at) => {
       if (!outcome.ok) return done(outcome, at);
       const { id, way, otherCore } = outcome.value;
       done({ ok: true, value: { channel: id, way: WAYS.indexOf(way), core: otherCore, window } }, at);
@@ -177,7 +177,7 @@ export class Channels implements Service {
     { name, interface: spoken, scope }: ArgumentsOf<'channel_export'>,
     now: Nanos,
     done: SystemCallDone,
-  ): void {
+  ): GiveUp | void {
     failUnlessName(name);
     if (scope !== 'machine' && scope !== 'core') throw new OperationError('BAD_REQUEST', `no scope is called ${scope}`);
     const port: Port = { id: ++this.lastId, domain: caller.id, name, interface: spoken, scope };
@@ -189,6 +189,7 @@ export class Channels implements Service {
       if (error !== null) this.withdraw(port); // where the session was lost, it may be there all the same
       done(error === null ? { ok: true, value: port.id } : { ok: false, error }, at);
     });
+    return () => this.withdraw(port);
   }
 
   private withdraw(port: Port): void {
@@ -216,9 +217,9 @@ export class Channels implements Service {
     this.ends.send(end, { kind: 'data', data, capabilities, giveAway, done }, now);
   }
 
-  private run<T>(operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): void {
+  private run<T>(operation: Operation<T>, now: Nanos, done: (outcome: Outcome<T>, now: Nanos) => void): GiveUp {
     const { operations } = this.context;
-    operations.start(operations.nextId(), operation, now, done);
+    return givingUp(operations.start(operations.nextId(), operation, now, done));
   }
 
   private rows(): unknown {

@@ -11,7 +11,7 @@ import {
   TRIGGER,
 } from '@mk/monitor-proto/octopus/requests';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { GiveUp, SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import type { Receivers } from '../channels/ends.ts';
 import { OperationError } from '../operations.ts';
 import type { Service, SystemCallHandlers } from '../service.ts';
@@ -24,6 +24,8 @@ interface Client {
   /** Names of records that go when the dispatcher does. */
   readonly transient: Map<string, OctopusRequest>;
   readonly cancels: Set<() => void>;
+  /** Requests to Octopus that are not answered: their answers are this client's. */
+  asked: number;
 }
 
 /** Triggers of programs; names have those below. */
@@ -43,7 +45,7 @@ export class ProgramKnowledge implements Service {
     octopus: (caller, { request }, _now, done) => this.octopus(caller, request, done),
     skb_query: (caller, { query }, _now, done) => {
       const { goal, time_limit_ms: timeLimitMs = 0, max_solutions: maxSolutions = 0 } = query;
-      this.query(caller, goal, { timeLimitMs, maxSolutions }, done);
+      return this.query(caller, goal, { timeLimitMs, maxSolutions }, done);
     },
   } satisfies SystemCallHandlers;
 
@@ -82,15 +84,21 @@ export class ProgramKnowledge implements Service {
     const client = this.clientOf(caller.id);
     const request = this.translated(caller.id, client, asked);
     if (isHeld(asked)) this.beginSession();
+    client.asked += 1;
     this.requests.ask(
       request,
       (reply) => {
+        client.asked -= 1;
         if (this.clients.get(caller.id) === client) this.remember(client, asked, reply);
         else this.undo(asked, reply);
         this.tidy(caller.id, client);
         done({ ok: true, value: reply }, this.clock.now);
       },
-      () => done({ ok: false, error: 'SKB_UNREACHABLE' }, this.clock.now),
+      () => {
+        client.asked -= 1;
+        this.tidy(caller.id, client);
+        done({ ok: false, error: 'SKB_UNREACHABLE' }, this.clock.now);
+      },
     );
   }
 
@@ -149,8 +157,10 @@ export class ProgramKnowledge implements Service {
     const owner = this.owners.get(id);
     if (owner === undefined) return;
     const client = this.clients.get(owner.dispatcher);
-    if ((mode & TRIGGER.REMOVED) !== 0 && client !== undefined) this.drop(client, owner.id);
     this.receivers.upcall(owner.dispatcher, { type: 'octopus_event', id: owner.id, mode, record }, this.clock.now);
+    if ((mode & TRIGGER.REMOVED) === 0 || client === undefined) return;
+    this.drop(client, owner.id);
+    this.tidy(owner.dispatcher, client);
   }
 
   /** The SKB has forgotten all triggers: those who wait look again. */
@@ -158,6 +168,7 @@ export class ProgramKnowledge implements Service {
     for (const [dispatcher, client] of this.clients) {
       for (const id of [...client.triggers.keys()]) this.drop(client, id);
       this.receivers.upcall(dispatcher, { type: 'octopus_reset' }, this.clock.now);
+      this.tidy(dispatcher, client);
     }
   }
 
@@ -166,6 +177,7 @@ export class ProgramKnowledge implements Service {
     for (const [dispatcher, client] of this.clients) {
       client.transient.clear();
       this.receivers.upcall(dispatcher, { type: 'octopus_session_lost', text }, this.clock.now);
+      this.tidy(dispatcher, client);
     }
   }
 
@@ -174,7 +186,7 @@ export class ProgramKnowledge implements Service {
     goal: string,
     options: { readonly timeLimitMs: number; readonly maxSolutions: number },
     done: SystemCallDone,
-  ): void {
+  ): GiveUp {
     this.requireRoom();
     const client = this.clientOf(caller.id);
     const solutions: Solution[] = [];
@@ -189,6 +201,7 @@ export class ProgramKnowledge implements Service {
     });
     const stop = (): void => cancel();
     client.cancels.add(stop);
+    return stop;
   }
 
   private drop(client: Client, id: number): void {
@@ -201,14 +214,17 @@ export class ProgramKnowledge implements Service {
   private clientOf(dispatcher: number): Client {
     let client = this.clients.get(dispatcher);
     if (client === undefined)
-      this.clients.set(dispatcher, (client = { triggers: new Map(), transient: new Map(), cancels: new Set() }));
+      this.clients.set(
+        dispatcher,
+        (client = { triggers: new Map(), transient: new Map(), cancels: new Set(), asked: 0 }),
+      );
     return client;
   }
 
   /** A dispatcher with nothing at the knowledge base leaves nothing here. */
   private tidy(dispatcher: number, client: Client): void {
     if (
-      client.triggers.size + client.transient.size + client.cancels.size === 0 &&
+      client.triggers.size + client.transient.size + client.cancels.size + client.asked === 0 &&
       this.clients.get(dispatcher) === client
     )
       this.clients.delete(dispatcher);

@@ -8,6 +8,7 @@ import type { Operation } from '../operations.ts';
 import type { Homes } from './homes.ts';
 import type { Part, Parts } from './parts.ts';
 import type { ProgramStore } from './program-store.ts';
+import type { RemoteWaits } from './remote-waits.ts';
 import type { Spawner } from './spawn.ts';
 
 /** What messages, system calls and verbs ask of the process manager. */
@@ -18,6 +19,7 @@ export interface ProcessManager {
   readonly homes: Homes;
   readonly parts: Parts;
   readonly spawner: Spawner;
+  readonly remoteWaits: RemoteWaits;
   partOf(caller: Domain): Part;
   endWith(part: Part, ending: Ending, now: Nanos): void;
   kill(domain: string, home: CoreId, text: string): Operation<void>;

@@ -4,7 +4,7 @@ import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import { type PlainValue, PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import type { TaskClass } from '../../cpu-driver/scheduler/task.ts';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
-import { type Operation, OperationError } from '../operations.ts';
+import { givingUp, type Operation, OperationError, type Stop } from '../operations.ts';
 import type { SystemCallHandlers } from '../service.ts';
 import { spanHere } from './program-messages.ts';
 import type { ProcessManager } from './process-manager.ts';
@@ -49,7 +49,7 @@ export function programCalls(p: ProcessManager) {
     },
     span: (caller, { core }, now, done) => {
       const { domain, home } = p.partOf(caller).spec;
-      run(p, span(p, domain, home, core), now, done);
+      void run(p, span(p, domain, home, core), now, done);
     },
     span_send: (caller, { core, data }, now, done) => {
       const { domain } = p.partOf(caller).spec;
@@ -61,9 +61,9 @@ export function programCalls(p: ProcessManager) {
       done(error === null ? { ok: true, value: null } : { ok: false, error }, now);
     },
     kill: (caller, { domain }, now, done) =>
-      run(p, p.kill(domain, p.homeOf(domain), `asked for by ${p.partOf(caller).spec.domain}`), now, done),
+      void run(p, p.kill(domain, p.homeOf(domain), `asked for by ${p.partOf(caller).spec.domain}`), now, done),
     wait: (_caller, { domain, nohang }, now, done) =>
-      run(p, p.wait(domain, p.homeOf(domain), nohang ?? false), now, done),
+      givingUp(run(p, p.wait(domain, p.homeOf(domain), nohang ?? false), now, done)),
     domains: (_caller, _args, now, done) => done({ ok: true, value: domainRows(p) }, now),
   } satisfies SystemCallHandlers;
 }
@@ -78,9 +78,9 @@ function* span(p: ProcessManager, domain: string, home: CoreId, core: CoreId): O
   fail(yield* p.exchange.ask(home, { type: 'domain_span_request', op, domain, core }, 'domain_reply'), home);
 }
 
-function run(p: ProcessManager, operation: Operation<unknown>, now: Nanos, done: SystemCallDone): void {
+function run(p: ProcessManager, operation: Operation<unknown>, now: Nanos, done: SystemCallDone): Stop {
   const { operations } = p.context;
-  operations.start(operations.nextId(), operation, now, (outcome, at) =>
+  return operations.start(operations.nextId(), operation, now, (outcome, at) =>
     done(
       outcome.ok ? { ok: true, value: outcome.value ?? null } : { ok: false, error: outcome.error, text: outcome.text },
       at,

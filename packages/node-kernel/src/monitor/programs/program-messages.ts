@@ -1,7 +1,7 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
-import { type Operation, OperationError, type Outcome } from '../operations.ts';
+import { type Operation, OperationError, type Outcome, type Stop } from '../operations.ts';
 import type { MessageHandlers } from '../service.ts';
 import { programLimit } from './limits.ts';
 import type { ProcessManager } from './process-manager.ts';
@@ -26,7 +26,7 @@ function partMessages(p: ProcessManager) {
     },
     part_create_reply: (from, reply, now) => p.exchange.answered(from.id, reply, now),
     part_start_request: ({ id: from }, { op, domain, capabilities }, now) =>
-      answer(p, from, beginPart(p, from, domain, capabilities), now, (outcome) => ({
+      void answer(p, from, beginPart(p, from, domain, capabilities), now, (outcome) => ({
         type: 'part_start_reply',
         op,
         ...errorOf(outcome),
@@ -58,8 +58,11 @@ function domainMessages(p: ProcessManager) {
     domain_kill_request: ({ id: from }, { op, domain, text }, now) =>
       reply(p, from, op, p.kill(domain, p.context.core, text), now),
     domain_reply: (from, message, now) => p.exchange.answered(from.id, message, now),
-    domain_wait_request: ({ id: from }, { op, domain, nohang }, now) =>
-      answer(p, from, p.waitHere(domain, nohang), now, (outcome) => {
+    domain_wait_request: ({ id: from }, { op, domain, nohang }, now) => {
+      let isOpen = true;
+      const stop = answer(p, from, p.waitHere(domain, nohang), now, (outcome) => {
+        isOpen = false;
+        p.remoteWaits.ended(op);
         const { finished, cause, status, text, parts } = outcome.ok
           ? outcome.value
           : { finished: false, cause: '', status: 0, text: outcome.text, parts: {} };
@@ -74,7 +77,10 @@ function domainMessages(p: ProcessManager) {
           text,
           parts: Object.entries(parts).flat(),
         };
-      }),
+      });
+      if (isOpen) p.remoteWaits.begun(op, from, stop);
+    },
+    domain_wait_over: ({ id: from }, { op }, now) => p.remoteWaits.over(op, from, now),
     domain_wait_reply: (from, message, now) => p.exchange.answered(from.id, message, now),
     program_text_request: ({ id: from }, { op, digest, offset }, now) => {
       const bytes = p.store.find(digest)?.bytes ?? new Uint8Array(0);
@@ -108,16 +114,16 @@ function reply(p: ProcessManager, to: CoreId, op: string, operation: Operation<u
   answer(p, to, operation, now, (outcome) => ({ type: 'domain_reply', op, ...errorOf(outcome) }));
 }
 
-/** Runs what another monitor has asked for; it is answered however many operations there are. */
+/** Runs what another monitor has asked for; it is answered however many operations there are. Returns what stops it. */
 function answer<T>(
   p: ProcessManager,
   to: CoreId,
   operation: Operation<T>,
   now: Nanos,
   message: (outcome: Outcome<T>) => Extract<Message, { readonly op: string }>,
-): void {
+): Stop {
   const { operations } = p.context;
-  operations.start(
+  return operations.start(
     operations.nextId(),
     operation,
     now,

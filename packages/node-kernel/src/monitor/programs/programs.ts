@@ -23,6 +23,7 @@ import { programCalls } from './program-calls.ts';
 import { programMessages } from './program-messages.ts';
 import { ProgramStore } from './program-store.ts';
 import { programVerbs } from './program-verbs.ts';
+import { RemoteWaits } from './remote-waits.ts';
 import { Spawner } from './spawn.ts';
 
 export interface ProgramsPort {
@@ -51,6 +52,7 @@ export class Programs implements Service, ProcessManager {
   readonly homes: Homes;
   readonly parts: Parts;
   readonly spawner: Spawner;
+  readonly remoteWaits = new RemoteWaits();
 
   readonly messages = programMessages(this) satisfies MessageHandlers;
   readonly systemCalls = programCalls(this) satisfies SystemCallHandlers;
@@ -89,6 +91,7 @@ export class Programs implements Service, ProcessManager {
     this.exchange.peerGone(core, now);
     this.outlets.peerGone(core);
     this.homes.peerGone(core, now);
+    this.remoteWaits.peerGone(core, now);
     const ending = { cause: 'HOME_GONE', status: 1, text: `core ${core}, the home of the domain, is gone` };
     for (const part of this.parts.all()) if (part.spec.home === core) this.parts.stop(part, ending, now);
   }
@@ -102,6 +105,7 @@ export class Programs implements Service, ProcessManager {
     const parts = this.parts.all().length;
     if (this.homes.unfinished > 0) rows.push(`${this.homes.unfinished} domains`);
     if (parts > 0) rows.push(`${parts} parts of domains`);
+    if (this.remoteWaits.size > 0) rows.push(`${this.remoteWaits.size} waits of other cores for domains`);
     if (this.outlets.size > 0) rows.push('news that other monitors were not told');
     return rows;
   }
@@ -149,8 +153,9 @@ export class Programs implements Service, ProcessManager {
       for (let i = 0; i + 1 < parts.length; i += 2) rows[known(parts[i])] = known(parts[i + 1]);
       return { domain, finished, cause, status, text, parts: rows };
     } catch (error) {
-      if (!(error instanceof OperationError) || (error.error !== 'PEER_GONE' && error.error !== 'PEER_UNKNOWN'))
-        throw error;
+      if (!(error instanceof OperationError)) throw error;
+      if (error.error === 'CANCELLED') this.outlets.send(home, { type: 'domain_wait_over', op });
+      if (error.error !== 'PEER_GONE' && error.error !== 'PEER_UNKNOWN') throw error;
       return { domain, finished: true, cause: 'HOME_GONE', status: 1, text: `core ${home} is gone`, parts: {} };
     }
   }
