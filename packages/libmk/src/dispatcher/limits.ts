@@ -10,6 +10,8 @@ export const BORDER_LIMITS = {
   valueNesting: 32,
   /** Bytes of the memory through which a blocked caller is answered. */
   callNowBytes: 64 << 10,
+  /** Bytes of the heap that one built-in may take at once: V8 cannot stop it, and far beyond the heap’s limit it ends the core’s process. */
+  heapRequestBytes: 16 << 20,
   /** Frames that a dispatcher keeps by their number, so that a page that comes back is named and not handed over again. */
   framesHeld: 128,
 } as const;
