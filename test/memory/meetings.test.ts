@@ -1,10 +1,9 @@
+/* Threads of one domain that map, unmap and protect the same range at once, at every offset of a sweep. */
 import { expect, test } from '@jest/globals';
 import { memoryChecker } from '@mk/sim/checkers/memory';
 import { Checks } from '@mk/sim/checkers/registry';
 import { ProgramSimulation } from '../../packages/sim/test/programs/program-simulation.ts';
 import { edgeText } from '../programs/edges.ts';
-
-/* Threads of one domain that map, unmap and protect the same range at once, at every offset of a sweep. */
 
 const READ = 1;
 const PAGES = 6;

@@ -109,3 +109,22 @@ export const ONE_WITHIN = `
   await mk.yield();
   kept.push((requests[Number(mk.args[0])] ?? (() => 0))());
   mk.assert(kept.length === 18 * 8 + 1, 'all is kept');`;
+
+/** Main of a program to which what asks first looks and answers as the built-in behind it. */
+export const AS_BUILT_INS = `for (const [f, name, length] of [[Array.from, 'from', 1], ['x'.split, 'split', 2], [[].fill, 'fill', 1], [[].concat, 'concat', 1], [JSON.parse, 'parse', 2],
+      [Object.keys, 'keys', 1], [''[Symbol.iterator], '[Symbol.iterator]', 0], [Reflect.ownKeys, 'ownKeys', 1], [new Uint8Array().toSorted, 'toSorted', 1]]) {
+      mk.assert(f.name === name && f.length === length && !('prototype' in f), name);
+      mk.assert(await outcome(Promise.resolve().then(() => Reflect.construct(f, []))) === 'TypeError', name + ' is no constructor');
+    }
+    class More extends Array {}
+    mk.assert(More.from('abc') instanceof More && More.from([1, 2], (x) => x + 1).join() === '2,3', 'subclasses');
+    mk.assert([...'a\u{1f600}b'].join('|') === 'a|\u{1f600}|b' && [...new String('ab')].length === 2, 'characters');
+    let steps = 0; for (const c of 'x'.repeat(2e6)) steps += c.length; mk.assert(steps === 2e6, 'a long text');
+    mk.assert('aXbX'.replaceAll('X', '$&-') === 'aX-bX-' && 'a,b;c'.split(/[,;]/).join('') === 'abc' && 'a1b'.split(/(\\d)/).join() === 'a,1,b', 'texts');
+    mk.assert(JSON.parse({ toString: () => '[1,{"a":null}]' }, (k, v) => v ?? 7)[1].a === 7, 'JSON');
+    mk.assert('x'.repeat({ valueOf: () => 3 }) === 'xxx' && '5'.padStart('3', 0) === '005' && [1].concat([2], 3, [[4]]).length === 4, 'numbers');
+    let reads = 0; 'x'.repeat({ valueOf: () => (reads += 1) > 1 ? 1e9 : 1 }); mk.assert(reads === 1, 'an argument is read once');
+    for (const wrong of [() => 'x'.repeat(-1), () => 'x'.repeat(Infinity), () => [].fill.call(null), () => JSON.parse(''), () => JSON.parse(Symbol('x')), () => Array.from(null), () => Object.keys(null), () => ''.split.call(undefined)])
+      mk.assert(['RangeError', 'TypeError', 'SyntaxError'].includes(await outcome(Promise.resolve().then(wrong))), String(wrong));
+    const line = (await Promise.resolve().then(() => [2, 1].sort(() => { throw new Error('mine'); })).catch((e) => e)).stack;
+    mk.assert(!line.includes('mk:'), line);`;
