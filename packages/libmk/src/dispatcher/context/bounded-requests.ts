@@ -65,26 +65,30 @@ export function boundRequests(): void {
     assign: (_self, args) => ofIndexed(args[1], BYTES.part),
   });
   bound('Reflect', Reflect, { ownKeys: named(BYTES.text) });
-  bound('JSON', JSON, { parse: (_self, args) => parsed((args[0] = `${args[0] as string}`)) });
+  bound('JSON', JSON, { parse: (_self, args) => parsed((args[0] = `${args[0]}`)) });
 }
 
 function bound(place: string, owner: object, requests: Readonly<Record<string, Weigh>>): void {
   for (const name of Object.keys(requests)) {
     const native: unknown = Reflect.get(owner, name);
     const weigh = requests[name];
-    if (typeof native === 'function' && weigh !== undefined)
-      define(owner, name, asked(`${place}.${name}`, name, native as Native, weigh));
+    if (isNative(native) && weigh !== undefined) define(owner, name, asked(`${place}.${name}`, name, native, weigh));
   }
+}
+
+function isNative(value: unknown): value is Native {
+  return typeof value === 'function';
 }
 
 /** The built-in behind a question: of its name and length, and no constructor, as it is. */
 function asked(place: string, name: string, native: Native, weigh: Weigh): Native {
-  const method = {
+  const methods: Readonly<Record<string, Native>> = {
     [name](this: unknown, ...args: unknown[]): unknown {
       checkRequest(place, weigh(this, args));
       return apply(native, this, args);
     },
-  }[name] as Native;
+  };
+  const method = known(methods[name]);
   Object.defineProperty(method, 'length', { value: native.length, configurable: true });
   return method;
 }
@@ -112,7 +116,7 @@ function ofIndexed(value: unknown, bytes: number): number {
 export function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 0;
-  const length = Number((value as { readonly length?: unknown }).length);
+  const length = 'length' in value ? Number(value.length) : 0;
   return length > 0 ? length : 0;
 }
 
@@ -139,7 +143,8 @@ function isLarge(bytes: number): boolean {
 function numberAt(args: unknown[], at: number): number {
   const value = args[at];
   if (typeof value === 'number') return value;
-  const read = +(value as number);
+  if (typeof value === 'bigint') return 0; // the built-in throws
+  const read = Number(value);
   args[at] = read;
   return read;
 }

@@ -1,3 +1,4 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { checkRequest, lengthOf } from './bounded-requests.ts';
 import { define } from './world.ts';
@@ -261,7 +262,7 @@ function checkTables(bytes: Uint8Array, start: number): void {
   let [left, at] = leb(bytes, start);
   for (; left > 0; left--) {
     if (bytes[at] === WITH_VALUE) at += 2;
-    const limits = bytes[at + 1]!;
+    const limits = known(bytes[at + 1]);
     const [initial, next] = leb(bytes, at + 2);
     checkTable(initial);
     if (bytes[at - 2] === WITH_VALUE) return;
