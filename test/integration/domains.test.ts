@@ -3,6 +3,7 @@ import { ClusterClient } from '@mk/launcher/client/cluster-client';
 import { type DispatcherRow, dispatchersOf, type DomainRow, loadProgram } from '@mk/libmk/io/domains';
 import { programTextOf } from '../../scripts/bundle-program.mjs';
 import { EDGES, edgeText, endOf, ENDS } from '../programs/edges.ts';
+import { LARGE_REQUESTS, ONE_WITHIN } from '../programs/large-requests.ts';
 import { ClusterPlace, type ReadyMessage, type Running } from './running-cluster.ts';
 
 /** A program directly on the border, as in the simulator's tests. */
@@ -109,6 +110,24 @@ describe.each(['thread', 'process'])('programs on a running cluster, isolation b
     for (const edge of EDGES) await loadProgram(cluster, 0, edge.name, await edgeText(edge));
     const ends = EDGES.map(async ({ name }) => endOf(name, await wait(await spawn(name, 0))));
     expect(await Promise.all(ends)).toEqual(ENDS);
+  });
+
+  test('a large request that a built-in takes ends its dispatcher at most, however full the heap is', async () => {
+    const source = `export const main = async (mk) => {${ONE_WITHIN}};`;
+    await loadProgram(cluster, 0, 'within', await edgeText({ name: 'within', source }));
+    const { pid } = ready.processes.find(({ name }) => name === 'core-1')!;
+    expect(await wait(await spawn('within', 1, ['-1']))).toMatchObject({ cause: 'exited', status: 0 });
+    for (const [i, { within }] of LARGE_REQUESTS.entries()) {
+      if (within === undefined) continue;
+      const { cause, text } = await wait(await spawn('within', 1, [String(i)]));
+      expect({ within, cause, text }).toEqual({
+        within,
+        cause: expect.stringMatching(/^(exited|OUT_OF_HEAP|OVERRUN)$/),
+        text,
+      });
+    }
+    expect(process.kill(pid, 0)).toBe(true);
+    expect(await cluster.core(0, 'ping', { core: 1, count: 1 })).toMatchObject({ core: 1 });
   });
 
   test('garbage is refused call by call', async () => {

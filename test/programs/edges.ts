@@ -1,4 +1,5 @@
 import { programTextOf } from '../../scripts/bundle-program.mjs';
+import { ALL_BEYOND, AS_BUILT_INS } from './large-requests.ts';
 
 /**
  * Programs as a stranger would try them, and how their domains end, word for word the same in both worlds (the first
@@ -202,6 +203,13 @@ export const EDGES: readonly Edge[] = [
       mk.assert(mkBorder.callNow('nop', args).error === 'BAD_SYSTEM_CALL', 'at once');
     mk.assert(mkBorder.callNow('nonsense', []).text === 'there is no system call "nonsense"', 'named');`,
   ),
+  checks('asks-too-much', ALL_BEYOND),
+  fails(
+    'dies-of-too-much',
+    MAIN('new Array(1e9).fill(0);'),
+    'thread main: RangeError: Array.prototype.fill could take 8000000000 bytes of the heap at once; a dispatcher may take 16777216',
+  ),
+  checks('guards-are-built-ins', AS_BUILT_INS),
   checks(
     'waits-oddly',
     `const mutex = mk.threads.mutex('m'); mutex.tryLock();
@@ -370,7 +378,7 @@ export const EDGES: readonly Edge[] = [
 ];
 
 /** The text of one, as the commands make it of a file. */
-export function edgeText({ name, source }: Edge): Promise<string> {
+export function edgeText({ name, source }: Pick<Edge, 'name' | 'source'>): Promise<string> {
   const made = source === '' ? 'const main = undefined;' : source.replace('export const main', 'const main');
   return programTextOf(
     `import { start } from '@mk/libmk/program/program';\n${made}\nstart(main, ${JSON.stringify(name)});\n`,

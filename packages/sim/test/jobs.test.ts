@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { progressText } from '../src/commands/progress.ts';
+import { progressText, runProgress } from '../src/commands/progress.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../../dist/mk-launch.cjs', import.meta.url));
 
@@ -132,3 +132,22 @@ async function gone(pids: readonly number[]): Promise<void> {
     await new Promise((resolve) => void setTimeout(resolve, 50));
   }
 }
+
+test('a run that takes long says how far it is, each second', () => {
+  let wall = 0;
+  const told: string[] = [];
+  const { step } = runProgress(
+    (text) => void told.push(text),
+    () => wall,
+  );
+  for (const [at, virtual] of [
+    [900, 1e9],
+    [1000, 2e9],
+    [1900, 3e9],
+    [2100, 4.5e9],
+  ] as const) {
+    wall = at;
+    step?.({} as never, {} as never, virtual, virtual);
+  }
+  expect(told).toEqual(['2.0 s of virtual time', '4.5 s of virtual time']);
+});

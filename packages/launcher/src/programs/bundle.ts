@@ -21,10 +21,17 @@ async function bundleProgram(file: string): Promise<BundledProgram> {
   }
 }
 
+/** How a program that ships says that its arguments are wrong (packages/programs/src/common/arguments.ts). */
+const WRONG_ARGUMENTS = 2;
+
+interface NamedProgram extends BundledProgram {
+  readonly domains: Domains;
+  readonly asksForLines: boolean;
+  readonly wrongArguments?: number;
+}
+
 /** The program that a command names: a file, or one that ships. Throws CommandError. */
-export async function programNamed(
-  word: string,
-): Promise<BundledProgram & { readonly domains: Domains; readonly asksForLines: boolean }> {
+export async function programNamed(word: string): Promise<NamedProgram> {
   if (isProgramFile(word)) return { ...(await bundleProgram(word)), domains: 'named', asksForLines: false };
   const { name, domains, asksForLines } = shippedProgram(word);
   return {
@@ -32,6 +39,7 @@ export async function programNamed(
     text: readFileSync(join(programDirectory(), 'programs', `${name}.js`), 'utf8'),
     domains,
     asksForLines,
+    wrongArguments: WRONG_ARGUMENTS,
   };
 }
 

@@ -12,6 +12,8 @@ export const BORDER_LIMITS = {
   callNowBytes: 64 << 10,
   /** Characters of one line of output, a mark where it was cut included: a log line stays readable, and one that is printed while the program loads fits `callNowBytes`. */
   lineCharacters: 8192,
+  /** Bytes of the heap that one built-in may take at once: V8 cannot stop it, and far beyond the heap’s limit it ends the core’s process. */
+  heapRequestBytes: 16 << 20,
   /** Frames that a dispatcher keeps by their number, so that a page that comes back is named and not handed over again. */
   framesHeld: 128,
 } as const;

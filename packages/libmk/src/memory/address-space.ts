@@ -13,18 +13,20 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { ACCESS, type AccessKind, PAGE_BYTES } from '../dispatcher/frame-view.ts';
 import { Memory, type MemoryPort } from './memory.ts';
 import { checkKind, checkOptions, checkRights, type MapOptions, type MemoryKind, READ_WRITE } from './map-options.ts';
-import { PageTables, type PlaceInFrame } from './page-tables.ts';
+import { type MappedRun, PageTables, type PlaceInFrame } from './page-tables.ts';
 import {
   checkPart,
   checkPlace,
   comes,
   type FaultHandler,
   holds,
+  leaves,
   type Mapped,
   type Region,
   Regions,
   rightsAt,
   setRights,
+  takeRun,
 } from './regions.ts';
 import type { Translation } from './tlb.ts';
 
@@ -131,11 +133,10 @@ export class AddressSpace extends Memory {
     checkRights(rights);
     const whole = this.regions.of(region);
     checkPart({ address, bytes }, whole);
-    if (whole.name === 'a reserved range') {
-      setRights(whole, { address, bytes, rights });
-      await Promise.allSettled(whole.coming); // they were begun with the old ones
-    }
-    for (const run of whole.runs) {
+    if (whole.name === 'a reserved range') setRights(whole, { address, bytes, rights });
+    await Promise.allSettled(whole.coming); // they were begun with the old ones
+    for (const run of [...whole.runs]) {
+      if (!whole.runs.includes(run)) continue; // unmapped meanwhile
       const from = Math.max(address, run.address);
       const to = Math.min(address + bytes, run.address + run.bytes);
       if (from >= to) continue;
@@ -143,6 +144,7 @@ export class AddressSpace extends Memory {
       const count = Math.ceil((to - run.address) / run.pageBytes) - entry;
       await this.capabilities.protect(run.mapping, { entry, count, rights });
     }
+    await Promise.allSettled(whole.leaving);
   }
 
   /**
@@ -154,11 +156,14 @@ export class AddressSpace extends Memory {
       return void (await this.atHome({ what: 'unmap', at: region.address, bytes: region.bytes }));
     const around = this.regions.reservedAround(region);
     if (around !== null && region.bytes < around.bytes) return this.unmapWithin(around, region);
-    const { address, bytes, runs, frames, coming } = this.regions.of(region);
-    this.regions.delete(region);
+    const whole = this.regions.of(region);
+    const { address, bytes, runs, frames, coming } = whole;
+    this.regions.delete(whole);
     await Promise.allSettled(coming);
-    for (const { mapping } of runs) await unlessGone(this.capabilities.unmap(mapping));
-    for (const frame of frames.values()) await unlessGone(this.capabilities.delete(frame));
+    const made = [...frames.values()];
+    for (const run of [...runs]) await this.leave(whole, run);
+    await Promise.allSettled(whole.leaving); // another unmap's
+    for (const frame of made) await unlessGone(this.capabilities.delete(frame));
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
   }
 
@@ -305,6 +310,7 @@ export class AddressSpace extends Memory {
   private async mapFreshPage(region: Mapped, address: number, access: AccessKind): Promise<boolean> {
     const rights = rightsAt(region, address) ?? READ_WRITE;
     if ((rights & ACCESS[access]) === 0) return false;
+    await Promise.allSettled(region.leaving); // of this page, it may be
     const frame = region.frames.get(address) ?? (await this.allocFrame(PAGE_BYTES)); // it stays if entering fails
     region.frames.set(address, frame);
     const place = { address, offset: 0, bytes: PAGE_BYTES, rights, pageBytes: PAGE_BYTES } as const;
@@ -334,12 +340,19 @@ export class AddressSpace extends Memory {
     if (within.length === 0) throw new MkError('PAGE_FAULT', `nothing was mapped at 0x${address.toString(16)}`);
     for (const run of within) {
       const frame = around.frames.get(run.address);
-      around.runs.splice(around.runs.indexOf(run), 1);
-      around.frames.delete(run.address);
-      await unlessGone(this.capabilities.unmap(run.mapping));
+      if (!(await this.leave(around, run))) continue; // by another unmap
       if (frame !== undefined) await unlessGone(this.capabilities.delete(frame));
     }
+    await Promise.allSettled(around.leaving);
     this.tlb.flush(address / PAGE_BYTES, bytes / PAGE_BYTES);
+  }
+
+  /** Unmaps a run of a region; false: another unmap does. */
+  private async leave(region: Mapped, run: MappedRun): Promise<boolean> {
+    if (!takeRun(region, run)) return false;
+    region.frames.delete(run.address);
+    await leaves(region, unlessGone(this.capabilities.unmap(run.mapping)));
+    return true;
   }
 
   private checkAtHome(): void {

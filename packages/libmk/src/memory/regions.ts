@@ -32,6 +32,8 @@ export interface Mapped extends Region {
   rights: readonly RightsOfPart[];
   /** Mappings under way there: whoever removes or protects the region waits for them. */
   readonly coming: Set<Promise<unknown>>;
+  /** What is being unmapped there: until it is, a core may use it, and its entry is taken. */
+  readonly leaving: Set<Promise<unknown>>;
   readonly pageBytes: number;
   /** Null: a fault here ends the access, as on a guard page. */
   readonly onFault: FaultHandler | null;
@@ -48,13 +50,14 @@ export class Regions {
   private nextAddress = FIRST_ADDRESS;
 
   add(given: Pick<Mapped, 'address' | 'bytes' | 'pageBytes' | 'onFault' | 'name'>): Mapped {
-    const region: Mapped = { ...given, runs: [], frames: new Map(), rights: [], coming: new Set() };
+    const region: Mapped = { ...given, runs: [], frames: new Map(), rights: [], coming: new Set(), leaving: new Set() };
     this.regions.set(region.address, region);
     return region;
   }
 
-  delete({ address }: Region): void {
-    this.regions.delete(address);
+  /** Its addresses may have been given to another meanwhile, which stays. */
+  delete(region: Mapped): void {
+    if (this.regions.get(region.address) === region) this.regions.delete(region.address);
   }
 
   /** The region that begins at an address; throws PAGE_FAULT. */
@@ -121,10 +124,26 @@ export function checkPart({ address, bytes }: Region, region: Mapped): void {
 
 /** Registers a mapping in its region while it is being made. */
 export function comes<T>({ coming }: Mapped, mapping: Promise<T>): Promise<T> {
-  coming.add(mapping);
-  const over = (): boolean => coming.delete(mapping);
-  mapping.then(over, over);
-  return mapping;
+  return underWay(coming, mapping);
+}
+
+/** As `comes`, of an unmap. */
+export function leaves<T>({ leaving }: Mapped, unmap: Promise<T>): Promise<T> {
+  return underWay(leaving, unmap);
+}
+
+function underWay<T>(all: Set<Promise<unknown>>, one: Promise<T>): Promise<T> {
+  all.add(one);
+  const over = (): boolean => all.delete(one);
+  one.then(over, over);
+  return one;
+}
+
+/** Takes a run out of its region, so that nobody names its capability again, whose slot may soon be another's; false: somebody else has. */
+export function takeRun({ runs }: Mapped, run: MappedRun): boolean {
+  const at = runs.indexOf(run);
+  if (at >= 0) runs.splice(at, 1);
+  return at >= 0;
 }
 
 /** Sets the rights of pages of this part that come later; forgets earlier parts that it covers. */

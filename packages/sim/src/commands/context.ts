@@ -18,6 +18,8 @@ export interface SimProgram {
   readonly domains: 'each' | 'one' | 'named';
   /** Without arguments it waits for lines from the keyboard. */
   readonly asksForLines?: boolean;
+  /** The exit status by which it says that its arguments are wrong; of a user's program nothing is known. */
+  readonly wrongArguments?: number;
   /** Replaces places in the bundle by places in its source files. */
   inSources(text: string): string;
 }

@@ -22,10 +22,17 @@ import { select } from '../trace/selection.ts';
 import type { SimTerminal } from '../io/terminal.ts';
 import type { CommandContext } from './context.ts';
 import { givenPlan, PlanReports } from './plan-reports.ts';
-import { progressText } from './progress.ts';
+import { progressText, runProgress } from './progress.ts';
 import { repeatCommand } from './repeat-command.ts';
 import { add, emptyTotals, type JobAnswer, type Jobs, type Judged, seedTotals, summarise } from './seed-totals.ts';
-import { programOf, programOptions, programScenario, tellOutput, withProgram } from './program-scenario.ts';
+import {
+  checkArguments,
+  programOf,
+  programOptions,
+  programScenario,
+  tellOutput,
+  withProgram,
+} from './program-scenario.ts';
 
 /** With this many cores, handshakes are much of the work: they use the cheaper hash. */
 const MANY_CORES = 64;
@@ -154,9 +161,9 @@ function judge(
   reports: PlanReports | null = null,
 ): Judged {
   const watched = reports?.watch(scenario) ?? {};
-  const result = request.once
-    ? runScenario(scenario, { ...options, ...watched })
-    : runTwice(scenario, options, watched);
+  const told = context.terminal.interactive ? watching(scenario, options, context) : options;
+  const result = request.once ? runScenario(scenario, { ...told, ...watched }) : runTwice(scenario, told, watched);
+  if (context.program !== null) checkArguments(result, context.program);
   reports?.ran(result);
   const alone = request.replay !== null || request.seeds === 1;
   if (context.program !== null && !request.json && alone)
@@ -164,6 +171,12 @@ function judge(
   const held = result.violations.length === 0 && result.inconclusive === null;
   if (!held) context.terminal.progress('');
   return { totals: seedTotals(result), report: held ? null : explain(result, request, context, options) };
+}
+
+/** On a terminal a seed that takes long says how far it is. */
+function watching(scenario: Scenario, options: RunOptions, { terminal }: CommandContext): RunOptions {
+  const tell = (text: string): void => terminal.progress(`seed ${scenario.seed}: ${text}`);
+  return { ...options, observers: [...(options.observers ?? []), runProgress(tell, wallMs)] };
 }
 
 function runOptions({ cores }: SimRequest, { machinesDirectory, program }: CommandContext): RunOptions {

@@ -66,6 +66,14 @@ export function tellOutput(
   for (const { core, domain, text } of output) say(outputLines(core, domain, place(text)));
 }
 
+/** Throws OptionError with what the program says of its arguments when that is how all its domains ended. */
+export function checkArguments({ ends, output }: RunResult, { wrongArguments }: SimProgram): void {
+  const refused = ends.filter(({ cause, status }) => cause === 'exited' && status === wrongArguments);
+  const said = output.filter(({ domain, stream }) => stream === 'err' && domain === refused[0]?.domain);
+  if (refused.length > 0 && refused.length === ends.length && said.length > 0)
+    throw new OptionError(said.map(({ text }) => text).join('\n'));
+}
+
 /** The options and arguments of a command line that concern the program. */
 export function programWords({ program, args, on, nemesis, limitNs }: SimRequest): readonly string[] {
   if (program === null) return [];

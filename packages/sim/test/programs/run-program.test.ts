@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type vm from 'node:vm';
 import type { RunReport } from '@mk/machine/report/run-report';
 import { runSim } from '@mk/sim/cli';
+import type { SimProgram } from '@mk/sim/commands/context';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import type { RunOptions } from '@mk/sim/engine/run-scenario';
@@ -23,6 +24,7 @@ const bundled = (body: string): Promise<string> =>
 const OWN = await bundled(`
   mk.console.log('args', mk.args.join(' '), 'cores', mk.env.CORES, 'chance', mk.randomInt(1e6));
   if (mk.args[0] === 'status') return 3;
+  if (mk.args[0] === 'usage') { mk.console.error('own: there is no option --x'); return 2; }
   if (mk.args[0] === 'assert') mk.assert(mk.now() < 0, 'time stands still');
   if (mk.args[0] === 'always') { let n = 0; mk.always('no third', () => n < 3); for (;;) { await mk.sleep(1e6); n += 1; } }
   if (mk.args[0] === 'child') {
@@ -41,7 +43,10 @@ let folder: string;
 beforeAll(() => void (folder = mkdtempSync(join(tmpdir(), 'mk-run-program-'))));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function sim(args: Readonly<Record<string, unknown>>): { status: number; out: string; error: string } {
+function sim(
+  args: Readonly<Record<string, unknown>>,
+  more: Readonly<Partial<SimProgram>> = {},
+): { status: number; out: string; error: string } {
   const lines = { out: [] as string[], error: [] as string[] };
   const terminal = {
     interactive: false,
@@ -55,6 +60,7 @@ function sim(args: Readonly<Record<string, unknown>>): { status: number; out: st
     contextText: context,
     domains: 'named',
     inSources: (t: string) => t,
+    ...more,
   } as const;
   const given = { scenario: 'run', program: './own.ts', ...args };
   const machines = { machinesDirectory: () => '', done: () => undefined, terminal };
@@ -63,6 +69,15 @@ function sim(args: Readonly<Record<string, unknown>>): { status: number; out: st
 }
 
 describe('mk-launch sim run', () => {
+  test('a program that ships says that its arguments are wrong: no invariant broke, the command was wrong', () => {
+    const words = { cores: '2', once: true, args: ['usage'] };
+    const { status, out, error } = sim(words, { wrongArguments: 2 });
+    expect({ status, error }).toEqual({ status: 2, error: 'mk-launch sim: own: there is no option --x' });
+    expect(out).not.toContain('repeat');
+    expect(sim(words).status).toBe(1);
+    expect(sim({ ...words, args: ['status'] }, { wrongArguments: 2 }).status).toBe(1);
+  });
+
   test('prints what the program prints, with core and domain, and the hash of its trace: the same for the same seed', () => {
     const run = (seed: string): string => sim({ args: ['a', 'b'], seed, cores: '16', once: true }).out;
     const out = run('7');

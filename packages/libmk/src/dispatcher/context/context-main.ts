@@ -16,6 +16,7 @@ import {
   encodeTurn,
   TURN_BYTES_MOST,
 } from '../protocol.ts';
+import { boundRequests } from './bounded-requests.ts';
 import { CountedMemory, countMemory } from './counted-memory.ts';
 import type { FrameView } from '../frame-view.ts';
 import { consoleOf, type MkConsole } from '../../runtime/console.ts';
@@ -240,6 +241,7 @@ const handle: ContextHandle = {
     const memory = new CountedMemory(memoryBytes, measureBytes && measure(measureBytes));
     installWorld({ epochMs, seed, now: () => border.now() });
     countMemory(memory);
+    boundRequests();
     define(globalThis, 'console', globalConsole());
     Object.defineProperty(globalThis, 'mkBorder', { value: Object.freeze(border) });
     Reflect.deleteProperty(globalThis, 'mkContext');

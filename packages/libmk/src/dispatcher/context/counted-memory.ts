@@ -1,4 +1,7 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
+import { checkRequest, lengthOf } from './bounded-requests.ts';
+import { define } from './world.ts';
 
 /**
  * Smaller blocks are not counted one by one: each has a wrapper in the heap a fifth of its size, and the heap is
@@ -83,6 +86,7 @@ export function countMemory(memory: CountedMemory): void {
   const owns = (made: object, [first]: readonly unknown[]): number => (isBuffer(first) ? 0 : bytesOf(made));
   for (const View of VIEWS) replace(View.name, View.prototype, wrap(View, View.BYTES_PER_ELEMENT, memory, owns));
   countResizes(memory);
+  countCopies(memory);
   countWebAssembly(memory);
 }
 
@@ -105,7 +109,8 @@ function wrap(
   if (!isConstructor(Native)) throw new TypeError('no constructor');
   const proxy: unknown = new Proxy(Native, {
     construct(target, args: readonly unknown[], newTarget) {
-      if (typeof args[0] === 'number') memory.check(args[0] * unit);
+      const elements = typeof args[0] === 'number' || isBuffer(args[0]) ? args[0] : lengthOf(args[0]);
+      if (typeof elements === 'number') memory.check(elements * unit);
       const made: object = Reflect.construct(target, args, newTarget === proxy ? target : newTarget);
       memory.charge(bytesOf(made, args));
       return made;
@@ -132,7 +137,31 @@ function countResizes(memory: CountedMemory): void {
   });
 }
 
+/** Copies that are made without a constructor. */
+function countCopies(memory: CountedMemory): void {
+  const views: object = Reflect.getPrototypeOf(Uint8Array.prototype) ?? {};
+  for (const name of ['toReversed', 'toSorted', 'with']) {
+    const native: unknown = Reflect.get(views, name);
+    if (typeof native !== 'function') continue;
+    const method = {
+      [name](this: object, ...args: unknown[]): unknown {
+        memory.charge(ArrayBuffer.isView(this) ? this.byteLength : 0);
+        return Reflect.apply(native, this, args);
+      },
+    }[name];
+    Object.defineProperty(method, 'length', { value: native.length, configurable: true });
+    define(views, name, method);
+  }
+}
+
 const PAGE_BYTES = 65_536;
+/** Of a table's entry, in the heap. */
+const ENTRY_BYTES = 8;
+
+/** Tables lie in the heap. */
+function checkTable(entries: unknown): void {
+  checkRequest('WebAssembly.Table', Number(entries) * ENTRY_BYTES);
+}
 
 /** WebAssembly compiles within the turn; memories and instances are charged with their maximum. */
 function countWebAssembly(memory: CountedMemory): void {
@@ -170,6 +199,7 @@ function countWebAssembly(memory: CountedMemory): void {
       return new Memory(descriptor);
     }),
   );
+  countTables(wasm);
   own('compile', async (bytes: unknown) => compile(bytes));
   own('instantiate', async (given: object, imports?: unknown) => {
     if (Reflect.apply(tagOf, given, []) === '[object WebAssembly.Module]') return instantiate(given, imports);
@@ -177,6 +207,25 @@ function countWebAssembly(memory: CountedMemory): void {
     return { module, instance: instantiate(module, imports) };
   });
   for (const name of ['compileStreaming', 'instantiateStreaming']) Reflect.deleteProperty(wasm, name);
+}
+
+function countTables(wasm: object): void {
+  const Table = constructorOf(wasm, 'Table');
+  if (Table === null) return;
+  const make = ([descriptor, value]: readonly unknown[]): object => {
+    if (isRecord(descriptor)) checkTable(descriptor['initial'] ?? descriptor['minimum']);
+    return value === undefined ? new Table(descriptor) : new Table(descriptor, value);
+  };
+  Object.defineProperty(wasm, 'Table', { value: constructible(Table, make), writable: true, configurable: true });
+  const grow: unknown = Reflect.get(Table.prototype, 'grow');
+  if (typeof grow !== 'function') return;
+  const method = {
+    grow(this: { readonly length: number }, entries: unknown, ...value: unknown[]): unknown {
+      checkTable(this.length + Number(entries));
+      return Reflect.apply(grow, this, [entries, ...value]);
+    },
+  }.grow;
+  define(Table.prototype, 'grow', method);
 }
 
 function constructible(Native: Constructor, make: (args: readonly unknown[]) => object): unknown {
@@ -190,8 +239,11 @@ function viewOf(bytes: unknown): Uint8Array {
   return isBuffer(bytes) ? new Uint8Array(bytes) : new Uint8Array();
 }
 
-/** Section of a module in which it declares its own memories. */
+/** Sections of a module in which it declares its own tables and memories. */
+const TABLE_SECTION = 4;
 const MEMORY_SECTION = 5;
+/** Begins a table that names what its entries are at first; what follows that, another table, is not read. */
+const WITH_VALUE = 0x40;
 
 /** The maximum of a module's own memory, in bytes; a TypeError if it declares none. */
 function memoryOf(bytes: Uint8Array): number {
@@ -199,10 +251,23 @@ function memoryOf(bytes: Uint8Array): number {
   for (let at = 8; at < bytes.length;) {
     const section = bytes[at]!;
     const [size, start] = leb(bytes, at + 1);
+    if (section === TABLE_SECTION) checkTables(bytes, start);
     if (section === MEMORY_SECTION) total += declaredIn(bytes, start);
     at = start + size;
   }
   return total;
+}
+
+function checkTables(bytes: Uint8Array, start: number): void {
+  let [left, at] = leb(bytes, start);
+  for (; left > 0; left--) {
+    if (bytes[at] === WITH_VALUE) at += 2;
+    const limits = known(bytes[at + 1]);
+    const [initial, next] = leb(bytes, at + 2);
+    checkTable(initial);
+    if (bytes[at - 2] === WITH_VALUE) return;
+    at = (limits & 1) === 0 ? next : leb(bytes, next)[1];
+  }
 }
 
 function declaredIn(bytes: Uint8Array, start: number): number {

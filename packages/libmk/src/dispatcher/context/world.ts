@@ -110,7 +110,8 @@ function ownFrames(error: Error, sites: readonly Site[]): string {
   const lines = [headOf(error)];
   for (const site of sites) {
     const file = site.getFileName() ?? null;
-    if (file !== null && !file.startsWith('mk:')) {
+    if (file?.startsWith('mk:') === true) continue; // stands before a built-in
+    if (file !== null) {
       own ??= file;
       if (file !== own) break;
     }
