@@ -1,6 +1,5 @@
 import { unknownWord } from './nearest.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 
 /** The machines that ship, as files `<name>.yaml` of the machines directory. */
 export const SHIPPED_MACHINES: readonly { readonly name: string; readonly doc: string }[] = [
@@ -15,7 +14,7 @@ export const SHIPPED_MACHINES: readonly { readonly name: string; readonly doc: s
 ];
 
 /** The name of a shipped machine, or an error that suggests the nearest one. */
-export function findMachine(name: string): Result<string> {
+export function findMachine(name: string): Result<string, string> {
   const names = SHIPPED_MACHINES.map((machine) => machine.name);
-  return names.includes(name) ? success(name) : failure(unknownWord('machine', name, names));
+  return names.includes(name) ? succeed(name) : refuse(unknownWord('machine', name, names));
 }

@@ -5,8 +5,7 @@ import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { z } from 'zod';
 import { LINK_SETTINGS } from './fault-plan-schema.ts';
 import type { FaultEntry, LinkEntry } from './fault-plan-schema.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { explain } from './strict.ts';
 
 const SETTINGS = z.strictObject(LINK_SETTINGS);
@@ -54,10 +53,10 @@ function linkOverrides(link: Partial<LinkEntry>): LinkOverrides {
 }
 
 /** Link settings from a command line (`--delay 20ms --loss 1%`, keys as in a plan); the error names the option. */
-export function parseLinkSettings(options: Readonly<Record<string, unknown>>): Result<LinkOverrides> {
+export function parseLinkSettings(options: Readonly<Record<string, unknown>>): Result<LinkOverrides, string> {
   const parsed = SETTINGS.safeParse(options);
-  if (!parsed.success) return failure(explain(parsed.error, SETTINGS));
-  return success(linkOverrides(parsed.data as Partial<LinkEntry>));
+  if (!parsed.success) return refuse(explain(parsed.error, SETTINGS));
+  return succeed(linkOverrides(parsed.data as Partial<LinkEntry>));
 }
 
 export function toHealTarget(heal: NonNullable<FaultEntry['heal']>): HealTarget {

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { SKB_PEER } from '@mk/monitor-proto/ids';
 import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
 import { parseCores, parseDuration, parsePeers, parsePercent, parseRate } from './duration.ts';
-import { success } from './result.ts';
-import type { Result } from './result.ts';
+import { type Result, succeed } from '@mk/monitor-proto/result';
 import { parsedBy } from './strict.ts';
 
 const duration = parsedBy(parseDuration).meta({ title: 'duration (2ms)' });
@@ -125,10 +124,12 @@ const ENTRY = z.strictObject({
     .describe('ends faults: all, one rule, or those of a link'),
 });
 
-function parseResetAfter(value: string | number): Result<{ readonly frames: number } | { readonly ns: number }> {
-  if (/^\d{1,9}$/.test(String(value).trim())) return success({ frames: Number(value) });
+function parseResetAfter(
+  value: string | number,
+): Result<{ readonly frames: number } | { readonly ns: number }, string> {
+  if (/^\d{1,9}$/.test(String(value).trim())) return succeed({ frames: Number(value) });
   const parsed = parseDuration(value);
-  return parsed.ok ? success({ ns: parsed.value }) : parsed;
+  return parsed.ok ? succeed({ ns: parsed.value }) : parsed;
 }
 
 /** The fault plan file. */

@@ -7,8 +7,7 @@ import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { toHealTarget, toRule } from './fault-plan-rules.ts';
 import { PLAN } from './fault-plan-schema.ts';
 import type { FaultEntry, PlanFile } from './fault-plan-schema.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { parseStrict } from './strict.ts';
 
 /** A normalised fault plan: times in nanoseconds since the end of boot, faults in order of time. */
@@ -64,11 +63,11 @@ interface Lasting {
  * Reads a fault plan, the same file for real processes and the simulator. The error is one line that starts with `what`
  * and names the place, and for an unknown key suggests the nearest known one.
  */
-export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultPlan> {
+export function parseFaultPlan(text: string, what = 'fault plan'): Result<FaultPlan, string> {
   const parsed = parseStrict(splitEntries(text), PLAN, what);
   if (!parsed.ok) return parsed;
   const faults = plannedFaults(parsed.value.faults);
-  return faults.ok ? success(normalise(parsed.value, faults.value)) : failure(`${what}: ${faults.error}`);
+  return faults.ok ? succeed(normalise(parsed.value, faults.value)) : refuse(`${what}: ${faults.error}`);
 }
 
 /** `- at: 2s   crash: { core: 5 }` on one line reads well but is not YAML, so such lines are split. */
@@ -76,14 +75,14 @@ function splitEntries(text: string): string {
   return text.replace(/^([ \t]*)- (at:[ \t]*\S+)[ \t]+([a-z_]+:.*)$/gm, '$1- $2\n$1  $3');
 }
 
-function plannedFaults(entries: readonly FaultEntry[]): Result<readonly PlannedFault[]> {
+function plannedFaults(entries: readonly FaultEntry[]): Result<readonly PlannedFault[], string> {
   const faults: PlannedFault[] = [];
   for (const [index, entry] of entries.entries()) {
     const action = toAction(entry, index);
-    if (typeof action === 'string') return failure(`faults[${index}]: ${action}`);
+    if (typeof action === 'string') return refuse(`faults[${index}]: ${action}`);
     faults.push({ atNs: entry.at, action });
   }
-  return success(faults.sort((a, b) => a.atNs - b.atNs));
+  return succeed(faults.sort((a, b) => a.atNs - b.atNs));
 }
 
 function normalise(file: PlanFile, faults: readonly PlannedFault[]): FaultPlan {

@@ -8,8 +8,8 @@ import { parseTopology } from './hwloc-tree.ts';
 import type { Topology } from './hwloc-tree.ts';
 import { Refusal } from './hwloc-xml.ts';
 import { nearestNodes } from './nearest-node.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
+import { counted } from './counted.ts';
 
 /** Modelled messages take about 300 ns: this stretches them to about 3 ms between processes, well above the noise. */
 const TIME_SCALE = 10_000;
@@ -19,11 +19,11 @@ const TIME_SCALE = 10_000;
  * The interconnect follows from the distance matrices; message costs are those of amd-8x4, in cycles.
  * docs/reference/machines.md lists what is read and what is not. The error is one line that names the element.
  */
-export function parseHwloc(text: string, what = 'hwloc XML', name = 'hwloc'): Result<MachineDescription> {
+export function parseHwloc(text: string, what = 'hwloc XML', name = 'hwloc'): Result<MachineDescription, string> {
   try {
-    return success(build(parseTopology(text), name));
+    return succeed(build(parseTopology(text), name));
   } catch (error) {
-    if (error instanceof Refusal) return failure(`${what}: ${error.message}`);
+    if (error instanceof Refusal) return refuse(`${what}: ${error.message}`);
     throw error;
   }
 }
@@ -51,8 +51,4 @@ function build(topology: Topology, name: string): MachineDescription {
     costs: assumedCosts(ghz, factors),
     timeScale: TIME_SCALE,
   };
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -5,8 +5,7 @@ import * as yaml from 'yaml';
 import { z } from 'zod';
 import { unknownWord } from './nearest.ts';
 import { shown, visible } from './one-line.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 
 /** Larger files were not written by hand; they are refused before parsing. */
 const MAX_TEXT = 4 << 20;
@@ -20,26 +19,26 @@ const MAX_DEPTH = 200;
  * Reads YAML and checks it against a strict schema. The error is one line that begins with `what` (a file's name, or
  * "fault plan") and names the place, and for an unknown key suggests the nearest known one.
  */
-export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string): Result<T> {
-  if (text.length > MAX_TEXT) return failure(`${what}: larger than ${MAX_TEXT >> 20} MiB`);
+export function parseStrict<T>(text: string, schema: z.ZodType<T>, what: string): Result<T, string> {
+  if (text.length > MAX_TEXT) return refuse(`${what}: larger than ${MAX_TEXT >> 20} MiB`);
   const lines = new yaml.LineCounter();
   const deep = tooDeep(text);
-  if (deep !== null) return failure(`${what}: ${deep}`);
+  if (deep !== null) return refuse(`${what}: ${deep}`);
   // The library compares every key of a map with every other; `sameKey` takes linear time.
   const document = yaml.parseDocument(text, { prettyErrors: false, uniqueKeys: false, lineCounter: lines });
   const problem = document.errors[0] ?? document.warnings[0];
-  if (problem !== undefined) return failure(`${what}: ${ownWords(problem, lines)}`);
+  if (problem !== undefined) return refuse(`${what}: ${ownWords(problem, lines)}`);
   const twin = sameKey(document, lines);
-  if (twin !== null) return failure(`${what}: ${twin}`);
+  if (twin !== null) return refuse(`${what}: ${twin}`);
   const plain = toPlain(document);
-  if (!plain.ok) return failure(`${what}: ${plain.error}`);
-  if (plain.value === null || plain.value === undefined) return failure(`${what}: the file is empty`);
+  if (!plain.ok) return refuse(`${what}: ${plain.error}`);
+  if (plain.value === null || plain.value === undefined) return refuse(`${what}: the file is empty`);
   const parsed = schema.safeParse(plain.value);
-  return parsed.success ? success(parsed.data) : failure(`${what}: ${explain(parsed.error, schema)}`);
+  return parsed.success ? succeed(parsed.data) : refuse(`${what}: ${explain(parsed.error, schema)}`);
 }
 
 /** Turns one of this project's parsers into a schema; its error becomes the schema's. */
-export function parsedBy<T>(parse: (value: string | number) => Result<T>): z.ZodType<T, string | number> {
+export function parsedBy<T>(parse: (value: string | number) => Result<T, string>): z.ZodType<T, string | number> {
   return z.union([z.string(), z.number()]).transform((value, context) => {
     const result = parse(value);
     if (result.ok) return result.value;
@@ -131,11 +130,11 @@ function tooDeep(text: string): string | null {
   return null;
 }
 
-function toPlain(document: yaml.Document): Result<unknown> {
+function toPlain(document: yaml.Document): Result<unknown, string> {
   try {
-    return success(document.toJS({ maxAliasCount: 100 }));
+    return succeed(document.toJS({ maxAliasCount: 100 }));
   } catch (error) {
-    return failure(error instanceof RangeError ? 'nested too deeply' : oneLine(asError(error).message));
+    return refuse(error instanceof RangeError ? 'nested too deeply' : oneLine(asError(error).message));
   }
 }
 

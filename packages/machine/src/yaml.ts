@@ -3,8 +3,7 @@ import { z } from 'zod';
 import { adjacency, BARE, checkMessageTimes, FREE, hopsFrom, MAX_CORES, MAX_NODES } from './description.ts';
 import type { CacheLevel, MachineDescription, NumaNode, RelationCosts } from './description.ts';
 import { parseBytes } from './duration.ts';
-import { failure, success } from './result.ts';
-import type { Result } from './result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { parsedBy, parseStrict } from './strict.ts';
 
 const MAX_NAME = 100;
@@ -16,11 +15,11 @@ const MIN_GHZ = 0.001;
  * Reads a machine description in YAML; packages/launcher/machines/flat.yaml explains the format. The error is one line
  * that begins with `what` and names the place, and for an unknown key suggests the nearest known one.
  */
-export function parseMachineYaml(text: string, what = 'machine description'): Result<MachineDescription> {
+export function parseMachineYaml(text: string, what = 'machine description'): Result<MachineDescription, string> {
   const parsed = parseStrict(text, MACHINE, what);
   if (!parsed.ok) return parsed;
   const built = build(parsed.value);
-  return built.ok ? built : failure(`${what}: ${built.error}`);
+  return built.ok ? built : refuse(`${what}: ${built.error}`);
 }
 
 const cost = z.number().min(0).max(1e12);
@@ -112,12 +111,12 @@ export const MACHINE = z.strictObject({
 
 type MachineFile = z.infer<typeof MACHINE>;
 
-function build(file: MachineFile): Result<MachineDescription> {
+function build(file: MachineFile): Result<MachineDescription, string> {
   const cores = Array.isArray(file.packages)
     ? file.packages.reduce((sum, list) => sum + list.length, 0)
     : file.packages.count * file.packages.cores;
   if (cores > MAX_CORES) {
-    return failure(`packages: ${cores} cores; at most ${MAX_CORES} (--cores makes a machine larger)`);
+    return refuse(`packages: ${cores} cores; at most ${MAX_CORES} (--cores makes a machine larger)`);
   }
   const packages = Array.isArray(file.packages) ? file.packages : consecutive(file.packages.count, file.packages.cores);
   const edges = interconnect(file, packages.length);
@@ -133,7 +132,7 @@ function build(file: MachineFile): Result<MachineDescription> {
     checkNodes(nodes, cores) ??
     checkDistances(file.distances, nodes.length) ??
     checkInterconnect(edges, packages.length);
-  if (problem !== null) return failure(problem);
+  if (problem !== null) return refuse(problem);
   const nodeOf = new Map(nodes.flatMap((node, index) => node.cores.map((core) => [core, index] as const)));
   const scale = file.costs?.unit === 'cycles' ? 1 / file.ghz : 1;
   const description: MachineDescription = {
@@ -156,7 +155,7 @@ function build(file: MachineFile): Result<MachineDescription> {
     timeScale: file.time_scale,
   };
   const slow = checkMessageTimes(description, file.time_scale);
-  return slow === null ? success(description) : failure(`costs: ${slow}`);
+  return slow === null ? succeed(description) : refuse(`costs: ${slow}`);
 }
 
 function consecutive(count: number, size: number): number[][] {

@@ -1,13 +1,16 @@
 import type { ErrorName } from './errors.ts';
 
-/** A value, or a named error: the answer of a function that may refuse. `E`: its errors. */
-export type Result<T, E extends ErrorName = ErrorName> =
+/**
+ * A value, or the error of a function that may refuse. `E`: its errors by name, or `string` for one line of text, as
+ * parsers of files and options return it.
+ */
+export type Result<T, E extends string = ErrorName> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
 export function succeed<T>(value: T): { readonly ok: true; readonly value: T } {
   return { ok: true, value };
 }
 
-export function refuse<E extends ErrorName>(error: E): { readonly ok: false; readonly error: E } {
+export function refuse<E extends string>(error: E): { readonly ok: false; readonly error: E } {
   return { ok: false, error };
 }

@@ -1,11 +1,11 @@
 import { parseCores, parseDuration, parsePeers } from '@mk/machine/duration';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import type { PeerId } from '@mk/monitor-proto/ids';
-import type { Result } from '@mk/machine/result';
+import type { Result } from '@mk/monitor-proto/result';
 import { UsageError } from './usage-error.ts';
 
 /** The value of an option, or a UsageError that names it. */
-export function valueOf<T>(option: string, result: Result<T>): T {
+export function valueOf<T>(option: string, result: Result<T, string>): T {
   if (result.ok) return result.value;
   throw new UsageError(`${option}: ${result.error}`);
 }

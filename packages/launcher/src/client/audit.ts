@@ -1,9 +1,9 @@
-import { formatCores } from '@mk/machine/duration';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import type { CoreSnapshot, Violation } from '@mk/node-kernel/capability/audit/audit-snapshot';
 import { type Gone, type Loss, partLosses } from '@mk/node-kernel/capability/audit/losses';
 import { describeLosses } from './audit-losses.ts';
 import { type AbsentCore, askCores, type Cores, rebornCores } from './cores.ts';
+import { namedCores, plural } from '@mk/machine/counted';
 
 type Snapshot = CoreSnapshot & { readonly busy: boolean };
 
@@ -72,7 +72,7 @@ async function auditWhenQuiet(
 function describePause(busy: readonly number[]): string {
   return busy.length === 0
     ? 'the capabilities of all cores'
-    : `core${busy.length === 1 ? '' : 's'} ${formatCores(busy)}, where capabilities are still changing (audit)`;
+    : `${namedCores(busy)}, where capabilities are still changing (audit)`;
 }
 
 function livesOf(rows: Parameters<typeof rebornCores>[0]): ReadonlyMap<number, number> {
@@ -87,7 +87,7 @@ export function describeAudit(report: AuditReport): readonly string[] {
   const { cores, capabilities, quiet, violations, absent } = report;
   const rows = violations.map(
     ({ invariant, what, cores: on, detail }) =>
-      `${invariant}  ${what} on core${on.length === 1 ? '' : 's'} ${on.join(', ')}: ${detail}`,
+      `${invariant}  ${what} on ${plural(on.length, 'core')} ${on.join(', ')}: ${detail}`,
   );
   const judged = report.losses.length === 0 ? '' : ' where it can be judged';
   const verdict = violations.length === 0 ? `every invariant holds${judged}` : `${violations.length} violations`;

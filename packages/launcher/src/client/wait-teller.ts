@@ -1,7 +1,7 @@
-import { formatCores } from '@mk/machine/duration';
 import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
 import type { Access } from '@mk/libmk/io/control-call';
 import { askProcess } from './ask.ts';
+import { namedCores } from '@mk/machine/counted';
 
 /** A pending answer, or another wait. */
 interface Pending {
@@ -163,7 +163,7 @@ function whoText(who: readonly string[]): string {
 }
 
 function coresText(cores: readonly number[]): string {
-  return `core${cores.length === 1 ? '' : 's'} ${formatCores(cores)}`;
+  return namedCores(cores);
 }
 
 function isSilent({ suspected, silent_ms: silentMs, unacknowledged }: LinkRow): boolean {

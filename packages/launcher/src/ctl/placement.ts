@@ -4,6 +4,7 @@ import type { SkbClient } from '@mk/libmk/io/skb-client';
 import type { QueryOptions } from '@mk/monitor-proto/knowledge/query';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import type { Args } from './context.ts';
+import { plural } from '@mk/machine/counted';
 
 /** `near` one another, or `far` apart. */
 export type PlacementKind = 'near' | 'far';
@@ -51,7 +52,7 @@ export async function placeCores(
 
 /** One line: where, who chose it, and why. */
 export function describePlacement({ kind, cores, proof, packages, farthestNs }: Placement): string {
-  const where = `cores ${cores.join(' ')} in package${packages.length === 1 ? '' : 's'} ${packages.join(' ')}`;
+  const where = `cores ${cores.join(' ')} in ${plural(packages.length, 'package')} ${packages.join(' ')}`;
   const why = kind === 'near' ? 'the least way between all pairs' : 'as many packages as can be';
   const sure = proof === 'optimal' ? '' : ', the best that was found in time';
   const reach = cores.length < 2 || farthestNs < 1 ? '' : `; the farthest two are ${formatDuration(farthestNs)} apart`;

@@ -9,6 +9,7 @@ import type { ProcessRow } from '../client/answers.ts';
 import type { Target } from '../supervisor/process-control.ts';
 import { printDomains } from './domains.ts';
 import { type Args, type CtlCommand, type CtlContext, optional, printJson, required } from './context.ts';
+import { plural } from '@mk/machine/counted';
 
 /** How long a crash, a restart or a join may take before mkctl gives up. */
 const PROCESS_MS = 60_000;
@@ -182,7 +183,7 @@ export const ADD: CtlCommand = {
         : wholeNumber('--cores', given, 1, 512);
     const added = await context.cluster.supervisor('add_cores', { count }, { timeoutMs: PROCESS_MS });
     if (context.json) return printJson(context, { added });
-    context.terminal.out(`added core${added.length > 1 ? 's' : ''} ${added.join(', ')}`);
+    context.terminal.out(`added ${plural(added.length, 'core')} ${added.join(', ')}`);
   },
 };
 

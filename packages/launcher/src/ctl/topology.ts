@@ -1,4 +1,3 @@
-import { formatCores } from '@mk/machine/duration';
 import { coreNumber, oneOf } from '../cli/values.ts';
 import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
@@ -8,6 +7,7 @@ import type { RttRow } from '@mk/skb/facts/cluster-facts';
 import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { printOpenLinks } from './open-links.ts';
 import { type CtlCommand, type CtlContext, printJson, required } from './context.ts';
+import { namedCores } from '@mk/machine/counted';
 
 /** Measuring 64 cores takes about a minute on a small host. */
 const MEASURE_MS = 10 * 60_000;
@@ -69,7 +69,7 @@ export const MEASURE: CtlCommand = {
     const { trips, silent } = await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS });
     await printTrips(context, trips);
     if (silent.length === 0) return 0;
-    const cores = `core${silent.length === 1 ? '' : 's'} ${formatCores(silent)}`;
+    const cores = namedCores(silent);
     context.terminal.error(
       `mkctl: ${cores} did not report: round trips from and to there are not measured; see mkctl ps`,
     );

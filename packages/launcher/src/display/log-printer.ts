@@ -1,7 +1,7 @@
 import { isRecord } from '@mk/monitor-proto/guards';
 import type { CoreId } from '@mk/monitor-proto/ids';
-import { formatCores } from '@mk/machine/duration';
 import type { Terminal } from '../cli/terminal.ts';
+import { namedCores } from '@mk/machine/counted';
 
 /** The part of a log line that people read. */
 export interface LogLine {
@@ -103,7 +103,7 @@ export function clock(time: number): string {
 function speakers(cores: readonly (number | string)[]): string {
   const numbers = cores.filter((core) => typeof core === 'number');
   const others = cores.filter((core) => typeof core !== 'number');
-  const named = numbers.length === 0 ? [] : [`core${numbers.length > 1 ? 's' : ''} ${formatCores(numbers)}`];
+  const named = numbers.length === 0 ? [] : [namedCores(numbers)];
   return [...named, ...others].join(', ');
 }
 

@@ -2,6 +2,7 @@ import { asError } from '@mk/monitor-proto/thrown';
 import type { FaultPlan } from '@mk/machine/fault-plan';
 import type { ClusterSession } from '../supervisor/cluster-session.ts';
 import { skbBack } from './plan-actions.ts';
+import { plural } from '@mk/machine/counted';
 
 /** The end of a core that wakes, or joins again, after the view has gone on without it. */
 const LEFT_BEHIND = /PEER_GONE/;
@@ -40,7 +41,7 @@ export async function revive(
     .filter(([core, process]) => process.ended && (!process.endWanted || last.get(core) === 'restart'))
     .map(([core]) => core);
   if (fallen.length === 0) return [];
-  say(`starting core${fallen.length === 1 ? '' : 's'} ${fallen.join(', ')} again`);
+  say(`starting ${plural(fallen.length, 'core')} ${fallen.join(', ')} again`);
   await skbBack(control);
   const ends = await Promise.all(
     fallen.map((core) =>

@@ -5,8 +5,7 @@ import { findMachine } from '../catalogue.ts';
 import type { MachineDescription } from '../description.ts';
 import { parseHwloc } from '../hwloc.ts';
 import { visible } from '../one-line.ts';
-import { failure, success } from '../result.ts';
-import type { Result } from '../result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { parseMachineYaml } from '../yaml.ts';
 
 /** Even lstopo writes no description of this size. */
@@ -16,7 +15,7 @@ const MAX_FILE_BYTES = 32 << 20;
  * Loads a machine: a shipped one by its name (a file of `machinesDirectory`), or the path of a YAML description or of
  * `lstopo --of xml` output. The error is one line that names the file and the place in it.
  */
-export function loadMachine(nameOrPath: string, machinesDirectory: string): Result<MachineDescription> {
+export function loadMachine(nameOrPath: string, machinesDirectory: string): Result<MachineDescription, string> {
   const isPath = /[/\\]|\.(ya?ml|xml)$/i.test(nameOrPath);
   if (isPath) return loadFile(nameOrPath);
   const found = findMachine(nameOrPath);
@@ -24,7 +23,7 @@ export function loadMachine(nameOrPath: string, machinesDirectory: string): Resu
   return existsSync(nameOrPath) && statSync(nameOrPath).isFile() ? loadFile(nameOrPath) : found;
 }
 
-function loadFile(path: string): Result<MachineDescription> {
+function loadFile(path: string): Result<MachineDescription, string> {
   const what = visible(path);
   const text = readText(path);
   if (!text.ok) return text;
@@ -34,16 +33,16 @@ function loadFile(path: string): Result<MachineDescription> {
 }
 
 /** Reads a text file of at most 32 MiB, in UTF-8 or in UTF-16 with a byte-order mark; the error is one line. */
-export function readText(path: string): Result<string> {
+export function readText(path: string): Result<string, string> {
   const what = visible(path);
   try {
     const stat = statSync(path);
-    if (!stat.isFile() && !stat.isDirectory()) return failure(`${what}: is no file`);
-    if (stat.size > MAX_FILE_BYTES) return failure(`${what}: larger than ${MAX_FILE_BYTES >> 20} MiB`);
+    if (!stat.isFile() && !stat.isDirectory()) return refuse(`${what}: is no file`);
+    if (stat.size > MAX_FILE_BYTES) return refuse(`${what}: larger than ${MAX_FILE_BYTES >> 20} MiB`);
     const text = decode(readFileSync(path));
-    return text.ok ? text : failure(`${what}: ${text.error}`);
+    return text.ok ? text : refuse(`${what}: ${text.error}`);
   } catch (error) {
-    return failure(`${what}: ${READ_ERRORS[codeOf(error) ?? ''] ?? visible(asError(error).message)}`);
+    return refuse(`${what}: ${READ_ERRORS[codeOf(error) ?? ''] ?? visible(asError(error).message)}`);
   }
 }
 
@@ -56,22 +55,22 @@ const PACKED: readonly (readonly [name: string, head: readonly number[]])[] = [
   ['zip', [0x50, 0x4b, 0x03, 0x04]],
 ];
 
-function decode(bytes: Buffer): Result<string> {
+function decode(bytes: Buffer): Result<string, string> {
   const packed = PACKED.find(([, head]) => head.every((byte, at) => bytes[at] === byte));
-  if (packed !== undefined) return failure(`is compressed (${packed[0]}); unpack it first`);
+  if (packed !== undefined) return refuse(`is compressed (${packed[0]}); unpack it first`);
   const mark = bytes.length < 2 ? 0 : bytes.readUInt16BE(0);
   if (mark === 0xfffe || mark === 0xfeff) return decodeUtf16(bytes, mark === 0xfffe ? 'utf-16le' : 'utf-16be');
   const zero = bytes.indexOf(0);
   if (zero >= 0)
-    return failure(`is no text: there is a zero byte at ${zero} (UTF-16 is read when it begins with its mark)`);
-  return success(bytes.toString('utf8').replace(/^\ufeff/, ''));
+    return refuse(`is no text: there is a zero byte at ${zero} (UTF-16 is read when it begins with its mark)`);
+  return succeed(bytes.toString('utf8').replace(/^\ufeff/, ''));
 }
 
-function decodeUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): Result<string> {
+function decodeUtf16(bytes: Buffer, encoding: 'utf-16le' | 'utf-16be'): Result<string, string> {
   try {
-    return success(new TextDecoder(encoding, { fatal: true }).decode(bytes));
+    return succeed(new TextDecoder(encoding, { fatal: true }).decode(bytes));
   } catch {
-    return failure(`begins with the mark of ${encoding.toUpperCase()} and is none`);
+    return refuse(`begins with the mark of ${encoding.toUpperCase()} and is none`);
   }
 }
 

@@ -1,6 +1,6 @@
-import { formatCores } from '../duration.ts';
 import type { BookedFault } from './fault-book.ts';
 import { coresOf, type ReportLine } from './report-line.ts';
+import { counted, namedCores, plural } from '../counted.ts';
 
 /** A request that ended in an error. Times are of the world's own clock. */
 export interface Failure {
@@ -42,7 +42,7 @@ export function didOf(fault: BookedFault, evidence: Evidence, endMs: number): re
     ...suspected(meanwhile),
     ...views(meanwhile, fault),
     ...backAgain(meanwhile, fault),
-    ...counted(meanwhile),
+    ...happened(meanwhile),
     ...failed(evidence.failures, fault.begun, to),
   ];
 }
@@ -62,8 +62,7 @@ function views(lines: readonly ReportLine[], { begun }: BookedFault): readonly s
   return lines.flatMap((line) => {
     const lost = line.event === 'view_installed' ? coresOf(line['lost']) : [];
     if (lost.length === 0) return [];
-    const cores = `core${lost.length > 1 ? 's' : ''} ${formatCores(lost)}`;
-    return [`view ${String(line['view'])} went on without ${cores} after ${secondsText(line.time - begun)}`];
+    return [`view ${String(line['view'])} went on without ${namedCores(lost)} after ${secondsText(line.time - begun)}`];
   });
 }
 
@@ -75,17 +74,17 @@ function backAgain(lines: readonly ReportLine[], { rule, begun }: BookedFault): 
 }
 
 const COUNTED: Readonly<Record<string, (n: number) => string>> = {
-  core_fenced: (n) => `${n} time${n === 1 ? '' : 's'} a core had no lease and was fenced`,
-  page_lost: (n) => `${whole(n)} page${n === 1 ? '' : 's'} lost`,
+  core_fenced: (n) => `${counted(n, 'time')} a core had no lease and was fenced`,
+  page_lost: (n) => `${whole(n)} ${plural(n, 'page')} lost`,
   cap_adopted: (n) => `${whole(n)} capabilit${n === 1 ? 'y' : 'ies'} of dead owners adopted`,
-  cap_revoke_takeover: (n) => `${whole(n)} revoke${n === 1 ? '' : 's'} of the dead finished by others`,
-  link_refused: (n) => `${whole(n)} link${n === 1 ? '' : 's'} refused`,
-  frame_rejected: (n) => `${whole(n)} frame${n === 1 ? '' : 's'} refused`,
-  engine_restarted: (n) => `the Prolog engine was replaced ${n} time${n === 1 ? '' : 's'}`,
-  journal_repaired: (n) => `the SKB’s journal was repaired ${n} time${n === 1 ? '' : 's'}`,
+  cap_revoke_takeover: (n) => `${whole(n)} ${plural(n, 'revoke')} of the dead finished by others`,
+  link_refused: (n) => `${whole(n)} ${plural(n, 'link')} refused`,
+  frame_rejected: (n) => `${whole(n)} ${plural(n, 'frame')} refused`,
+  engine_restarted: (n) => `the Prolog engine was replaced ${counted(n, 'time')}`,
+  journal_repaired: (n) => `the SKB’s journal was repaired ${counted(n, 'time')}`,
 };
 
-function counted(lines: readonly ReportLine[]): readonly string[] {
+function happened(lines: readonly ReportLine[]): readonly string[] {
   const domains = lines.filter((line) => line.event === 'domain_finished' && line['cause'] !== 'exited');
   return [
     ...Object.entries(COUNTED).flatMap(([event, text]) => {

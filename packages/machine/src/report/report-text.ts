@@ -2,6 +2,7 @@ import { visible } from '../one-line.ts';
 import { secondsText } from './consequences.ts';
 import { OutcomeTable } from './outcome-table.ts';
 import type { EndedRow, FaultReport, RunReport } from './run-report.ts';
+import { counted } from '../counted.ts';
 
 /** Timeline entries shown on a terminal. */
 const TOLD_MOST = 60;
@@ -24,7 +25,7 @@ export function reportText(report: RunReport, everything = false): string {
 /** `HELD  plan runs/a.yaml on 4 cores (flat), processes, seed 42, in 7.3 s`. */
 export function headline({ verdict, world, asked, took_ms }: RunReport): string {
   const { what, cores, machine, seed } = asked;
-  return `${verdict.toUpperCase()}  ${visible(what)} on ${cores} core${cores === 1 ? '' : 's'} (${machine}), ${world}, seed ${seed}, in ${secondsText(took_ms)}`;
+  return `${verdict.toUpperCase()}  ${visible(what)} on ${counted(cores, 'core')} (${machine}), ${world}, seed ${seed}, in ${secondsText(took_ms)}`;
 }
 
 /** Tells people where a report is. */

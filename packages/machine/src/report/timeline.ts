@@ -1,7 +1,7 @@
-import { formatCores } from '../duration.ts';
 import { TIMELINE_MOST } from './limits.ts';
 import type { EntryKind, TimelineEntry } from './run-report.ts';
 import type { Told } from './told-lines.ts';
+import { namedCores } from '../counted.ts';
 
 /** How long the same news from many cores is gathered, by the world's clock. */
 const GATHER_MS = 250;
@@ -52,6 +52,6 @@ export class Timeline {
 }
 
 function whoOf(cores: ReadonlySet<number>, others: ReadonlySet<string>): string {
-  const named = cores.size === 0 ? [] : [`core${cores.size > 1 ? 's' : ''} ${formatCores([...cores])}`];
+  const named = cores.size === 0 ? [] : [namedCores([...cores])];
   return [...named, ...others].join(', ');
 }

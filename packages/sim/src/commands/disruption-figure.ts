@@ -8,7 +8,7 @@ export function askedBy(last: readonly { readonly cores: number }[], rounds: num
 }
 
 /** The median loss of the cores that had touched the pages, or of those that had not. */
-export function medianLoss({ rows }: Disruption, touched: boolean): Nanos {
+function medianLoss({ rows }: Disruption, touched: boolean): Nanos {
   const sorted = rows.filter((row) => row.touched === touched).map(({ lost_ns: lost }) => lost);
   sorted.sort((a, b) => a - b);
   return sorted[sorted.length >> 1] ?? 0;

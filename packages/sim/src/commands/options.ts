@@ -2,7 +2,7 @@ import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
-import { failure, type Result, success } from '@mk/machine/result';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { keysOf } from '@mk/monitor-proto/tables';
 import { limit as bound } from '@mk/monitor-proto/limits';
@@ -158,25 +158,25 @@ export function recordingOf(args: Args): string {
   return String(args['record'] ?? `runs/sim-seed-${String(args['seed'] ?? 1)}.ndjson`);
 }
 
-export function must<T>(option: string, result: Result<T>): T {
+export function must<T>(option: string, result: Result<T, string>): T {
   if (result.ok) return result.value;
   throw new OptionError(option === '' ? result.error : `${option}: ${result.error}`);
 }
 
 /** `crash=5,link=0`. */
-function parseWeights(text: string): Result<NemesisWeights> {
+function parseWeights(text: string): Result<NemesisWeights, string> {
   const weights: Record<string, number> = {};
   for (const part of text.split(',')) {
     const [kind = '', amount = ''] = part.split('=');
     const guess = nearest(kind, NEMESIS_KINDS);
     if (!isOneOf(NEMESIS_KINDS, kind))
-      return failure(
+      return refuse(
         `unknown fault ${JSON.stringify(kind)}${guess === null ? '' : ` (did you mean ${guess}?)`}; known: ${NEMESIS_KINDS.join(', ')}`,
       );
-    if (!/^\d{1,6}(\.\d+)?$/.test(amount)) return failure(`${kind} needs a weight of 0 or more, like ${kind}=3`);
+    if (!/^\d{1,6}(\.\d+)?$/.test(amount)) return refuse(`${kind} needs a weight of 0 or more, like ${kind}=3`);
     weights[kind] = Number(amount);
   }
-  return success(weights);
+  return succeed(weights);
 }
 
 function whole(args: Args, name: string, min: number, max: number): number | null {

@@ -1,9 +1,10 @@
 import { SECOND } from '@mk/monitor-proto/ids';
 import type { SimObserver } from '../engine/simulation-options.ts';
+import { counted } from '@mk/machine/counted';
 
 /** `12 of 500 seeds, 0 failed, done in about 40 s`; the time is left out until a seed is done. */
 export function progressText(done: number, of: number, failed: number, elapsedMs: number): string {
-  const text = `${done} of ${of} seed${of === 1 ? '' : 's'}, ${failed} failed`;
+  const text = `${done} of ${counted(of, 'seed')}, ${failed} failed`;
   return done === 0 || done >= of ? text : `${text}, done in about ${roughly((elapsedMs / done) * (of - done))}`;
 }
 

@@ -6,6 +6,7 @@ import type { RunResult } from '../engine/run-scenario.ts';
 import type { Scenario } from '../engine/scenario.ts';
 import type { SimTerminal } from '../io/terminal.ts';
 import type { SimRequest } from './options.ts';
+import { counted } from '@mk/machine/counted';
 
 /** Lines of output that a run's report contains. */
 const OUTPUT_TOLD = 1000;
@@ -167,9 +168,7 @@ export function summarise(
       : unknown.length > 0
         ? `${unknown.length} unknown`
         : 'all invariants held';
-  terminal.out(
-    `${seeds} seed${seeds === 1 ? '' : 's'}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`,
-  );
+  terminal.out(`${counted(seeds, 'seed')}${request.once ? '' : ', each twice with the same trace'}: ${verdict}`);
   terminal.out(
     `${(virtualNs / 1e9).toFixed(1)} s of virtual time in ${(tookMs / 1000).toFixed(1)} s; ${steps} steps, ${frames} frames, ${dropped} of them lost; ${Math.round(memoryBytes / 1e6)} MB`,
   );

@@ -3,25 +3,25 @@ import { asError } from '@mk/monitor-proto/thrown';
 import { accessSync, constants, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { visible } from '@mk/machine/one-line';
-import { failure, type Result, success } from '@mk/machine/result';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 
 /** Writes a text file and makes its folders; the error is one line. */
-export function writeText(path: string, text: string): Result<string> {
+export function writeText(path: string, text: string): Result<string, string> {
   return writing(path, () => writeFileSync(path, text));
 }
 
 /** Makes the folders of a file to be written later; the error is one line. */
-export function writable(path: string): Result<string> {
+export function writable(path: string): Result<string, string> {
   return writing(path, () => accessSync(dirname(path), constants.W_OK | constants.X_OK));
 }
 
-function writing(path: string, act: () => void): Result<string> {
+function writing(path: string, act: () => void): Result<string, string> {
   try {
     makeFolder(dirname(path));
     act();
-    return success(path);
+    return succeed(path);
   } catch (error) {
-    return failure(`${visible(path)} cannot be written (${visible(asError(error).message)})`);
+    return refuse(`${visible(path)} cannot be written (${visible(asError(error).message)})`);
   }
 }
 

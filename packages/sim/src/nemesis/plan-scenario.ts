@@ -1,5 +1,5 @@
 import type { FaultPlan, PlannedFault, Workload } from '@mk/machine/fault-plan';
-import { failure, type Result, success } from '@mk/machine/result';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { MILLISECOND, type Nanos, NO_CORE, SECOND } from '@mk/monitor-proto/ids';
 import { scenarioOf } from './nemesis.ts';
 import type { Scenario } from '../engine/scenario.ts';
@@ -21,18 +21,18 @@ export function programOfPlan({ workload }: FaultPlan): Workload | null {
 }
 
 /** A fault plan as a scenario: its faults, and a load from the seed for as long as they last. */
-export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Scenario> {
+export function scenarioOfPlan(plan: FaultPlan, choices: PlanChoices): Result<Scenario, string> {
   const seed = choices.seed ?? plan.seed ?? 1;
   const cores = choices.cores ?? plan.cores ?? DEFAULT_CORES;
   const machine = choices.machine ?? plan.machine ?? 'flat';
   for (const [i, fault] of plan.faults.entries()) {
     const error = faultError(fault, cores);
-    if (error !== null) return failure(`faults[${i}]: ${error}`);
+    if (error !== null) return refuse(`faults[${i}]: ${error}`);
   }
   const faultsForNs = Math.max(0, ...plan.faults.map((fault) => fault.atNs + holdsFor(fault))) + AFTERWARDS;
   const { load } = scenarioOf(seed, { cores, machine, faultsForNs, faultsPerSecond: 0 });
   const lease = plan.leaseNs === null ? {} : { leaseMs: plan.leaseNs / MILLISECOND };
-  return success({ seed, cores, machine, faults: plan.faults, load, faultsForNs, ...lease });
+  return succeed({ seed, cores, machine, faults: plan.faults, load, faultsForNs, ...lease });
 }
 
 function faultError({ action }: PlannedFault, cores: number): string | null {

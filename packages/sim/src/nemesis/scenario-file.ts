@@ -1,6 +1,6 @@
 /** Scenarios as `--shrink` writes them. A file may have been edited since, or be something else. */
 import { visible } from '@mk/machine/one-line';
-import { failure, type Result, success } from '@mk/machine/result';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { isListOf, isNumber, isRecord, isText, isWhole } from '@mk/monitor-proto/guards';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -11,17 +11,17 @@ import { asError } from '@mk/monitor-proto/thrown';
 import type { ProgramLoad, Scenario, SimFault, TimedFault, TimedRequest } from '../engine/scenario.ts';
 
 /** Reads what `scenarioText` wrote; the error is one line that names the place. */
-export function parseScenario(text: string): Result<Scenario> {
+export function parseScenario(text: string): Result<Scenario, string> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return failure(`no scenario of --shrink: ${visible(asError(error).message)}`);
+    return refuse(`no scenario of --shrink: ${visible(asError(error).message)}`);
   }
-  if (!isRecord(value)) return failure('no scenario of --shrink: it is no object');
+  if (!isRecord(value)) return refuse('no scenario of --shrink: it is no object');
   const wrong = Object.keys(FIELDS).find((field) => isKeyOf(FIELDS, field) && !FIELDS[field](value[field]));
-  if (wrong !== undefined) return failure(`no scenario of --shrink: ${wrong}${wrongItem(value[wrong])}`);
-  return isScenario(value) ? success(value) : failure('no scenario of --shrink');
+  if (wrong !== undefined) return refuse(`no scenario of --shrink: ${wrong}${wrongItem(value[wrong])}`);
+  return isScenario(value) ? succeed(value) : refuse('no scenario of --shrink');
 }
 
 export function scenarioText(scenario: Scenario): string {

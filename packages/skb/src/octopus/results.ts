@@ -11,16 +11,16 @@ import {
 import type { OctopusErrorName } from '@mk/monitor-proto/octopus/requests';
 import { OCTOPUS_LIMITS } from './limits.ts';
 
-export type Result =
+export type OctopusResult =
   | { readonly ok: true; readonly record?: string; readonly names?: readonly string[]; readonly more?: boolean }
   | { readonly ok: false; readonly error: OctopusErrorName; readonly detail: string };
 
-export const OK: Result = { ok: true };
+export const OK: OctopusResult = { ok: true };
 /** The common answer, without an error object: its stack would be expensive. */
-export const NO_RECORD: Result = { ok: false, error: 'NO_RECORD', detail: '' };
+export const NO_RECORD: OctopusResult = { ok: false, error: 'NO_RECORD', detail: '' };
 
 /** As many names as one answer holds, and whether there are more. */
-export function pageOf(names: readonly string[]): Result {
+export function pageOf(names: readonly string[]): OctopusResult {
   const page = names.slice(0, OCTOPUS_LIMITS.maxNames);
   return { ok: true, names: page, ...(page.length < names.length && { more: true }) };
 }
@@ -36,7 +36,7 @@ export class Refusal extends Error {
 }
 
 /** An error as a result, our own bugs included. */
-export function failed(error: unknown): Extract<Result, { ok: false }> {
+export function failed(error: unknown): Extract<OctopusResult, { ok: false }> {
   if (error instanceof Refusal) return { ok: false, error: error.error, detail: error.message };
   if (error instanceof RecordSyntaxError) return { ok: false, error: 'PARSE_ERROR', detail: error.message };
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -28,7 +28,17 @@ import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import { byName, concreteName, isBare, isLook, type Look, soughtBy, triggerOf } from './requests.ts';
 import { RecordTable, type StoredRecord } from './record-table.ts';
-import { boundedText, checkCost, checkRecipe, failed, NO_RECORD, OK, pageOf, Refusal, type Result } from './results.ts';
+import {
+  boundedText,
+  checkCost,
+  checkRecipe,
+  failed,
+  NO_RECORD,
+  OK,
+  pageOf,
+  Refusal,
+  type OctopusResult,
+} from './results.ts';
 import { type AddressedNotification, type Change, Telling } from './telling.ts';
 import { WatcherTable } from './triggers.ts';
 
@@ -62,7 +72,7 @@ type Handler<T extends Act['type']> = (
   request: Extract<Act, { type: T }>,
   caller: OctopusCaller,
   effects: Effects,
-) => Result;
+) => OctopusResult;
 
 export class OctopusStore {
   private readonly records = new RecordTable();
@@ -191,7 +201,7 @@ export class OctopusStore {
     this.subscriptions.removeClient(client);
   }
 
-  private *look(request: Look, caller: OctopusCaller, effects: Effects, meter: Meter): Generator<void, Result> {
+  private *look(request: Look, caller: OctopusCaller, effects: Effects, meter: Meter): Generator<void, OctopusResult> {
     const query = soughtBy(request);
     effects.watched = query;
     const all = request.type === 'get_names';
@@ -211,7 +221,7 @@ export class OctopusStore {
     return request.type === 'exists' ? OK : { ok: true, record: record.text };
   }
 
-  private set(request: Extract<Act, { type: 'set' }>, caller: OctopusCaller, effects: Effects): Result {
+  private set(request: Extract<Act, { type: 'set' }>, caller: OctopusCaller, effects: Effects): OctopusResult {
     const parsed = parseRecord(request.record);
     const base = concreteName(parsed);
     checkRecipe(base, request.recipe);
@@ -240,7 +250,7 @@ export class OctopusStore {
       throw new Refusal('LIMIT_REACHED', `all records together have ${this.records.chars} characters`);
   }
 
-  private del(request: Extract<Act, { type: 'del' }>, caller: OctopusCaller, effects: Effects): Result {
+  private del(request: Extract<Act, { type: 'del' }>, caller: OctopusCaller, effects: Effects): OctopusResult {
     const query = parseRecord(request.query);
     const name = concreteName(query);
     checkRecipe(name, request.recipe);
@@ -253,7 +263,7 @@ export class OctopusStore {
     return { ok: true, record: held.text };
   }
 
-  private take(request: Extract<Act, { type: 'take' }>, caller: OctopusCaller, effects: Effects): Result {
+  private take(request: Extract<Act, { type: 'take' }>, caller: OctopusCaller, effects: Effects): OctopusResult {
     const base = recipeName('semaphore', request.name);
     checkRecipe(base, 'semaphore');
     effects.watched = { name: { kind: 'sequence', base }, attributes: new Map(), constraints: [] };
@@ -277,7 +287,7 @@ export class OctopusStore {
     return posted && record.attributes.size === 0 && record.owner === undefined ? record : undefined;
   }
 
-  private predecessor(name: string, effects: Effects): Result {
+  private predecessor(name: string, effects: Effects): OctopusResult {
     const own = this.records.get(name);
     if (own === undefined) return NO_RECORD;
     const before = this.records.before(own);
@@ -330,7 +340,7 @@ export class OctopusStore {
     if (!table.empty) this.tellings.push(new Telling(table, change, this.serial++));
   }
 
-  private removeTrigger(id: number, caller: OctopusCaller): Result {
+  private removeTrigger(id: number, caller: OctopusCaller): OctopusResult {
     const watcher = this.triggers.get(caller.client, id);
     if (watcher === undefined) throw new Refusal('NO_TRIGGER');
     this.triggers.remove(watcher);
@@ -338,7 +348,7 @@ export class OctopusStore {
     return OK;
   }
 
-  private subscribe(id: number, query: string, caller: OctopusCaller): Result {
+  private subscribe(id: number, query: string, caller: OctopusCaller): OctopusResult {
     const parsed = parseRecord(query);
     this.checkRoom(this.subscriptions, id, caller.client, OCTOPUS_LIMITS.maxSubscriptionsPerClient);
     const serial = this.serial++;
@@ -346,7 +356,7 @@ export class OctopusStore {
     return OK;
   }
 
-  private unsubscribe(id: number, caller: OctopusCaller): Result {
+  private unsubscribe(id: number, caller: OctopusCaller): OctopusResult {
     const watcher = this.subscriptions.get(caller.client, id);
     if (watcher === undefined) throw new Refusal('NO_TRIGGER');
     this.subscriptions.remove(watcher);
@@ -354,7 +364,7 @@ export class OctopusStore {
     return OK;
   }
 
-  private publish(record: string): Result {
+  private publish(record: string): OctopusResult {
     const parsed = parseRecord(record);
     const name = concreteName(parsed);
     const text = boundedText(name, parsed.attributes);
@@ -377,7 +387,12 @@ export class OctopusStore {
   }
 
   /** Reads nothing new: the request has taken effect, so nothing may fail any more. */
-  private install(request: OctopusRequest, { client }: OctopusCaller, result: Result, { watched }: Effects): boolean {
+  private install(
+    request: OctopusRequest,
+    { client }: OctopusCaller,
+    result: OctopusResult,
+    { watched }: Effects,
+  ): boolean {
     const trigger = triggerOf(request);
     if (trigger === undefined || watched === undefined) return false;
     const isCase = trigger.inCase === (result.ok ? 'OK' : result.error);

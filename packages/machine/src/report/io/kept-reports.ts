@@ -2,7 +2,7 @@ import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { failure, type Result, success } from '../../result.ts';
+import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
 import { KEPT_REPORTS } from '../limits.ts';
 import { reportHtml, type ReportPicture } from '../report-html.ts';
 import { reportText } from '../report-text.ts';
@@ -70,7 +70,7 @@ export function keepReport(folder: string, report: RunReport, beside: BesideRepo
 }
 
 /** `makeRunFolder` and `keepReport` in one: the folder, or one line that says why there is none. */
-export function keepRun(runs: string, report: RunReport, beside: BesideReport = {}): Result<string> {
+export function keepRun(runs: string, report: RunReport, beside: BesideReport = {}): Result<string, string> {
   return written(runs, '; --runs DIR or MK_RUNS_DIR names another folder', () => {
     const folder = makeRunFolder(runs, new Date(report.started_at));
     keepReport(folder, report, beside);
@@ -79,18 +79,18 @@ export function keepRun(runs: string, report: RunReport, beside: BesideReport = 
 }
 
 /** Writes a report into the run's own folder, which exists, and returns it; the error is one line. */
-export function keptIn(folder: string, report: RunReport, beside: BesideReport = {}): Result<string> {
+export function keptIn(folder: string, report: RunReport, beside: BesideReport = {}): Result<string, string> {
   return written(folder, '', () => {
     writeReport(folder, report, beside);
     return folder;
   });
 }
 
-function written(where: string, hint: string, write: () => string): Result<string> {
+function written(where: string, hint: string, write: () => string): Result<string, string> {
   try {
-    return success(write());
+    return succeed(write());
   } catch (error) {
-    return failure(`the report cannot be kept in ${where} (${codeOf(error) ?? asError(error).message})${hint}`);
+    return refuse(`the report cannot be kept in ${where} (${codeOf(error) ?? asError(error).message})${hint}`);
   }
 }
 

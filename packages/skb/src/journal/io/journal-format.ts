@@ -6,7 +6,7 @@ import type { Database } from 'node-sqlite3-wasm';
 import { TABLES } from '../rows.ts';
 
 /** Raised when an earlier mk would misread what this one writes. */
-export const JOURNAL_FORMAT = 1;
+const JOURNAL_FORMAT = 1;
 /** `mkjn`. */
 const APPLICATION = 0x6d6b_6a6e;
 /** The offsets of both in the header of an SQLite file, big-endian (its file format, §1.3). */
