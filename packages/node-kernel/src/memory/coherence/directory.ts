@@ -13,7 +13,7 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
 import type { PageError, PageMessage, PageMessageOf, Want } from './messages.ts';
-import { noStatistics, type PageReport, type PageStatistics } from './page-report.ts';
+import { moveStatistics, noStatistics, type PageReport, type PageStatistics } from './page-report.ts';
 
 export interface DirectoryPort {
   readonly self: CoreId;
@@ -72,6 +72,8 @@ interface Entry {
 }
 
 export class Directory {
+  /** What pages that are free again had counted. */
+  readonly past = noStatistics();
   private readonly entries = new Map<number, Entry>();
   private nextTransaction = 1;
 
@@ -310,7 +312,7 @@ export class Directory {
       bytes.fill(0);
       entry.lost = false;
       if (update.gone) this.turnAway(entry);
-      Object.assign(entry.statistics, noStatistics());
+      moveStatistics(entry.statistics, this.past);
       update.done();
     }
     this.end(entry);

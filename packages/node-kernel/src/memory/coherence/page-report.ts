@@ -1,4 +1,5 @@
 import type { CoreId } from '@mk/monitor-proto/ids';
+import { keysOf } from '@mk/monitor-proto/tables';
 import type { PageState } from './messages.ts';
 
 /** Of one page, since its memory became what it is. */
@@ -25,4 +26,10 @@ export interface PageReport {
 
 export function noStatistics(): PageStatistics {
   return { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+}
+
+/** Adds up one page's counts with others', and begins them anew. */
+export function moveStatistics(from: PageStatistics, to: PageStatistics): void {
+  for (const name of keysOf(from)) to[name] += from[name];
+  Object.assign(from, noStatistics());
 }

@@ -195,7 +195,7 @@ export class Pages implements Service {
 
   metrics(): readonly MetricFamily[] {
     if (!this.driver.booted) return [];
-    const sums = { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
+    const sums = { ...this.directory.past };
     for (const { statistics } of this.directory.reports())
       for (const name of keysOf(sums)) sums[name] += statistics[name];
     return [
