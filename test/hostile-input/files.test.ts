@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { parseFaultPlan } from '@mk/machine/fault-plan';
 import { parseHwloc } from '@mk/machine/hwloc';
 import { parseMachineYaml } from '@mk/machine/yaml';
-import type { Result } from '@mk/machine/result';
+import type { Result } from '@mk/monitor-proto/result';
 import { mutantTextsOf } from '../support/mutations.ts';
 
 /** Files that people give us: what is wrong with one is said in a sentence, whatever it is, and nothing is thrown. */
@@ -17,7 +17,7 @@ const textsIn = (folder: string, ending: string): string[] =>
     .map((name) => readFileSync(join(root, folder, name), 'utf8'))
     .filter((text) => text.length < 30_000);
 
-const KINDS: readonly [string, (text: string) => Result<unknown>, readonly string[]][] = [
+const KINDS: readonly [string, (text: string) => Result<unknown, string>, readonly string[]][] = [
   ['plans', parseFaultPlan, textsIn('examples', '.yaml')],
   ['descriptions of machines', parseMachineYaml, textsIn('packages/launcher/machines', '.yaml')],
   ['XML of hwloc', parseHwloc, textsIn('packages/machine/test/data', '.xml')],
@@ -39,7 +39,7 @@ test.each(KINDS)('%s', (_what, parse, texts) => {
 });
 
 /** Small files that are large once they are read. */
-const BOMBS: readonly [string, (text: string) => Result<unknown>, string][] = [
+const BOMBS: readonly [string, (text: string) => Result<unknown, string>, string][] = [
   ...([parseFaultPlan, parseMachineYaml] as const).flatMap((parse): [string, typeof parse, string][] => [
     [
       `${parse.name}: references to references`,

@@ -5,7 +5,7 @@
 import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { Octopus } from '@mk/libmk/octopus/octopus';
 import type { OctopusTransport } from '@mk/libmk/octopus/transport';
-import type { AddressedNotification } from '@mk/skb/octopus/store';
+import type { AddressedNotification } from '@mk/skb/octopus/telling';
 import type { OctopusChange } from '@mk/skb/octopus/change';
 import { OctopusStore } from '@mk/skb/octopus/store';
 

@@ -16,10 +16,10 @@ import type { KernelConfig } from './config.ts';
 import { Arguments } from './control/arguments.ts';
 import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
+import type { GiveUp } from './cpu-driver/give-up.ts';
 import {
   checkSystemCall,
   SYSTEM_CALLS,
-  type GiveUp,
   type SystemCallDone,
   type SystemCallResult,
   type SystemCallSpec,

@@ -45,7 +45,8 @@ describe('a line of output', () => {
   test('a line is cut beyond its bound alone, and between characters', () => {
     for (const whole of ['x'.repeat(8192), '😀'.repeat(4096)]) expect(formatLine([whole])).toBe(whole);
     expect(formatLine(['x'.repeat(8192), ''])).toContain('… (cut: ');
-    for (const before of ['', 'x']) expect(cutLine(before + '😀'.repeat(5000))).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/);
+    for (const before of ['', 'x'])
+      expect(cutLine(before + '😀'.repeat(5000))).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/);
   });
 });
 

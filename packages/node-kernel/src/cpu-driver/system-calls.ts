@@ -7,6 +7,7 @@ import type { Invocation } from '../capability/invocations/decode.ts';
 import type { SlotRef } from '../capability/store/cspace.ts';
 import type { SystemCall } from '../effects.ts';
 import type { Domain } from './domains.ts';
+import type { GiveUp } from './give-up.ts';
 import { isBytes } from '@mk/libmk/dispatcher/plain-value';
 import { checkInvocation, isSlotRef } from './invocation-check.ts';
 
@@ -291,9 +292,6 @@ export type LocalCall = { [C in SystemCallName]: Specs[C]['servedBy'] extends 'c
 export type ServedCall = {
   [C in SystemCallName]: Specs[C] extends { readonly acrossCores: string } ? C : C extends LocalCall ? never : C;
 }[SystemCallName];
-
-/** Ends a call that is under way: nobody waits for its answer any more. `done` is called all the same, once. */
-export type GiveUp = (now: Nanos) => void;
 
 /**
  * A service's half: `done` once, now or later. An OperationError that it throws is the answer. A call that may wait for

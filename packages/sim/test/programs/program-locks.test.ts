@@ -287,6 +287,7 @@ test('waits of a domain that is killed, and of a core that dies, end with them',
   s.until(() => waiting() === 1);
   simulation.crash(2);
   s.until(() => waiting() === 0, 120 * SECOND);
+  expect(waiting()).toBe(0);
 });
 
 const PATIENT = await programTextOf(`${DESK}

@@ -4,7 +4,7 @@ import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { decodeOctopusRequest } from '../octopus/decode.ts';
 import { OCTOPUS_LIMITS } from '../octopus/limits.ts';
-import type { OctopusAnswer } from '../octopus/store.ts';
+import type { OctopusAnswer } from '../octopus/steps.ts';
 
 export type OctopusMessage = MessageOf<'oct_request'>;
 

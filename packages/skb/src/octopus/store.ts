@@ -19,7 +19,7 @@ import { handlerFor } from '@mk/monitor-proto/handlers';
 import { known } from '@mk/monitor-proto/assert';
 import { Meter } from '@mk/monitor-proto/octopus/meter';
 import { recipeName, recipeOf, sequenceName } from '@mk/monitor-proto/octopus/names';
-import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
+import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusChange } from './change.ts';
@@ -39,26 +39,9 @@ import {
   Refusal,
   type OctopusResult,
 } from './results.ts';
+import type { OctopusAnswer, OctopusCaller, OctopusStep } from './steps.ts';
 import { type AddressedNotification, type Change, Telling } from './telling.ts';
 import { WatcherTable } from './triggers.ts';
-
-export type { AddressedNotification } from './telling.ts';
-
-/** The asker: a connection, and the owner (a core's incarnation) whose transient records go with it. */
-export interface OctopusCaller {
-  readonly client: string;
-  readonly owner: string;
-}
-
-export interface OctopusAnswer {
-  readonly reply: OctopusReply;
-  /** Changes that must be on disk before the reply, or any notification of them, leaves. */
-  readonly changes: readonly OctopusChange[];
-}
-
-export interface OctopusStep extends OctopusAnswer {
-  readonly notifications: readonly AddressedNotification[];
-}
 
 /** What one request has collected so far. */
 interface Effects {

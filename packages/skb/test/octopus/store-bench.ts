@@ -1,5 +1,5 @@
 import type { OctopusReply, OctopusRequest } from '@mk/monitor-proto/octopus/requests';
-import type { AddressedNotification } from '../../src/octopus/store.ts';
+import type { AddressedNotification } from '../../src/octopus/telling.ts';
 import type { OctopusChange } from '../../src/octopus/change.ts';
 import { OctopusStore } from '../../src/octopus/store.ts';
 

@@ -5,7 +5,7 @@ import type { CallResult, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { FrameView } from '@mk/libmk/dispatcher/frame-view';
 import type { HandedFrame } from './handed-frame.ts';
 import type { Task } from '../scheduler/task.ts';
-import type { GiveUp } from '../system-calls.ts';
+import type { GiveUp } from '../give-up.ts';
 
 /**
  * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: resumed when the scheduler says so.

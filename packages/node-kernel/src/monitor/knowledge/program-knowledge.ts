@@ -11,7 +11,8 @@ import {
   TRIGGER,
 } from '@mk/monitor-proto/octopus/requests';
 import type { Domain } from '../../cpu-driver/domains.ts';
-import type { GiveUp, SystemCallDone } from '../../cpu-driver/system-calls.ts';
+import type { GiveUp } from '../../cpu-driver/give-up.ts';
+import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 import type { Receivers } from '../channels/ends.ts';
 import { OperationError } from '../operations.ts';
 import type { Service, SystemCallHandlers } from '../service.ts';
