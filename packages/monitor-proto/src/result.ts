@@ -1,6 +1,6 @@
 import type { ErrorName } from './errors.ts';
 
-/** A value, or a named error: the answer of a function that may refuse. `E`: its errors. */
+/** A value or a named error, from a function that may refuse. `E`: its errors. */
 export type Result<T, E extends ErrorName = ErrorName> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: E };
 
