@@ -54,10 +54,7 @@ const SILENT_INTERVALS = 2.5;
 const HEALING_INTERVALS = 3;
 /** Newcomers are collected for this long, or a quarter of a beacon interval, so that a stampede makes few views. */
 const JOIN_WINDOW: Nanos = 125_000_000;
-/**
- * A member that answers for the first time gets its lease at most this much later: a core that hangs delays nobody
- * else.
- */
+/** A member gets its lease at most this long after its first answer: a core that hangs delays nobody else. */
 const FIRST_LEASE: Nanos = 25_000_000;
 /** Beacons whose answers still count, beside one for each follower's first answer. */
 const MOST_SENT = 64;
