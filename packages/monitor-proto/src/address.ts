@@ -1,11 +1,11 @@
 /** Where a process listens: `host:port`; an IPv6 host stands in brackets, as in a URL. */
 export interface Address {
-  /** A name or a number, without brackets. */
+  /** A name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;
 }
 
-/** The parts of `host:port` or `[ipv6]:port`; null when it is neither. A port is 1 to 65,535. */
+/** Parses `host:port` or `[ipv6]:port`, with a port of 1 to 65,535; null when the text is neither. */
 export function parseAddress(text: string): Address | null {
   const match = /^(?:\[([^[\]\s]*:[^[\]\s]*)\]|([^:[\]\s/@]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -23,19 +23,19 @@ export type LinkPlace = Address | { readonly path: string };
 
 const UNIX_SCHEME = 'ws+unix:';
 
-/** The parts of `host:port` or of `ws+unix:/absolute/path`; null when it is neither. */
+/** Parses `host:port` or `ws+unix:/absolute/path`; null when the text is neither. */
 export function parseLinkAddress(text: string): LinkPlace | null {
   if (!text.startsWith(UNIX_SCHEME)) return parseAddress(text);
   const path = text.slice(UNIX_SCHEME.length);
   return path.startsWith('/') && !path.includes('\0') ? { path } : null;
 }
 
-/** The text form of a Unix socket that `parseLinkAddress` reads. */
+/** The address of a Unix socket, as `parseLinkAddress` reads it. */
 export function unixAddress(path: string): string {
   return UNIX_SCHEME + path;
 }
 
-/** A host in the form the operating system takes: people write IPv6 with and without brackets. */
+/** A host as the operating system takes it, without the brackets that people may put around IPv6. */
 export function bareHost(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
 }

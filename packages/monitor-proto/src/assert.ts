@@ -1,9 +1,8 @@
 import type { InvariantName } from './invariants/table.ts';
 
 /**
- * The impossible has happened: a bug of ours, after which no state can be trusted. Whoever hosts the state machine ends
- * the process with the name, a dump of its state and exit status 70 (`EX_SOFTWARE` of sysexits.h). Never catch it to
- * carry on.
+ * A bug of ours, after which no state can be trusted. The host of the state machine ends the process with the
+ * assertion's name, a dump of its state and exit status 70 (`EX_SOFTWARE` of sysexits.h). Never catch it to carry on.
  */
 export class AssertionFailure extends Error {
   override readonly name = 'AssertionFailure';
@@ -17,7 +16,7 @@ export class AssertionFailure extends Error {
   }
 }
 
-/** The exit status of a process that ends by an AssertionFailure. */
+/** The exit status of a process that an AssertionFailure ends. */
 export const ASSERTION_EXIT_STATUS = 70;
 
 /** Throws an AssertionFailure, which ends the process, when the condition does not hold; `text` says what is wrong. */
@@ -26,15 +25,15 @@ export function assert(condition: unknown, text: string): asserts condition {
 }
 
 /**
- * The value, which our own code knows to be there: an element within bounds, an entry that was filled before. Throws an
- * AssertionFailure when it is not. Code that runs for every message or byte keeps `!`, with the proof beside it.
+ * Returns a value that our own code knows to be there: an element within bounds, an entry filled earlier. Throws an
+ * AssertionFailure when it is missing. Code that runs for every message or byte keeps `!`, with the proof beside it.
  */
 export function known<T>(value: T | undefined | null, what = 'a value'): T {
-  if (value === undefined || value === null) throw new AssertionFailure(null, `${what} that must be there is missing`);
+  if (value === undefined || value === null) throw new AssertionFailure(null, `${what} is missing`);
   return value;
 }
 
-/** Like `assert`, for an invariant of the table; `text` describes the breach and is evaluated only on failure. */
+/** Like `assert`, for an invariant of the table; `text` describes the breach and runs only on failure. */
 export function assertInvariant(invariant: InvariantName, condition: unknown, text: () => string): asserts condition {
   if (!condition) throw new AssertionFailure(invariant, text());
 }

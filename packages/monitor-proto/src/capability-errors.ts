@@ -1,6 +1,6 @@
 /**
- * What a capability operation may answer. All are definite: the operation certainly did not happen. `again`: another
- * operation was in the way; the same call may succeed soon, and the caller's library retries.
+ * Errors of capability operations. All are definite: the operation certainly did not happen. `again` marks a conflict
+ * with another operation: the same call may succeed soon, and the caller's library retries it.
  */
 export const CAPABILITY_ERRORS = {
   RETRY_THROUGH_MONITOR: {
@@ -30,7 +30,7 @@ export const CAPABILITY_ERRORS = {
     code: 105,
     definite: true,
     again: true,
-    doc: 'A revoke on this core covers the capability; it is not accepted.',
+    doc: 'A revoke on this core covers the capability, so it is not accepted.',
   },
   OWNER_MISMATCH: { code: 106, definite: true, again: true, doc: 'Copies already on this core name another owner.' },
   NOT_MOVEABLE: { code: 107, definite: true, doc: 'Capabilities of this type stay with the core that made them.' },
@@ -55,37 +55,37 @@ export const CAPABILITY_ERRORS = {
     definite: true,
     doc: 'A CNode was needed on the way to the slot, and there is something else.',
   },
-  SLOT_IN_USE: { code: 113, definite: true, doc: 'The destination slot is not empty.' },
-  SLOT_TYPE: { code: 114, definite: true, doc: 'A slot of an L1 CNode holds only L2 CNodes.' },
+  SLOT_IN_USE: { code: 113, definite: true, doc: 'The destination slot is occupied.' },
+  SLOT_TYPE: { code: 114, definite: true, doc: 'An L1 CNode holds only L2 CNodes.' },
   NO_FREE_SLOT: { code: 115, definite: true, doc: 'Every slot is in use.' },
-  OFFSET_ALIGNMENT: { code: 116, definite: true, doc: 'The offset does not suit the alignment of the type asked for.' },
+  OFFSET_ALIGNMENT: { code: 116, definite: true, doc: 'The offset does not meet the alignment of the requested type.' },
   SIZE_ALIGNMENT: {
     code: 117,
     definite: true,
-    doc: 'The object size does not suit the size rule of the type asked for.',
+    doc: 'The object size breaks the size rule of the requested type.',
   },
   RETYPE_MAPPING: { code: 118, definite: true, doc: 'Mapping capabilities are made by map, never by retype.' },
-  RETYPE_ILLEGAL: { code: 119, definite: true, doc: 'The source type cannot be retyped to the type asked for.' },
+  RETYPE_ILLEGAL: { code: 119, definite: true, doc: 'The source type cannot be retyped to the requested type.' },
   RETYPE_WHOLE: {
     code: 120,
     definite: true,
-    doc: 'Retyping the whole of a capability to its own type makes nothing new: copy it.',
+    doc: 'Retyping a whole capability to its own type creates nothing: copy it instead.',
   },
   RETYPE_COUNT: {
     code: 121,
     definite: true,
-    doc: 'The count is zero, above the limit, or not one for a type with fields of its own.',
+    doc: 'The count is zero or above the limit, or is not 1 for a type with fields of its own.',
   },
   RETYPE_FIELDS: {
     code: 122,
     definite: true,
     doc: 'The fields of the new capability are missing, too many or not whole numbers.',
   },
-  RETYPE_TOO_LARGE: { code: 123, definite: true, doc: 'The objects asked for do not fit in the source.' },
+  RETYPE_TOO_LARGE: { code: 123, definite: true, doc: 'The requested objects do not fit in the source.' },
   REVOKE_FIRST: {
     code: 124,
     definite: true,
-    doc: 'Part of the source is already covered by another capability; revoke or delete that first.',
+    doc: 'Another capability already covers part of the source; revoke or delete that first.',
   },
   CNODE_NOT_LARGER: {
     code: 125,
@@ -97,34 +97,34 @@ export const CAPABILITY_ERRORS = {
     code: 127,
     definite: true,
     again: true,
-    doc: 'A core has joined that the operation does not know of yet; try again when it does.',
+    doc: 'A core has joined that the operation does not know yet; try again later.',
   },
   CAPABILITY_HELD: {
     code: 128,
     definite: true,
-    doc: 'The core asked holds a copy: an answer among monitors, never given to a program.',
+    doc: 'The core holds a copy. Monitors answer one another so; a program never sees it.',
   },
-  NO_SUCH_DOMAIN: { code: 129, definite: true, doc: 'No domain of that number on the core.' },
+  NO_SUCH_DOMAIN: { code: 129, definite: true, doc: 'No domain of that number runs on the core.' },
   BAD_SYSTEM_CALL: {
     code: 130,
     definite: true,
-    doc: 'The CPU driver knows no such call, or its arguments have the wrong form.',
+    doc: 'The CPU driver has no such call, or the arguments have the wrong form.',
   },
-  NO_CSPACE: { code: 131, definite: true, doc: 'The caller is no domain of this core with a cspace.' },
+  NO_CSPACE: { code: 131, definite: true, doc: 'The caller is not a domain of this core with a cspace.' },
   CONSENT_REFUSED: { code: 132, definite: true, doc: 'A subscriber to revocations of this memory did not consent.' },
-  NOT_A_PAGE_TABLE: { code: 133, definite: true, doc: 'A VNode was needed as the table to map in.' },
+  NOT_A_PAGE_TABLE: { code: 133, definite: true, doc: 'The table to map into must be a VNode.' },
   NOT_MAPPABLE: { code: 134, definite: true, doc: 'Capabilities of this type cannot be mapped.' },
   MAP_LEVEL: {
     code: 135,
     definite: true,
-    doc: 'A table takes the tables of the next level, or frames; the root takes no frames.',
+    doc: 'A table takes tables of the next level, or frames; the root takes no frames.',
   },
   MAP_RANGE: { code: 136, definite: true, doc: 'The entries, or the bytes they would cover, lie outside the object.' },
   MAP_OFFSET: {
     code: 137,
     definite: true,
-    doc: 'The physical address is no multiple of what an entry of the table covers.',
+    doc: 'The physical address is not aligned to an entry of the table.',
   },
-  ENTRY_IN_USE: { code: 138, definite: true, doc: 'An entry of the page table is filled; unmap it first.' },
-  NOT_A_MAPPING: { code: 139, definite: true, doc: 'A Mapping capability was needed.' },
+  ENTRY_IN_USE: { code: 138, definite: true, doc: 'An entry of the page table is in use; unmap it first.' },
+  NOT_A_MAPPING: { code: 139, definite: true, doc: 'The operation takes a Mapping capability.' },
 } as const;

@@ -1,24 +1,24 @@
-/** Why a link or a request over TLS was refused: rows of ERRORS. */
+/** Why a link or a request was refused over TLS: rows of ERRORS. */
 export const CERTIFICATE_ERRORS = {
-  TLS_REQUIRED: { code: 320, definite: true, doc: 'The peer does not speak TLS, and this end speaks nothing else.' },
+  TLS_REQUIRED: { code: 320, definite: true, doc: 'The peer does not speak TLS, which this end requires.' },
   CERTIFICATE_MISSING: { code: 321, definite: true, doc: 'The peer showed no certificate.' },
-  CERTIFICATE_EXPIRED: { code: 322, definite: true, doc: 'The peer’s certificate is past its time, or not valid yet.' },
+  CERTIFICATE_EXPIRED: { code: 322, definite: true, doc: 'The peer’s certificate has expired, or is not valid yet.' },
   CERTIFICATE_FOREIGN: {
     code: 323,
     definite: true,
     doc: 'The peer’s certificate was not issued by the cluster’s authority.',
   },
-  CERTIFICATE_REVOKED: { code: 324, definite: true, doc: 'The peer’s certificate is on the list of revoked ones.' },
+  CERTIFICATE_REVOKED: { code: 324, definite: true, doc: 'The peer’s certificate has been revoked.' },
   WRONG_CERTIFICATE: {
     code: 325,
     definite: true,
-    doc: 'The peer’s certificate is not for the peer that it claims to be.',
+    doc: 'The peer’s certificate does not let it be the peer that it claims to be.',
   },
 } as const;
 
 export type CertificateError = keyof typeof CERTIFICATE_ERRORS;
 
-/** What a host reports of a link that a certificate ended: the error, the reason, and whether this end refused. */
+/** A certificate fault that ended a link: the error, the reason, and which end refused. */
 export interface CertificateFault {
   readonly error: CertificateError;
   readonly text: string;
@@ -27,12 +27,12 @@ export interface CertificateFault {
 
 const REFUSED_BY_PEER = 'refused: ';
 
-/** A fault as the reason of a link's end. */
+/** Encodes a fault as the reason of a link's end. */
 export function reasonOf({ error, text, ours }: CertificateFault): string {
   return `${ours ? '' : REFUSED_BY_PEER}${error}: ${text}`;
 }
 
-/** The fault that a link's end names; null: it ended for another reason. */
+/** Decodes the fault from the reason of a link's end; null when the link ended for another reason. */
 export function faultInReason(reason: string): CertificateFault | null {
   const theirs = reason.startsWith(REFUSED_BY_PEER);
   const [, error = '', text = ''] =

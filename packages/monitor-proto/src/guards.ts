@@ -1,11 +1,11 @@
-/** Guards for what came from outside as `unknown`. None of them throws. */
+/** Type guards for outside input. None throws. */
 
-/** An object by its keys, not a list. */
+/** Whether a value is an object with keys: neither null nor an array. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A safe integer from `min` to `max`. */
+/** Whether a value is a safe integer from `min` to `max`. */
 export function isWhole(value: unknown, min = 0, max: number = Number.MAX_SAFE_INTEGER): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max;
 }
@@ -26,7 +26,7 @@ export function isListOf<T>(value: unknown, isItem: (item: unknown) => item is T
   return Array.isArray(value) && value.every((item) => isItem(item));
 }
 
-/** An object whose values are all of one kind. */
+/** Whether a value is an object whose values all pass one guard. */
 export function isRecordOf<T>(
   value: unknown,
   isItem: (item: unknown) => item is T,

@@ -2,8 +2,8 @@ type Handler = (given: never, ...rest: never[]) => unknown;
 type RestOf<F> = F extends (given: never, ...rest: infer R) => unknown ? R : never;
 
 /**
- * The handler for one variant of a union: `handlerFor(table, event.type)(event, now)`. TypeScript does not let
- * `table[event.type]`, a union of functions, be called.
+ * The handler for one variant of a union: `handlerFor(table, event.type)(event, now)`. TypeScript cannot call
+ * `table[event.type]`, a union of functions.
  */
 export function handlerFor<T extends { readonly [K in keyof T]: Handler }, K extends keyof T>(
   table: T,

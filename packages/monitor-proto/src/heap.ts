@@ -1,9 +1,9 @@
 /**
- * Binary heap of values by a numeric key, smallest first; equal keys leave in the order they came. Keys, ranks and
+ * Binary heap of values by a numeric key, smallest first; equal keys leave in the order of arrival. Keys, ranks and
  * values lie in parallel arrays, so that pushing and popping allocate nothing.
  */
 export class Heap<T> {
-  // Indexes are below `size`: `!` says so at no cost.
+  // Indexes stay below `size`, so `!` is safe and costs nothing.
   private readonly keys: number[] = [];
   private readonly ranks: number[] = [];
   private readonly values: T[] = [];

@@ -1,7 +1,7 @@
 import { MEASURING_LIMITS } from './measuring-limits.ts';
 import { MILLISECOND, SECOND } from './ids.ts';
 
-/** One bound of the system: its value and why it is that value. */
+/** One bound of the system, with its reason. */
 export interface Limit {
   readonly value: number;
   readonly unit: string;
@@ -23,7 +23,7 @@ export const LIMITS = {
   frameTargetBytes: {
     value: 64 << 10,
     unit: 'bytes',
-    reason: 'A frame is closed past this size, so urgent messages never wait long behind bulk.',
+    reason: 'Larger frames are split, so that urgent messages never wait long behind bulk.',
   },
   frameTargetMessages: {
     value: 256,
@@ -33,7 +33,7 @@ export const LIMITS = {
   maxNesting: {
     value: 64,
     unit: 'levels',
-    reason: 'Routes nest once per tree level; deeper input is an attack on the decoder stack.',
+    reason: 'Routes nest once per tree level; deeper input is an attack on the decoder’s stack.',
   },
   maxStringBytes: {
     value: 128 << 10,
@@ -53,12 +53,12 @@ export const LIMITS = {
   bulkWindow: {
     value: 8192,
     unit: 'messages',
-    reason: 'At 2 M messages/s it covers 4 ms of round trip; 4,096 halved the throughput that was measured.',
+    reason: 'At 2 M messages/s it covers 4 ms of round trip; with 4,096 the measured throughput halved.',
   },
   urgentQueue: {
     value: 256,
     unit: 'messages',
-    reason: 'Beyond this the peer has not taken an urgent message for minutes.',
+    reason: 'Past this, the peer has not taken an urgent message for minutes.',
   },
   monitorQueue: { value: 16_384, unit: 'messages', reason: 'Two operations per core on 4,096 cores before BUSY.' },
   bulkQueue: { value: 32_768, unit: 'messages', reason: 'Four windows; 64-byte messages fill it with 2 MiB a peer.' },
@@ -75,7 +75,7 @@ export const LIMITS = {
   retransmitMaxNs: {
     value: 5 * SECOND,
     unit: 'ns',
-    reason: 'Back-off ends here so that a healed partition is noticed within seconds.',
+    reason: 'Back-off ends here, so that a healed partition is noticed within seconds.',
   },
   redialMinNs: {
     value: 5 * MILLISECOND,
@@ -86,8 +86,7 @@ export const LIMITS = {
   redialOverMaxNs: {
     value: 16 * SECOND,
     unit: 'ns',
-    reason:
-      'Whoever answers that this instance, or the one that is dialled, is over will say so again; the view ends it.',
+    reason: 'A peer that says that this or the dialled instance is over will say so again; the view ends it.',
   },
   handshakeTimeoutNs: {
     value: 10 * SECOND,
@@ -105,24 +104,24 @@ export const LIMITS = {
     value: 8 * SECOND,
     unit: 'ns',
     reason:
-      'A client of the SKB that is silent for this long loses its session and its locks; it renews the session five times within it. `--session-timeout` sets another.',
+      'A client of the SKB that is silent this long loses its session and its locks; it renews the session five times within it. `--session-timeout` sets another.',
   },
   clientBacklog: {
     value: 20_000,
     unit: 'messages',
     reason:
-      'Answers that a client has not read; past it the SKB drops the client, or ends the session of a core. At half of it the client’s next requests wait.',
+      'Answers that a client has not read; beyond it the SKB drops the client, or ends the session of a core. From half of it on the client’s requests wait.',
   },
   clientUnread: {
     value: 1024,
     unit: 'messages',
-    reason: 'Answers in a client’s channel, beside those: as many as the lane’s window can have under way.',
+    reason: 'Further answers in a client’s channel: as many as the lane’s window allows under way.',
   },
   clientBacklogCharacters: {
     value: 32 << 20,
     unit: 'characters',
     reason:
-      'Of those answers: eight times what a query of all names brings; 20,000 of the longest would take half a gigabyte.',
+      'Size of those answers: eight times the answer to a query for all names; 20,000 of the longest would take half a gigabyte.',
   },
   clientQueries: {
     value: 1024,
@@ -132,12 +131,12 @@ export const LIMITS = {
   operationDeadlineNs: {
     value: 10 * SECOND,
     unit: 'ns',
-    reason: 'An operation that nobody answered ends with OPERATION_TIMEOUT.',
+    reason: 'An unanswered operation ends with OPERATION_TIMEOUT.',
   },
   operationsInFlight: {
     value: 4096,
     unit: 'operations',
-    reason: 'Per core; past it new operations are refused with TOO_MANY_OPERATIONS.',
+    reason: 'Per core; beyond it new operations are refused with TOO_MANY_OPERATIONS.',
   },
   joinDeadlineNs: {
     value: 60 * SECOND,
@@ -149,7 +148,7 @@ export const LIMITS = {
     unit: 'bytes',
     reason: 'A ping may carry a page or a small buffer, not a file.',
   },
-  // Those of the measurement of round trips have a file of their own.
+  // The limits of round-trip measurement have their own file.
   ...MEASURING_LIMITS,
   maxPendingLinks: { value: 8192, unit: 'links', reason: 'Accepted links that have not finished their handshake.' },
   revokeLockWaitNs: {
@@ -163,45 +162,45 @@ export const LIMITS = {
     unit: 'ns',
     reason: 'A subscriber that does not answer in time is assumed to consent.',
   },
-  revokeSubscribers: { value: 256, unit: 'subscriptions', reason: 'Per core; each mark looks through all of them.' },
+  revokeSubscribers: { value: 256, unit: 'subscriptions', reason: 'Per core; each mark scans all of them.' },
   capabilityRetryNs: {
     value: 20 * MILLISECOND,
     unit: 'ns',
-    reason: 'First back-off of a monitor that repeats a request which must succeed.',
+    reason: 'First back-off of a monitor’s request that must succeed.',
   },
-  capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'The back-off doubles up to here.' },
+  capabilityRetryMaxNs: { value: 640 * MILLISECOND, unit: 'ns', reason: 'Longest back-off of such a request.' },
   ownerRedirects: {
     value: 8,
     unit: 'hops',
-    reason: 'How often a request follows an ownership that keeps moving; then the caller tries again.',
+    reason: 'How often a request follows an ownership that keeps moving before the caller tries again.',
   },
   operationsRemembered: {
     value: 4096,
     unit: 'operations',
     reason:
-      'Rounds of one initiator whose answers are remembered until it says that they are over everywhere; as many as operations in flight.',
+      'Rounds of one initiator whose answers are kept until it says that they are over everywhere; as many as operations in flight.',
   },
   callerRetryNs: {
     value: 1 * MILLISECOND,
     unit: 'ns',
     reason: 'First back-off of a program’s library after a transient error.',
   },
-  callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Its back-off doubles up to here.' },
+  callerRetryMaxNs: { value: 128 * MILLISECOND, unit: 'ns', reason: 'Longest back-off of a program’s library.' },
   callerDeadlineNs: {
     value: 10 * SECOND,
     unit: 'ns',
-    reason: 'After this the library passes the error on to the program.',
+    reason: 'After this long the library passes the error on to the program.',
   },
   ramBytesPerCore: {
     value: 64 << 20,
     unit: 'bytes',
-    reason: 'Memory that a core brings unless the cluster’s settings say otherwise.',
+    reason: 'Memory that a core contributes unless the cluster’s settings say otherwise.',
   },
   treeFromCores: {
     value: 12,
     unit: 'cores',
     reason:
-      'From this many cores on an unmap uses the tree: with fewer, one by one is faster (Baumann et al., SOSP 2009, Fig. 6).',
+      'From this many cores on, an unmap uses the tree: below it, one message at a time is faster (Baumann et al., SOSP 2009, Fig. 6).',
   },
   faultsWaiting: {
     value: 1024,
@@ -211,40 +210,41 @@ export const LIMITS = {
   pagesCached: {
     value: 16_384,
     unit: 'pages',
-    reason: 'Copies of other cores’ pages that a core keeps: 64 MiB, what a core brings; the oldest go home beyond it.',
+    reason:
+      'Copies of other cores’ pages that a core keeps: 64 MiB, what a core contributes; beyond it the oldest go home.',
   },
   ramStealWaitNs: {
     value: 1 * SECOND,
     unit: 'ns',
-    reason: 'A memory server that has no answer from a peer by then asks the next; a late answer still counts.',
+    reason: 'A memory server with no answer from a peer by then asks the next one; a late answer still counts.',
   },
   ramStealChunkBytes: {
     value: 1 << 20,
     unit: 'bytes',
     reason:
-      'A dry core takes this much at once, or a quarter of what its victim has free: not a message for each page.',
+      'An empty memory server takes this much at once, or a quarter of what its victim has free, to avoid a message per page.',
   },
   domainsPerCore: { value: 1024, unit: 'domains', reason: 'Each takes two CNodes.' },
   channelMessageBytes: {
     value: 64 << 10,
     unit: 'bytes',
-    reason: 'One message of a program; larger things go in several or in a shared frame. Fits a turn four times.',
+    reason: 'One message of a program; larger data goes in several messages or in a shared frame. Four fit a turn.',
   },
   channelWindowBytes: {
     value: 128 << 10,
     unit: 'bytes',
     reason:
-      'Under way on one channel in one direction unless its binder asks for another window: two of the largest messages.',
+      'Under way on one channel in one direction unless its binder requests another window: two of the largest messages.',
   },
   channelWindowMostBytes: {
     value: 1 << 20,
     unit: 'bytes',
-    reason: 'The largest window that may be asked for: it is memory of the receiving core.',
+    reason: 'The largest window that a binder may request: it is memory of the receiving core.',
   },
   channelWindowLeastBytes: {
     value: 1 << 10,
     unit: 'bytes',
-    reason: 'The smallest window: below it every message waits for the one before.',
+    reason: 'The smallest window: below it every message waits for the previous one.',
   },
   channelsPerDispatcher: {
     value: 4096,
@@ -259,12 +259,12 @@ export const LIMITS = {
   circuitOpenNs: {
     value: 2 * SECOND,
     unit: 'ns',
-    reason: 'A route that does not answer a bind by then is given up for the next.',
+    reason: 'A route that has not answered a bind by then is given up for the next.',
   },
   circuitRelays: {
     value: 16_384,
     unit: 'circuits',
-    reason: 'Channels of others that a core passes on at once.',
+    reason: 'Other cores’ channels that a core relays at once.',
   },
   endpointMessages: {
     value: 128,
@@ -274,30 +274,29 @@ export const LIMITS = {
   endpointWords: {
     value: 10,
     unit: 'words',
-    reason: 'A same-core message is what fits in registers, as in Barrelfish; a capability may go beside it.',
+    reason: 'A same-core message fits in registers, as in Barrelfish; a capability may go with it.',
   },
   logWaitingBytes: {
     value: 4 << 20,
     unit: 'bytes',
     reason:
-      'Log lines that wait for a reader who is slow: seconds at level debug. What comes then is dropped and counted.',
+      'Log lines that wait for a slow reader: seconds’ worth at level debug. Later lines are dropped and counted.',
   },
-  logReserveBytes: { value: 1 << 20, unit: 'bytes', reason: 'Beside that for warnings and errors alone.' },
+  logReserveBytes: { value: 1 << 20, unit: 'bytes', reason: 'Extra room for warnings and errors alone.' },
   maxLamport: {
     value: 2 ** 52,
     unit: 'ticks',
-    reason: 'A clock taken over from a peer still has room to count as long again before it stops being exact.',
+    reason: 'A clock taken over from a peer can still count as long again before it stops being exact.',
   },
   silenceNs: {
     value: 1 * SECOND,
     unit: 'ns',
-    reason: 'Two heartbeats of a small cluster: a peer that was heard from within it does not hold an operation up.',
+    reason: 'Two heartbeats of a small cluster: a peer heard from within it does not hold an operation up.',
   },
   floodHoles: {
     value: 256,
     unit: 'messages',
-    reason:
-      'Missing messages that a throughput measurement looks out for: a sound channel has none, and each costs memory.',
+    reason: 'Missing messages that a throughput measurement tracks: a sound channel has none, and each costs memory.',
   },
   floodStreams: {
     value: 64,
@@ -307,18 +306,18 @@ export const LIMITS = {
   budgetWindowNs: {
     value: 100 * MILLISECOND,
     unit: 'ns',
-    reason: 'What peers ask is compared over two of these: long against a burst, short against a person’s patience.',
+    reason: 'Peers’ demands are compared over two of these: long against a burst, short against a person’s patience.',
   },
   budgetFloorPerSecond: {
     value: 1000,
     unit: 'requests/s',
-    reason: 'What every peer may ask of a core, whoever else works: some percent of a CPU when it comes in batches.',
+    reason: 'Requests that every peer may make, whatever the load: some percent of a CPU when they come in batches.',
   },
   budgetShare: {
     value: 2,
     unit: 'times',
     reason:
-      'A peer that asks more than this many times what the busiest other peer asks, and more than the floor, is throttled.',
+      'A peer is throttled when it asks more than this many times what the busiest other peer asks, and more than the floor.',
   },
   budgetRationsNs: {
     value: 1 * SECOND,
@@ -329,28 +328,28 @@ export const LIMITS = {
     value: 2 * 4096,
     unit: 'requests',
     reason:
-      'Of a peer on rations: twice what it can have operations; at the rate of the floor those are served within their deadline. Only who waits for no answer has more.',
+      'Requests of a throttled peer that may wait: twice the operations that it can have; at the floor’s rate all are served within their deadline. Only a peer that waits for no answer has more.',
   },
   quarantineOffences: {
     value: 8,
     unit: 'offences',
     reason:
-      'So many proven offences of a member are enough to accuse it: one proves it, and a bug of ours is not to empty a view.',
+      'Proven offences that are enough to accuse a member: one is proof, but a bug of ours must not empty a view.',
   },
   budgetBatchNs: {
     value: 10 * MILLISECOND,
     unit: 'ns',
-    reason: 'Requests that wait are served in batches this far apart: a wake-up costs more than what it is for.',
+    reason: 'Waiting requests are served in batches this far apart: a wake-up costs more than its work.',
   },
   logLinesKept: {
     value: 5000,
     unit: 'lines',
-    reason: 'What a process in a container keeps of its log for the page, at most twice for a moment: some 2 MB.',
+    reason: 'Log that a process in a container keeps for the page, briefly up to twice as much: some 2 MB.',
   },
   logCharactersKept: {
     value: 4 << 20,
     unit: 'characters',
-    reason: 'Of those lines, at most twice for a moment: programs print lines of eight thousand.',
+    reason: 'Size of those lines, briefly up to twice as much: programs print lines of eight thousand.',
   },
   idlePageBuffers: {
     value: 1024,
@@ -361,24 +360,25 @@ export const LIMITS = {
     value: 20 * SECOND,
     unit: 'ns',
     reason:
-      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice what a session lasts, a fortieth of what TCP takes. `--skb-silence` sets another.',
+      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice a session time-out, a fortieth of TCP’s. `--skb-silence` sets another.',
   },
   operationsPerAsker: {
     value: 4096,
     unit: 'operations',
     reason:
-      'Under way at a core for what one other core asks of it as an owner: as many as that one can have of its own. Each asker has its own share; past it requests are refused with TOO_MANY_OPERATIONS.',
+      'Requests of one other core under way at a core that owns capabilities: as many as that core can have operations. Each asker has its own share; beyond it requests are refused with TOO_MANY_OPERATIONS.',
   },
   arrivalsPerSender: {
     value: 2 * 4096,
     unit: 'operations',
     reason:
-      'What one other core may have a core look into or keep frozen: copies that arrive, new owners, marks, guards. Twice its operations, as it also sends for those who asked it.',
+      'Checks and freezes that one other core may have a core hold: arriving copies, new owners, marks, guards. Twice its operations, as it also sends for those who asked it.',
   },
   answersWaiting: {
     value: 4 * 4096,
     unit: 'messages',
-    reason: 'Answers to one core that wait for room in its queue: who takes none and asks for more gets no more.',
+    reason:
+      'Answers to one core that wait for room in its queue: a core that takes none and asks for more gets no more.',
   },
 } as const satisfies Record<string, Limit>;
 

@@ -2,9 +2,8 @@ import { SESSION_LOG_EVENTS } from './session-log-events.ts';
 import { VIEW_LOG_EVENTS } from './view-log-events.ts';
 
 /**
- * Every log line that a process of a cluster writes. A public contract: docs/reference/log-events.md and its JSON
- * Schema are generated from here. Beside its own fields each line carries v, time, level, event, core, incarnation,
- * seq, lamport.
+ * Every log event of a cluster's processes. A public contract: docs/reference/log-events.md and its JSON Schema are
+ * generated from here. Besides its own fields each line carries v, time, level, event, core, incarnation, seq, lamport.
  */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 export type LogFieldType = 'number' | 'string' | 'boolean' | 'peer' | 'numbers' | 'object';
@@ -23,7 +22,7 @@ export const LOG_EVENTS = {
   process_started: {
     level: 'info',
     fields: { pid: 'number', address: 'string', seed: 'string' },
-    doc: 'The process listens; seed is where its entropy began.',
+    doc: 'The process listens; seed is the start of its entropy.',
   },
   process_stopping: { level: 'info', fields: { reason: 'string' }, doc: 'The process was asked to end.' },
   process_failed: {
@@ -45,24 +44,24 @@ export const LOG_EVENTS = {
     level: 'warn',
     fields: { peer: 'peer', link: 'number', error: 'string', text: 'string', ours: 'boolean', count: 'number' },
     optional: ['count'],
-    doc: 'A handshake failed; `ours`: this end refused. Written the first time and whenever the count of that peer and reason has doubled, until a link opens.',
+    doc: 'A handshake failed; `ours`: this end refused. Logged the first time and at each doubling of the count for that peer and reason, until a link opens.',
   },
   frame_rejected: {
     level: 'warn',
     fields: { peer: 'peer', link: 'number', error: 'string', text: 'string' },
-    doc: 'A frame was no frame, or out of place; the link is closed.',
+    doc: 'A frame was invalid or out of place; its link is closed.',
   },
   peer_gone: {
     level: 'info',
     fields: { peer: 'peer', peer_incarnation: 'number', instance: 'string', cause: 'string', lost: 'number' },
-    doc: 'A peer’s incarnation is over; `lost` messages to it were not acknowledged.',
+    doc: 'A peer’s incarnation is over; `lost` messages to it were never acknowledged.',
   },
   peer_suspected: {
     level: 'warn',
     fields: { peer: 'peer', silent_ms: 'number' },
     doc: 'Nothing was heard from a peer for too long.',
   },
-  peer_heard: { level: 'info', fields: { peer: 'peer' }, doc: 'A suspected peer was heard again.' },
+  peer_heard: { level: 'info', fields: { peer: 'peer' }, doc: 'A suspected peer was heard from again.' },
   message_sent: {
     level: 'debug',
     fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' },
@@ -73,28 +72,28 @@ export const LOG_EVENTS = {
     level: 'debug',
     fields: { peer: 'peer', channel: 'string', message: 'string', lane: 'number', number: 'number', op: 'string' },
     optional: ['op'],
-    doc: 'The channel handed on a message; `channel` names both instances, sender first.',
+    doc: 'The channel delivered a message; `channel` names both instances, sender first.',
   },
   page_lost: {
     level: 'warn',
     fields: { peer: 'peer', address: 'number' },
-    doc: 'A core is gone that had the only current copy of the page at this physical address.',
+    doc: 'The core with the only current copy of the page at this physical address is gone.',
   },
   core_registered: {
     level: 'info',
     fields: { peer: 'peer', member: 'number', address: 'string', host: 'string' },
-    doc: 'The SKB gave a core its id; `host`: what its host is called.',
+    doc: 'The SKB gave a core its id; `host`: the name of its host.',
   },
   core_refused: {
     level: 'warn',
     fields: { member: 'number', error: 'string', text: 'string' },
-    doc: 'The SKB did not let a core register.',
+    doc: 'The SKB refused to register a core.',
   },
   join_step: {
     level: 'debug',
     fields: { peer: 'peer', peer_incarnation: 'number', step: 'string' },
     optional: ['peer_incarnation'],
-    doc: 'A step of the monitor mesh join.',
+    doc: 'A step of joining the monitor mesh.',
   },
   core_ready: {
     level: 'info',
@@ -153,7 +152,7 @@ export const LOG_EVENTS = {
   ram_stolen: {
     level: 'info',
     fields: { op: 'string', peer: 'number', bytes: 'number' },
-    doc: 'The memory server of this core was dry and got RAM from a peer.',
+    doc: 'The memory server of this core was empty and took RAM from a peer.',
   },
   cap_operation: {
     level: 'info',
@@ -166,7 +165,7 @@ export const LOG_EVENTS = {
       elapsed_us: 'number',
       result: 'string',
     },
-    doc: 'A global capability operation that this core began has ended; `messages` of its rounds, at all cores.',
+    doc: 'A global capability operation of this core has ended; `messages` counts those of its rounds, on all cores.',
   },
   cap_revoke_mark: {
     level: 'debug',
@@ -176,20 +175,20 @@ export const LOG_EVENTS = {
   cap_revoke_ready: {
     level: 'debug',
     fields: { op: 'string', result: 'string' },
-    doc: 'This core has told that it is marked, or why not.',
+    doc: 'This core has reported that it is marked, or why not.',
   },
-  cap_revoke_commit: { level: 'debug', fields: { op: 'string' }, doc: 'This core deletes what it froze.' },
-  cap_revoke_abort: { level: 'debug', fields: { op: 'string' }, doc: 'This core thaws what it froze.' },
-  cap_revoke_done: { level: 'debug', fields: { op: 'string' }, doc: 'Nothing is left on this core of what it froze.' },
+  cap_revoke_commit: { level: 'debug', fields: { op: 'string' }, doc: 'This core deletes the copies that it froze.' },
+  cap_revoke_abort: { level: 'debug', fields: { op: 'string' }, doc: 'This core thaws the copies that it froze.' },
+  cap_revoke_done: { level: 'debug', fields: { op: 'string' }, doc: 'Nothing that this core froze is left on it.' },
   cap_revoke_takeover: {
     level: 'warn',
     fields: { op: 'string', member: 'number', capability: 'string' },
-    doc: 'A core is gone that had begun a revoke; this core finishes it.',
+    doc: 'The core that had begun a revoke is gone; this core finishes it.',
   },
   cap_received: {
     level: 'debug',
     fields: { op: 'string', peer: 'peer', capability: 'string', result: 'string' },
-    doc: 'A capability came from another core and was taken, or refused.',
+    doc: 'A capability from another core was taken or refused.',
   },
   cap_owner_changed: {
     level: 'debug',
@@ -201,7 +200,11 @@ export const LOG_EVENTS = {
     fields: { op: 'string', bytes: 'number' },
     doc: 'Memory of this core is free again.',
   },
-  domain_created: { level: 'info', fields: { domain: 'number' }, doc: 'A domain with a cspace of its own.' },
+  domain_created: {
+    level: 'info',
+    fields: { domain: 'number' },
+    doc: 'A domain with a cspace of its own was created.',
+  },
   fault_applied: {
     level: 'info',
     fields: { rule: 'string', text: 'string' },
@@ -220,7 +223,7 @@ export const LOG_EVENTS = {
   engine_ready: {
     level: 'info',
     fields: { elapsed_ms: 'number', facts: 'number' },
-    doc: 'The SKB answers Prolog queries from now on; since its start.',
+    doc: 'The SKB answers Prolog queries from now on; also how long after its start.',
   },
   engine_restarted: {
     level: 'warn',
@@ -230,47 +233,47 @@ export const LOG_EVENTS = {
   journal_opened: {
     level: 'info',
     fields: { path: 'string', records: 'number', rules: 'number', elapsed_ms: 'number' },
-    doc: 'What the SKB had acknowledged is there again.',
+    doc: 'Everything that the SKB had acknowledged has been restored.',
   },
   journal_repaired: {
     level: 'warn',
     fields: { path: 'string', what: 'string', amount: 'number' },
-    doc: 'What a kill had left: a torn last write (bytes), SQLite’s own lock (1), or free space given back (bytes).',
+    doc: 'Traces of a kill were repaired: a torn last write (bytes), SQLite’s own lock (1), or free space given back (bytes).',
   },
   journal_failed: {
     level: 'error',
     fields: { path: 'string', text: 'string' },
-    doc: 'The journal cannot be used; nothing that changes is acknowledged until it can be written again.',
+    doc: 'The journal cannot be written; no change is acknowledged until it can be.',
   },
   journal_recovered: {
     level: 'warn',
     fields: { path: 'string', changes: 'number' },
-    doc: 'What had made the journal fail is over; all that the SKB holds was written anew and is acknowledged again.',
+    doc: 'The journal can be written again; everything that the SKB holds was rewritten and is acknowledged again.',
   },
   journal_row_set_aside: {
     level: 'error',
     fields: { path: 'string', table: 'string', row: 'string', reason: 'string' },
-    doc: 'A row of the journal cannot be read: it lies in the table set_aside, and everything else is there.',
+    doc: 'A row of the journal cannot be read: it was moved to the table set_aside, and everything else is there.',
   },
   rules_not_restored: {
     level: 'error',
     fields: { name: 'string', text: 'string' },
-    doc: 'Rules of an earlier life of the SKB are in its journal, but its engine refuses them now.',
+    doc: 'The journal holds rules of an earlier life of the SKB that its engine now refuses.',
   },
   request_failed: {
     level: 'error',
     fields: { request: 'string', error: 'string', text: 'string' },
-    doc: 'A bug in mk, met while handling one request, which was answered with INTERNAL or FAILED.',
+    doc: 'A bug in mk, hit while handling one request, which was answered with INTERNAL or FAILED.',
   },
   owner_gone: {
     level: 'info',
     fields: { owner: 'string', records: 'number' },
-    doc: 'A client or core is gone, and the records that it had marked transient with it.',
+    doc: 'A client or core is gone, and its transient records with it.',
   },
   dispatcher_created: {
     level: 'debug',
     fields: { domain: 'string', dispatcher: 'number', program: 'string' },
-    doc: 'A dispatcher of a domain begins on this core.',
+    doc: 'A dispatcher of a domain starts on this core.',
   },
   dispatcher_ended: {
     level: 'info',
@@ -282,17 +285,17 @@ export const LOG_EVENTS = {
       text: 'string',
       run_ms: 'number',
     },
-    doc: 'A dispatcher is no more: exited, or the error that ended it.',
+    doc: 'A dispatcher has ended: it exited, or an error ended it.',
   },
   dispatcher_overran: {
     level: 'warn',
     fields: { domain: 'string', dispatcher: 'number', program: 'string', kept_ms: 'number' },
-    doc: 'A dispatcher kept the core past its slice and through the grace period; it is killed.',
+    doc: 'A dispatcher kept the core past its slice and through the grace period, so it is killed.',
   },
   domain_finished: {
     level: 'info',
     fields: { domain: 'string', program: 'string', cause: 'string', status: 'number', text: 'string' },
-    doc: 'Every dispatcher of a domain whose home this core is has stopped.',
+    doc: 'Every dispatcher of a domain whose home is this core has stopped.',
   },
   program_output: {
     level: 'info',
@@ -315,7 +318,7 @@ export const LOG_EVENTS = {
       elapsed_us: 'number',
       result: 'string',
     },
-    doc: 'Whoever asked for an operation was told that it failed, because `silent` cores did not answer in time.',
+    doc: 'An operation was reported as failed because `silent` cores did not answer in time.',
   },
   facts_refused: {
     level: 'error',
@@ -325,13 +328,13 @@ export const LOG_EVENTS = {
   facts_left_out: {
     level: 'warn',
     fields: { name: 'string', facts: 'number', most: 'number' },
-    doc: 'The machine has more facts of one name than the knowledge base is told; facts_left_out/3 says so there.',
+    doc: 'The machine has more facts of one name than the knowledge base takes; facts_left_out/3 counts them there.',
   },
   ...SESSION_LOG_EVENTS,
   member_left: {
     level: 'info',
     fields: { member: 'number' },
-    doc: 'A core has said that it ends, and closed its link to the SKB.',
+    doc: 'A core has announced its end and closed its link to the SKB.',
   },
   assertion_failed: {
     level: 'error',
@@ -341,28 +344,28 @@ export const LOG_EVENTS = {
   log_lines_dropped: {
     level: 'warn',
     fields: { sink: 'string', lines: 'number' },
-    doc: 'Lines before this one were not written to `sink` (stdout, file, stream): nobody read, or the disk was full.',
+    doc: 'Lines before this one were not written to `sink` (stdout, file, stream): its reader was too slow, or the disk was full.',
   },
   domain_spawned: {
     level: 'info',
     fields: { domain: 'string', parent: 'string', program: 'string' },
-    doc: 'A program has begun another domain.',
+    doc: 'A program started another domain.',
   },
   record_not_written: {
     level: 'warn',
     fields: { text: 'string' },
-    doc: 'The launcher could not write down what runs: mkctl knows of older processes until it can, which is tried again.',
+    doc: 'The launcher could not record what runs, and keeps trying: until it succeeds, mkctl sees an older set of processes.',
   },
   ...VIEW_LOG_EVENTS,
   peer_offence: {
     level: 'warn',
     fields: { peer: 'peer', offence: 'string', count: 'number', text: 'string' },
-    doc: 'A peer was caught at what docs/reference/offences.md lists; written the first time and whenever the count has doubled.',
+    doc: 'A peer committed an offence of docs/reference/offences.md; logged the first time and at each doubling of the count.',
   },
   rogue_changed: {
     level: 'warn',
     fields: { behaviour: 'string' },
-    doc: 'An injected fault: this core misbehaves in these ways from now on; empty: no longer.',
+    doc: 'An injected fault: this core misbehaves in these ways from now on; empty: it stops.',
   },
 } as const satisfies Record<string, LogEventSpec>;
 
@@ -390,5 +393,5 @@ export type LogFieldsOf<E extends LogEventName> = {
 } & { readonly [F in Extract<keyof Row<E>['fields'], OptionalIn<E>>]?: ValueIn<E, F> };
 
 export const LOG_LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-/** The level from which a process writes lines; `off`: none. */
+/** The levels from which a process can write lines; `off`: none. */
 export const LOG_THRESHOLDS: readonly (LogLevel | 'off')[] = [...LOG_LEVELS, 'off'];

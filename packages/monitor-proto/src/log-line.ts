@@ -1,7 +1,7 @@
 import { type CoreId, peerName } from './ids.ts';
 import { LOG_EVENTS, LOG_LEVELS, LOG_VERSION, type LogEventName, type LogFields, type LogLevel } from './log-events.ts';
 
-/** Who writes a log line. */
+/** The writer of a log line. */
 export interface LogSource {
   readonly core: CoreId | string;
   readonly incarnation: number;
@@ -21,14 +21,14 @@ export function levelOf(event: LogEventName): LogLevel {
   return LOG_EVENTS[event].level;
 }
 
-/** Whether a process that logs from this level writes the event. */
+/** Whether a process that logs from this level on writes the event. */
 export function isLogged(event: LogEventName, from: LogLevel | 'off'): boolean {
   return from !== 'off' && LOG_LEVELS.indexOf(levelOf(event)) >= LOG_LEVELS.indexOf(from);
 }
 
 /**
- * A line as every process writes it: peers by name, the event's own fields last. `seq` counts a process's lines,
- * including those no reader took.
+ * A line as every process writes it: peers by name, the event's own fields last. `seq` counts all lines of a process,
+ * including lost ones.
  */
 export function buildLogLine(
   source: LogSource,

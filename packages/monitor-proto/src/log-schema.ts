@@ -41,7 +41,7 @@ export const COMMON_FIELDS: Readonly<Record<string, JsonSchema>> = {
     type: 'number',
     minimum: 1,
     description:
-      'Counts the lines of a process. A gap is lines that nobody read in time; log_lines_dropped, right behind it, says how many.',
+      'Counts the lines of a process. A gap means lines that were not read in time; log_lines_dropped, right after it, says how many.',
   },
   lamport: { type: 'number', minimum: 0, description: 'Lamport clock of the process.' },
   msg: { type: 'string', description: 'A sentence for people.' },

@@ -1,9 +1,9 @@
-/** Bounds of the measurement of round trips: a part of LIMITS (limits.ts). */
+/** Bounds of round-trip measurement: a part of LIMITS (limits.ts). */
 export const MEASURING_LIMITS = {
   measurePings: {
     value: 5,
     unit: 'round trips',
-    reason: 'Of each end of a pair in one online measurement, beside one that warms the path.',
+    reason: 'Pings from each end of a pair in one online measurement, after one that warms the path.',
   },
   measureConcurrency: {
     value: 8,
@@ -14,16 +14,16 @@ export const MEASURING_LIMITS = {
     value: 64,
     unit: 'cores',
     reason:
-      'Up to here the measurement after a boot takes every pair, and opens its link; beyond, a sample: 256 cores have 32,640 pairs, of which 13,000 took six minutes on two busy CPUs.',
+      'Up to here the measurement after a boot takes every pair, and opens its link; above, a sample: 256 cores have 32,640 pairs, of which 13,000 took six minutes on two busy CPUs.',
   },
   measureSample: {
     value: 4,
     unit: 'pairs',
-    reason: 'Of each core and each relation in a sample: its median stands for the pairs that were left out.',
+    reason: 'Sampled pairs of each core and each relation: their median stands for the pairs left out.',
   },
   planChangeRatio: {
     value: 0.2,
     unit: 'ratio',
-    reason: 'A link whose latency changed by more re-plans the trees; less is noise.',
+    reason: 'A link whose latency changed by more replans the trees; less is noise.',
   },
 } as const;

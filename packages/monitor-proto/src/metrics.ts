@@ -18,7 +18,7 @@ export interface MetricSample {
   readonly value: number;
 }
 
-/** The text that a scraper reads, with the `common` labels on every sample. */
+/** The text for a scraper, with the `common` labels on every sample. */
 export function metricsText(
   families: readonly MetricFamily[],
   common: Readonly<Record<string, string | number>>,

@@ -3,17 +3,17 @@ import { LOG_EVENTS, LOG_LEVELS } from './log-events.ts';
 import { clear } from './reused-array.ts';
 import type { Effect } from './step.ts';
 
-/** Where pure code puts its effects and log lines. */
+/** The sink of pure code's effects and log lines. */
 export interface EffectSink {
-  /** The Lamport clock that log lines and frames carry. */
+  /** The Lamport clock of log lines and frames. */
   lamport: number;
-  /** Whether debug lines are wanted: check before building fields on a hot path. */
+  /** Whether debug lines are written: check before building fields on a hot path. */
   readonly debug: boolean;
   push(effect: Effect): void;
   log<E extends LogEventName>(event: E, fields: LogFieldsOf<E>): void;
 }
 
-/** Collects the effects of one step; `E`: effects beyond those that every state machine has. */
+/** Collects the effects of one step; `E`: effects beyond those of every state machine. */
 export class Outbox<E = never> implements EffectSink {
   lamport = 0;
   /** Whether debug lines are written; check before building one. */
@@ -25,7 +25,7 @@ export class Outbox<E = never> implements EffectSink {
     this.logFrom(level);
   }
 
-  /** From now on lines of this level and above are written. */
+  /** Writes lines of this level and above from now on. */
   logFrom(level: LogLevel | 'off'): void {
     this.threshold = level === 'off' ? LOG_LEVELS.length : LOG_LEVELS.indexOf(level);
     this.debug = this.threshold === 0;

@@ -1,9 +1,9 @@
-/** Longer arrays are dropped as a whole: they served a burst. */
+/** Longer arrays are freed: they served a burst. */
 const KEPT = 16;
 
 /**
- * Empties an array that is filled again and again, and keeps its memory. `length = 0` frees it, and the next `push`
- * allocates room for seventeen values: that was much of what a core allocated for a message (decision 0063).
+ * Empties an array that is refilled again and again, and keeps its memory. `length = 0` frees it, and the next `push`
+ * allocates room for seventeen values, which was much of a core's allocation per message (decision 0063).
  */
 export function clear(array: unknown[]): void {
   if (array.length > KEPT) array.length = 0;

@@ -10,7 +10,7 @@ export interface StateMachine<Event = HostEvent, Out = Effect> {
   step(event: Event, now: Nanos): readonly Out[];
 }
 
-/** What a host tells every state machine. */
+/** The events that a host delivers to every state machine. */
 export type HostEvent =
   | { readonly type: 'start' }
   /**
@@ -29,7 +29,7 @@ export type HostEvent =
   | { readonly type: 'timer_fired' }
   | { readonly type: 'control_request'; readonly id: number; readonly request: ControlRequest }
   /**
-   * The process is asked to end: say goodbye, then `halt`. `leaves`: nobody will prove its death, so first let a view
+   * The process is asked to end: say goodbye, then `halt`. `leaves`: nobody will prove its death, so a view must first
    * go on without it.
    */
   | { readonly type: 'stop'; readonly leaves?: boolean };
@@ -40,12 +40,12 @@ export interface ControlRequest {
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** What every state machine may ask its host to do. */
+/** The effects that every state machine may ask of its host. */
 export type Effect =
   | { readonly type: 'send_frame'; readonly link: LinkId; readonly peer: PeerId; readonly frame: Uint8Array }
   /**
-   * Opens a link under this odd id; `first`, its first frame, goes with the opening where nothing shapes the link's
-   * frames.
+   * Opens a link under this odd id; `first`, its first frame, travels with the opening unless the link's frames are
+   * shaped.
    */
   | {
       readonly type: 'open_link';

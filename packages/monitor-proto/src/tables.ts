@@ -1,4 +1,4 @@
-/** The keys of a table, which has no others than its type says, in order. */
+/** The keys of a table, in order. Sound because a table has no keys beyond those of its type. */
 export function keysOf<T extends object>(table: T): Extract<keyof T, string>[] {
   const keys: Extract<keyof T, string>[] = [];
   for (const key in table) if (Object.hasOwn(table, key)) keys.push(key);

@@ -3,7 +3,7 @@ export function asError(thrown: unknown): Error {
   return isError(thrown) ? thrown : new Error(String(thrown));
 }
 
-/** The code of an error of Node's (`ENOENT`, `EEXIST`, …); undefined: it has none. */
+/** The code of an error of Node's (`ENOENT`, `EEXIST`, …); undefined when it has none. */
 export function codeOf(thrown: unknown): string | undefined {
   return isError(thrown) && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
 }

@@ -6,9 +6,9 @@ type Fire = (now: Nanos, subject: never) => void;
 
 /** A timer that can be cancelled. */
 export interface Timer {
-  /** What to do when due; null once done or cancelled. */
+  /** Called when due; null once fired or cancelled. */
   fire: Fire | null;
-  /** What `fire` is about. */
+  /** The argument of `fire`. */
   subject: unknown;
 }
 
@@ -24,8 +24,7 @@ export class TimerQueue {
   private live = 0;
 
   /**
-   * Has `expire` call `fire` with `subject` at `at` or later: timers of many things share one function and keep no
-   * closure each.
+   * Makes `expire` call `fire` with `subject` at `at` or later: many timers share one function, with no closure each.
    */
   set<S>(at: Nanos, fire: (now: Nanos, subject: S) => void, subject?: S): Timer {
     const timer: Timer = { fire, subject };
@@ -36,7 +35,7 @@ export class TimerQueue {
 
   cancel(timer: Timer | null): void {
     if (timer === null || timer.fire === null) return;
-    forget(timer); // it may lie here until its deadline and must not keep an ended operation alive
+    forget(timer); // it may stay here until its deadline and must not keep an ended operation alive
     this.live -= 1;
     if (this.heap.size > TOLERATED && this.heap.size > 2 * this.live) this.dropCancelled();
   }
@@ -47,12 +46,12 @@ export class TimerQueue {
     return this.heap.minKey;
   }
 
-  /** Timers that are set and neither fired nor cancelled. */
+  /** How many timers are neither fired nor cancelled. */
   get size(): number {
     return this.live;
   }
 
-  /** Fires what is due by `now`, earliest first. */
+  /** Fires the timers due by `now`, earliest first. */
   expire(now: Nanos): void {
     while (this.heap.minKey <= now) {
       const timer = known(this.heap.pop());

@@ -1,2 +1,2 @@
-/** The version that `--version` prints; the same as package.json’s (a test compares them). */
+/** The version that `--version` prints; equal to package.json’s, as a test checks. */
 export const VERSION = '0.1.0';

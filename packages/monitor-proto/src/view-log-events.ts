@@ -1,9 +1,9 @@
-/** What a core logs of views, leases, the SKB's silence and what it takes over from cores that are gone. */
+/** Log events of views, leases, the SKB's silence and takeovers from cores that are gone. */
 export const VIEW_LOG_EVENTS = {
   cap_adopted: {
     level: 'info',
     fields: { op: 'string', capability: 'string', peer: 'number' },
-    doc: 'This core takes over a capability whose owner is gone: it is its lowest holder.',
+    doc: 'This core, the lowest holder, takes over a capability whose owner is gone.',
   },
   view_installed: {
     level: 'info',
@@ -15,12 +15,12 @@ export const VIEW_LOG_EVENTS = {
       left: 'numbers',
       lost: 'numbers',
     },
-    doc: 'A view is in force on this core: who is in it, who came, who left of its own will and who was lost since the one before.',
+    doc: 'A view is in force on this core: its members, who joined, who left of its own will and who was lost since the previous one.',
   },
   core_quarantined: {
     level: 'warn',
     fields: { peer: 'peer', accusers: 'numbers' },
-    doc: 'Enough members have proof that this one misbehaves: it is heard no more here, and the next view is to be without it.',
+    doc: 'Enough members have proof that this one misbehaves: this core no longer listens to it, and the next view leaves it out.',
   },
   core_fenced: {
     level: 'warn',
@@ -35,16 +35,16 @@ export const VIEW_LOG_EVENTS = {
   skb_silent: {
     level: 'warn',
     fields: { silent_ms: 'number', bound_ms: 'number' },
-    doc: 'Nothing was heard of the SKB for so long: its link was closed, and it is dialled until it answers.',
+    doc: 'The SKB was silent this long: its link was closed, and it is dialled until it answers.',
   },
   skb_heard: {
     level: 'info',
     fields: { silent_ms: 'number' },
-    doc: 'The SKB that was silent answers again; silent_ms: since it was last heard.',
+    doc: 'The silent SKB answers again; silent_ms: since it was last heard.',
   },
   founding_waits: {
     level: 'warn',
     fields: { cores: 'number', expected: 'number', last: 'number', text: 'string' },
-    doc: 'The SKB found nobody in a view, and too few cores have come to begin one; last: how many the last view had, as far as its earlier lives knew.',
+    doc: 'The SKB found nobody in a view, and too few cores have come to begin one; last: the size of the last view, as far as its earlier lives knew.',
   },
 } as const;

@@ -2,7 +2,7 @@ import type { CoreId, Incarnation, InstanceId, Nanos } from '@mk/monitor-proto/i
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import type { LogLevel } from '@mk/monitor-proto/log-events';
 
-/** What a core is given before it starts: the SKB's address and the secret; the registry tells it the rest. */
+/** A core's configuration at its start; it learns the rest from the registry. */
 export interface KernelConfig {
   readonly cluster: string;
   readonly secret: Uint8Array;
@@ -13,7 +13,7 @@ export interface KernelConfig {
   readonly skbAddress: string;
   /** How long it tries to become a member; absent: the limit `joinDeadlineNs`. */
   readonly joinDeadlineNs?: Nanos;
-  /** Where this core’s monitor listens. */
+  /** The address at which this core’s monitor listens. */
   readonly address: string;
   /** The host's name, the same for all cores there; absent: unknown. */
   readonly host?: string;
@@ -22,17 +22,20 @@ export interface KernelConfig {
   readonly hmac: Hmac;
   readonly logLevel: LogLevel | 'off';
   readonly version?: number;
-  /** The host's monotonic clock at this process's time 0; absent: 0. Processes of one host use it to beat together. */
+  /**
+   * The reading of the host's monotonic clock at this process's time 0; absent: 0. Processes of one host use it to send
+   * heartbeats together.
+   */
   readonly hostClockNs?: Nanos;
-  /** Dispatchers run in processes of their own, which share no memory with this one. Absent: they share it. */
+  /** Dispatchers run in their own processes, which share no memory with this one. Absent: they share it. */
   readonly separateMemory?: boolean;
-  /** The clock that times steps. Absent: a step takes no time. */
+  /** The clock that times steps. Absent: steps take no time. */
   readonly stopwatch?: () => Nanos;
-  /** A failure of ours in a control request becomes INTERNAL. Absent, as in the simulator: it is thrown. */
+  /** Our own failure in a control request becomes INTERNAL. Absent, as in the simulator: it is thrown. */
   readonly guarded?: boolean;
 }
 
-/** What the registry told a core. */
+/** A core's registration, from the SKB. */
 export interface Registration {
   readonly core: CoreId;
   readonly incarnation: Incarnation;

@@ -41,7 +41,7 @@ type Handlers = { readonly [T in OwnEvent['type']]: (event: Extract<OwnEvent, { 
 
 /**
  * The kernel of one core: CPU driver, monitor and the services of services.ts. A synchronous state machine:
- * `step(event, now)` returns effects, it knows only what it is told of the world (docs/ARCHITECTURE.md).
+ * `step(event, now)` returns effects, and it knows nothing of the world but its events (docs/ARCHITECTURE.md).
  */
 export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly outbox: Outbox<KernelEffect>;
@@ -49,9 +49,9 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   readonly cpuDriver = new CpuDriver(this.changes);
   readonly monitor: Monitor;
   readonly services: Services;
-  /** What the services bring, by key. */
+  /** The contributions of the services, by key. */
   readonly table: ServiceTable;
-  /** Where upcalls for this core's dispatchers go. */
+  /** Delivers upcalls to this core's dispatchers. */
   receivers: Receivers = {
     upcall: (dispatcher, upcall, now) => this.services.dispatchers.tell(dispatcher, upcall, now),
   };
@@ -119,8 +119,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /**
-   * Everything this core would leave behind if it ended now, one row each. Links and channels have no owner here and
-   * are left out.
+   * Everything that this core would leave behind if it ended now, one row each. Links and channels have no owner here
+   * and are left out.
    */
   leftovers(): readonly string[] {
     const { size } = this.monitor.context.operations;
@@ -133,7 +133,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     return { status: this.status(), leftovers: this.leftovers(), links: this.monitor.endpoint.peers.size };
   }
 
-  /** Asserts what must hold between steps, of every channel and service; the simulator calls it after each step. */
+  /** Asserts the invariants of every channel and service; the simulator calls it after each step. */
   invariants(): void {
     for (const { channel } of this.monitor.endpoint.peers.values()) channel.invariants();
     for (const service of this.table.list) service.invariants?.();
@@ -157,7 +157,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     };
   }
 
-  /** Reports each message from now on; null: no longer. */
+  /** Reports each message to the tap from now on; null: no longer. */
   tap(tap: MessageTap | null): void {
     this.monitor.endpoint.trace.tap = tap;
   }
@@ -179,8 +179,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /**
-   * A system call of one of this core's domains: served by the CPU driver, or by a service where others are concerned;
-   * `done` once. Returns what ends a call that waits.
+   * Makes a system call of one of this core's domains. The CPU driver serves it, or a service if others are concerned;
+   * calls `done` once. Returns what ends a call that waits.
    */
   systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): GiveUp | void {
     const checked = checkSystemCall(call);
@@ -220,7 +220,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     timer = timers.set(now + limit('operationDeadlineNs'), (at) => answer(late, at));
   }
 
-  /** A system call answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
+  /** Makes a system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
   systemCallNow(domain: DomainId, call: SystemCall, now: Nanos): SystemCallResult {
     const checked = checkSystemCall(call);
     if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) };
@@ -282,14 +282,14 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     },
   };
 
-  /** A core with a number has its memory. */
+  /** Gives a core that has its number its memory. */
   private registered(now: Nanos): void {
     const { core, settings } = this.monitor.context;
     this.cpuDriver.boot(core, ramBytesOf(settings));
     for (const service of this.table.told.registered) service.registered(now);
   }
 
-  /** Ends a step: the services hear what has changed, timers fire, and what is queued becomes frames. */
+  /** Ends a step: the services hear of all changes, timers fire, and queued messages become frames. */
   private flush(now: Nanos): void {
     this.tellView(now);
     let next = Infinity;
@@ -299,7 +299,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       if (!this.changes.pending) break;
     }
     if (this.changes.pending) next = now;
-    // A later time as well: a process that wakes for a timer that was cancelled wakes for nothing.
+    // A later time as well: waking for a cancelled timer is waste.
     if (next !== this.timerAt) {
       this.timerAt = next;
       this.outbox.push({ type: 'set_timer', at: next });
@@ -338,7 +338,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     };
     const row = this.table.verbs.get(verb);
     if (row === undefined) {
-      const text = `no verb ${verb.slice(0, 40)}; a core knows ${[...this.table.verbs.keys()].join(', ')}`;
+      const text = `unknown verb ${verb.slice(0, 40)}; a core knows ${[...this.table.verbs.keys()].join(', ')}`;
       return tell({ ok: false, error: 'BAD_REQUEST', text });
     }
     const { context } = this.monitor;
@@ -349,7 +349,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
     if (!isOpen && views.awaitsView)
       return this.gate.pass(true, () => this.control(id, verb, args, context.now), refuse);
     const reply = (answer: ControlReply): void => {
-      // An error reveals nothing that was computed.
+      // An error reveals nothing that was computed, so it may pass without a lease.
       this.gate.pass(context.fenced && answer.ok && !isOpen, () => tell(answer), refuse);
     };
     try {
@@ -365,7 +365,8 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   }
 
   /**
-   * The operation behind a control request: however it ends, the caller gets an answer, even if we fail after a wait.
+   * The operation behind a control request. The caller gets an answer however it ends, even if our own code fails after
+   * a wait.
    */
   private *guarded(verb: string, operation: Operation<unknown>): Operation<unknown> {
     try {
@@ -383,7 +384,7 @@ function isOperation(value: unknown): value is Operation<unknown> {
   return isRecord(value) && typeof value['throw'] === 'function';
 }
 
-/** How much memory a core brings, by the cluster's settings. */
+/** The memory that a core contributes, by the cluster's settings. */
 function ramBytesOf(settings: string): number {
   const given: unknown = JSON.parse(settings);
   return isRecord(given) && isWhole(given['ramBytes'], 1) ? given['ramBytes'] : limit('ramBytesPerCore');

@@ -34,35 +34,35 @@ import { Views } from './monitor/views/views.ts';
 import type { ViewsHost } from './monitor/views/views-host.ts';
 import { Workloads } from './workloads/workloads.ts';
 
-/** What the kernel gives its services. */
+/** The kernel, as its services see it. */
 export interface Core {
   readonly config: KernelConfig;
   readonly context: MonitorContext;
   readonly cpuDriver: CpuDriver;
   readonly joinHost: JoinHost;
-  /** Where upcalls for this core's dispatchers go. */
+  /** Delivers upcalls to this core's dispatchers. */
   readonly receivers: Receivers;
   /** Gives that dispatcher the core next. */
   readonly switchTo: (dispatcher: number) => void;
-  /** What this core does in each action's rounds, whichever service brings it. */
+  /** This core's act for each action's rounds, whichever service contributes it. */
   readonly actOf: (ordinal: number) => Act | undefined;
-  /** A system call of a domain of this core, as its dispatcher would make it. */
+  /** Makes a system call of a domain of this core, as its dispatcher would. */
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** Like `systemCall`, for what is answered within the caller's turn. */
+  /** Like `systemCall`, for calls that are answered within the caller's turn. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
-  /** Tells every service that this core's lease ran out, or is valid again. */
+  /** Tells every service that this core's lease has expired, or is valid again. */
   readonly fenced: (fenced: boolean, now: Nanos) => void;
-  /** It has been without a lease for so long that nobody should wait for it. */
+  /** The core has been without a lease for so long that nobody should wait for it. */
   readonly cutOff: () => void;
   /** Hands a message to the service that handles it. */
   readonly deliver: (peer: Peer, message: Message, now: Nanos) => void;
-  /** Memory that lost a capability since the last call: its reclaim is the caller's. */
+  /** Memory that lost a capability since the last call, which the caller must reclaim. */
   readonly takeFreed: CapopsPort['takeFreed'];
   /** Tells every service that a dispatcher is gone. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
-/** Registry and views need each other. */
+/** Ties the knot: registry and views need each other. */
 function createMembership(
   core: Core,
   agreement: Agreement,
@@ -101,7 +101,7 @@ function createConduct(core: Core, agreement: Agreement, capops: Capops, spaces:
   const isOpen = (op: OperationId): boolean => capops.hasBegun(op);
   return new Conduct(context, cpuDriver, deliver, isOpen, () => agreement.rounds.waitsSince, {
     hasTold: (peer) => spaces.hasTold(peer),
-    // An earlier life may have handed out what this one does not know of.
+    // An earlier life may have handed out memory that this one does not know of.
     hasHanded: (range) => context.incarnation > 1 || capops.shared.given.hasTo(range),
     turnAwayReset: (peer, op, now) => spaces.turnAwayReset(peer, op, now),
     turnAway: (peer, asks) => pages.turnAway(peer, asks),
@@ -109,8 +109,8 @@ function createConduct(core: Core, agreement: Agreement, capops: Capops, spaces:
 }
 
 /**
- * The services of a core, by name: one line each. They are started and told in this order, so that those who hear that
- * a peer is gone or the view has changed find membership up to date. Above the list stands what several need.
+ * The services of a core, by name: one line each. They are started and called in this order, so that services that hear
+ * of a gone peer or a changed view find membership up to date. Above the list stands what several share.
  */
 export function createServices(core: Core) {
   const { config, context, cpuDriver } = core;
@@ -171,12 +171,12 @@ export function createServices(core: Core) {
 
 export type Services = ReturnType<typeof createServices>;
 
-/** The keys of what the services bring under one name of the interface. */
+/** The keys that the services contribute under one name of the interface. */
 type Brought<K extends 'messages' | 'roundActions' | 'systemCalls' | 'events'> = {
   [S in keyof Services]: Services[S] extends { readonly [P in K]: infer T } ? keyof T : never;
 }[keyof Services];
 
-/** What a table names and no service brings; the line below compiles only when this is `never`. */
+/** Keys of a table that no service contributes; the line below compiles only when this is `never`. */
 type Missing =
   | Exclude<CoreMessage, Brought<'messages'>>
   | Exclude<RoundActionName, Brought<'roundActions'>>

@@ -1,7 +1,6 @@
 /*
- * What every process asserts about itself, not only the simulator. Each object is brought into a state that it cannot
- * reach by itself; what follows must fail with that number. test/integration/assertion.test.ts shows what a process
- * does then.
+ * Assertions of every process, not only of the simulator. Each object is brought into a state that it cannot reach by
+ * itself; the next step must fail with that number. test/integration/assertion.test.ts shows what a process does then.
  */
 import { describe, expect, test } from '@jest/globals';
 import { AssertionFailure } from '@mk/monitor-proto/assert';
@@ -108,7 +107,7 @@ const RUN = {
   capabilities: [],
 } as const;
 
-/** The part of a kernel that checks, at the end of a step, whether changes were told; no further step is due. */
+/** The part of a kernel that checks, at the end of a step, whether changes were delivered; no further step is due. */
 function kernelOfChanges(): { readonly changes: ChangeSink; readonly assertTold: () => void } {
   const changes = new ChangeSink();
   const kernel: object = Object.create(Kernel.prototype);

@@ -8,13 +8,15 @@ import type { Peer } from './peer.ts';
 const REDIAL_MIN = limit('redialMinNs');
 const REDIAL_MAX = limit('redialMaxNs');
 const REDIAL_OVER_MAX = limit('redialOverMaxNs');
-/** Who is dialled, or dials, is over: before somebody says so there is no hurry. */
+/** Errors that say that one of the two instances is over, so that redialling is not urgent. */
 const OVER: ReadonlySet<ErrorName> = new Set<ErrorName>(['WRONG_INCARNATION', 'WRONG_PEER', 'PEER_GONE']);
 /** Short pauses for a peer that is opening a link itself: about a second and a quarter in all. */
 const PATIENT_ATTEMPTS = 8;
 const MOST_DOUBLINGS = 16;
 
-/** When an end opens a link: at the end of the step that first wants one, then again after growing pauses (E2). */
+/**
+ * Decides when an end opens a link: at the end of the step that first wants one, then again after growing pauses (E2).
+ */
 export class Dialling {
   private wanted: Peer[] = [];
 
@@ -24,9 +26,7 @@ export class Dialling {
     private readonly links: ReadonlyMap<LinkId, LinkState>,
   ) {}
 
-  /**
-   * There is something to say to the peer: opens a link, unless one is open, opening, or waiting for its next attempt.
-   */
+  /** A message waits for the peer: opens a link, unless one is open, opening, or waiting for its next attempt. */
   want(peer: Peer): void {
     if (isLinked(peer) || peer.redial !== null || peer.wanted || peer.dial === null) return;
     peer.wanted = true;
@@ -54,7 +54,7 @@ export class Dialling {
     peer.redial = this.timers.set(now + pause, this.again, peer);
   }
 
-  /** No further attempt: a link is open, or the peer is gone. */
+  /** Stops dialling: a link is open, or the peer is gone. */
   settle(peer: Peer): void {
     this.timers.cancel(peer.redial);
     peer.redial = null;
@@ -72,7 +72,7 @@ export class Dialling {
     this.later(peer, now);
   }
 
-  /** Someone claiming to be this peer is opening a link right now, which may be enough. */
+  /** Whether someone who claims to be this peer is opening a link right now, which may make ours needless. */
   private isGreetedBy(peer: Peer): boolean {
     for (const { phase, handshake } of this.links.values())
       if (phase === 'answered' && handshake?.hello?.from.instance === peer.instance) return true;

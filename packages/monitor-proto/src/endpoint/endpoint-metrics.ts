@@ -5,18 +5,18 @@ import type { Endpoint } from './endpoint.ts';
 import type { EndpointCounters } from './owner.ts';
 import { silenceOf } from './peer.ts';
 
-/** The counters that are one number each, with their names and meanings. */
+/** The counters that export a single number, with their names and meanings. */
 const COUNTERS: readonly (readonly [name: string, counter: keyof EndpointCounters, help: string])[] = [
   ['mk_retransmits_total', 'retransmitted', 'Messages sent again.'],
-  ['mk_duplicates_total', 'doubled', 'Messages that came twice and were dropped.'],
+  ['mk_duplicates_total', 'doubled', 'Duplicate messages received and dropped.'],
   ['mk_frames_sent_total', 'framesSent', 'Frames of acks and messages sent.'],
-  ['mk_frames_received_total', 'framesReceived', 'Frames of acks and messages received and valid.'],
+  ['mk_frames_received_total', 'framesReceived', 'Valid frames of acks and messages received.'],
   ['mk_frames_rejected_total', 'framesRejected', 'Frames that did not decode or were out of place.'],
   ['mk_links_refused_total', 'linksRefused', 'Handshakes that this process refused.'],
   ['mk_links_opened_total', 'linksOpened', 'Handshakes that succeeded.'],
 ];
 
-/** What every process counts of its links and channels. */
+/** The metrics of links and channels, the same in every process. */
 export function endpointMetrics(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
   return [
     messageCounter(endpoint, 'sent', 'mk_messages_sent_total', 'Messages given to channels.'),
@@ -54,13 +54,13 @@ function linkGauges(endpoint: Endpoint, now: Nanos): readonly MetricFamily[] {
     {
       name: 'mk_link_silence_seconds',
       type: 'gauge',
-      help: 'How long a peer has been silent that owes an acknowledgement; 0 where it owes none.',
+      help: 'How long a peer that owes an acknowledgement has been silent; 0 when it owes none.',
       samples: peers.map((p) => ({ labels: { peer: peerName(p.id) }, value: silenceOf(p, now) / 1e9 })),
     },
     {
       name: 'mk_channel_round_trip_seconds',
       type: 'gauge',
-      help: 'Round trip to a peer as the acks of its channel show it, their delay included; none before the first.',
+      help: 'Round trip to a peer as the acks of its channel show it, including their delay; none before the first.',
       samples: peers
         .filter((p) => p.channel.roundTripNs > 0)
         .map((p) => ({ labels: { peer: peerName(p.id) }, value: p.channel.roundTripNs / 1e9 })),

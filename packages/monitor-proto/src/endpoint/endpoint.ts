@@ -1,13 +1,13 @@
 /*
- * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: it is told of
- * links and frames and puts effects into its outbox.
+ * One process's end of all its links: handshakes, one URPC channel per peer instance, redialling. Pure: takes link
+ * events and frames, puts effects into its outbox.
  *
  * Guarantees: a message reaches the owner only from a peer that proved the cluster's secret and that the owner
  * admitted, exactly once and in order per lane (U1–U3);
  *   E1  an invalid frame closes its link and changes nothing else: no lane moves, none of its messages is delivered,
  *       and the peer's next link brings what was valid in it;
- *   E2  a link is opened when something is first said to a peer, and what is said waits in order until it is open. When
- *       both ends open one at the same time, the lower id's link survives.
+ *   E2  the first message to a peer opens a link, and messages wait in order until it is open. When both ends open one
+ *       at the same time, the lower id's link survives.
  */
 import { known } from '../assert.ts';
 import { faultInReason } from '../certificate-errors.ts';
@@ -43,7 +43,7 @@ export class Endpoint {
   readonly timers = new TimerQueue();
   readonly peers = new Map<PeerId, Peer>();
   readonly counters: EndpointCounters = noCounts();
-  /** Delivered and sent messages by type, for metrics. */
+  /** Counts messages sent and delivered by type, for metrics. */
   readonly trace: MessageTrace;
   private readonly byInstance = new Map<InstanceId, Peer>();
   private readonly links = new Map<LinkId, LinkState>();
@@ -75,32 +75,32 @@ export class Endpoint {
     });
   }
 
-  /** Changes who this end says it is, once the registry has told it. */
+  /** Sets this end's identity once the registry has assigned it. */
   setIdentity(peer: PeerId, incarnation: Incarnation): void {
     this.self = peer;
     this.greeter.setIdentity(peer, incarnation);
   }
 
-  /** A peer that we dial now, and keep dialling until `forget`. */
+  /** Adds a peer, dials it now, and keeps dialling until `forget`. */
   connect(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string, now: Nanos): Peer {
     const peer = this.know(id, incarnation, instance, address);
     if (peer.link === 0 && peer.pendingLink === 0) this.dial(peer, now);
     return peer;
   }
 
-  /** A peer that either end dials when it first has something to say (E2). */
+  /** Adds a peer that either end dials when it first has something to say (E2). */
   know(id: PeerId, incarnation: Incarnation, instance: InstanceId, address: string): Peer {
     const peer = this.expect(id, incarnation, instance);
     peer.dial = address;
     return peer;
   }
 
-  /** Opens a link to the peer if there is none, as if there were something to say. */
+  /** Opens a link to the peer if there is none, as the first message would. */
   want(peer: Peer): void {
     if (!peer.gone) this.dialling.want(peer);
   }
 
-  /** A peer that opens links to us. */
+  /** Adds a peer that opens links to us. */
   expect(id: PeerId, incarnation: Incarnation, instance: InstanceId): Peer {
     const known = this.peers.get(id);
     if (known && known.instance === instance) return known;
@@ -110,7 +110,7 @@ export class Endpoint {
     return peer;
   }
 
-  /** Gives its id to a peer that came without one. */
+  /** Assigns an id to a peer that came without one. */
   rename(peer: Peer, id: PeerId, incarnation: Incarnation): void {
     this.peers.delete(peer.id);
     peer.id = id;
@@ -143,8 +143,8 @@ export class Endpoint {
   }
 
   /**
-   * Queues a message: null, or BUSY or PEER_UNKNOWN when it was not taken. A peer dialled by address alone is unknown
-   * until it has named its instance: messages for an earlier one must not reach it.
+   * Queues a message. Returns null, or BUSY or PEER_UNKNOWN when the message was not taken. A peer dialled by address
+   * alone is unknown until it has named its instance: messages for an earlier instance must not reach it.
    */
   send(id: PeerId, message: Message): 'BUSY' | 'PEER_UNKNOWN' | null {
     const peer = this.peers.get(id);
@@ -161,25 +161,25 @@ export class Endpoint {
     return true;
   }
 
-  /** Sends the peer a frame that measures the link, ahead of all that is queued; does nothing while no link is open. */
+  /** Sends a frame that measures the link, ahead of everything queued; does nothing while no link is open. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void {
     if (peer.link !== 0) this.outgoing.sendFrame(peer, volley, now);
   }
 
-  /** Sends the peer a frame even with nothing to say: a sign of life. Its link must be open. */
+  /** Sends a frame as a sign of life, even with nothing to say. The peer's link must be open. */
   beat(peer: Peer): void {
     peer.channel.owe();
     this.outgoing.touch(peer);
   }
 
-  /** Ends the open link to a peer as the network might, and opens another if that is our part; `reason` goes to the log. */
+  /** Ends the open link to a peer as the network might; opens another if that is our part. `reason` goes to the log. */
   hangUp(peer: Peer, reason: string, now: Nanos): void {
     const link = known(this.links.get(peer.link), 'an open link');
     this.drop(link.id, reason);
     this.lost(peer, link, reason, now);
   }
 
-  /** Someone has opened a link to us. `first`: the frame that came with it; `names`: whom TLS has proved it may be. */
+  /** Accepts a link that someone opened. `first`: its first frame; `names`: whom TLS has proved it may be. */
   linkUp(id: LinkId, first: Uint8Array | null, now: Nanos, names: CertifiedNames | null = null): void {
     if (this.links.size >= limit('maxPendingLinks') + this.peers.size) return this.closeLink(id, 'TOO_MANY_LINKS');
     this.links.set(id, this.greeter.accept(id, names, now));
@@ -214,7 +214,7 @@ export class Endpoint {
     else this.handshakeFrame(link, frame, now);
   }
 
-  /** Runs timers, then turns everything queued into frames. Returns when it wants to be called again. */
+  /** Runs timers, then turns everything queued into frames. Returns when to call it again. */
   flush(now: Nanos): Nanos {
     for (let round = 0; round < 3; round++) {
       this.timers.expire(now);
@@ -230,7 +230,7 @@ export class Endpoint {
     for (const id of [...this.links.keys()]) this.drop(id, reason);
   }
 
-  /** Whose frames a link carries, once the handshake allows it; null: ignore what came. */
+  /** Whose frames a link carries, once the handshake allows it; null: ignore the frame. */
   private speaker(link: LinkState, now: Nanos): Peer | null {
     const { peer } = link;
     if (link.phase === 'answered' || link.phase === 'greeting') return null; // overtook its handshake on a reordering link
@@ -239,7 +239,7 @@ export class Endpoint {
     return null;
   }
 
-  /** A valid frame came: the peer lives, and has taken our proof. */
+  /** A valid frame came: the peer lives, and has accepted our proof. */
   private heard(link: LinkState, peer: Peer, now: Nanos): void {
     if (link.phase === 'proving') this.greeter.settled(link);
     peer.lastHeardAt = now;
@@ -252,7 +252,7 @@ export class Endpoint {
     this.owner.volley(peer, frame, now);
   }
 
-  /** E1: all of a frame is validated before any of it counts. */
+  /** E1: the whole frame is validated before any of it counts. */
   private dataFrame(link: LinkState, frame: DataFrame, now: Nanos): void {
     const peer = this.speaker(link, now);
     if (peer === null) return;
@@ -282,7 +282,7 @@ export class Endpoint {
     if (fault !== null) this.reject(link, 'OUT_OF_PLACE', fault, now);
   }
 
-  /** The handshake of a link is done: both ends have proved themselves. */
+  /** The handshake of a link is complete: both ends have proved themselves. */
   private open(link: LinkState, from: Identity, marks: readonly [number, number, number], now: Nanos): void {
     const peer =
       link.peer ?? this.byInstance.get(from.instance) ?? this.expect(this.idFor(from), from.incarnation, from.instance);
@@ -316,7 +316,7 @@ export class Endpoint {
   }
 
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
-    if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // nobody's fault
+    if (error === 'LINK_CROSSED') return this.end(link, error, text, now); // normal: the other link goes on
     this.counters.linksRefused += 1;
     this.refusals.tell(claimedPeer(link) ?? NO_CORE, link.id, error, text, true);
     this.end(link, error, text, now);
@@ -338,7 +338,7 @@ export class Endpoint {
     this.end(link, error, text, now);
   }
 
-  /** Closes a link for a protocol reason; redials later if that is our part. */
+  /** Closes a link after a protocol error; redials later if that is our part. */
   private end(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
     const { peer } = link;
     this.drop(link.id, error);
@@ -353,7 +353,7 @@ export class Endpoint {
     peer.link = 0;
     this.outbox.log('link_closed', { peer: peer.id, link: link.id, cause: reason });
     this.owner.peerDown(peer, reason, now);
-    // Whoever opened the link reopens it; the other end does when it has something to say.
+    // Whoever opened the link reopens it; the other end redials only if messages wait.
     if (link.dialled || peer.channel.unacknowledged > 0) this.dialling.later(peer, now);
   }
 
@@ -361,12 +361,12 @@ export class Endpoint {
     if (peer.link !== 0) return;
     if (error === 'LINK_CROSSED' || this.owner.dialFailed(peer, error, text, now))
       this.dialling.later(peer, now, error);
-    else if (!peer.gone) peer.dial = null; // someone else is there
+    else if (!peer.gone) peer.dial = null; // another instance answers there
   }
 
   /**
-   * Both ends open a link: ours goes on if our id is the lower (E2). One whose proof is not answered counts as opening: the
-   * peer may have dialled before it took the proof.
+   * Whether both ends are opening a link and ours goes on, because our id is lower (E2). One whose proof is unanswered
+   * counts as opening: the peer may have dialled before it took the proof.
    */
   private crosses(from: Identity): boolean {
     const peer = this.byInstance.get(from.instance);

@@ -1,8 +1,8 @@
 /*
  * The handshake of a link: hello → welcome → prove; the hello travels with the opening of the link. Before either end
  * delivers a message, both prove that they know the cluster's secret, by an HMAC over both identities and both fresh
- * nonces, and say how far they have received, so that the channel resumes. Handshake frames may be lost, doubled or
- * overtaken: each is repeated until answered, and a repeated one is answered again.
+ * nonces, and say how far they have received, so that the channel resumes. Handshake frames may be lost, duplicated or
+ * overtaken: each is repeated until answered, and a repeat is answered again.
  */
 import { known } from '../assert.ts';
 import { type ErrorName, errorOfCode, ERRORS } from '../errors.ts';
@@ -50,7 +50,7 @@ export interface HandshakeConfig {
 /** What the greeter needs of its endpoint. */
 export interface GreeterOwner {
   admit(from: Identity, dialled: boolean): ErrorName | null;
-  /** Whether a link that this end is opening to the same peer makes another needless. */
+  /** Whether a link that this end is opening to the same peer makes another one needless. */
   crosses(from: Identity): boolean;
   knownInstance(instance: InstanceId): Peer | null;
   open(link: LinkState, from: Identity, marks: LaneMarks, now: Nanos): void;
@@ -86,7 +86,7 @@ export class Greeter {
     this.self = { ...this.self, peer, incarnation };
   }
 
-  /** The state of a link that we are about to open: says hello as its first frame. */
+  /** Starts the handshake of a link that we are about to open: its first frame is the hello. */
   dialled(id: LinkId, peer: Peer, now: Nanos): LinkState {
     const handshake = newHandshake(now);
     const link: LinkState = { id, dialled: true, phase: 'greeting', peer, names: null, handshake };
@@ -111,7 +111,7 @@ export class Greeter {
     return link;
   }
 
-  /** The state of a link that somebody opened to us. */
+  /** Starts the handshake of a link that somebody opened to us. */
   accept(id: LinkId, names: CertifiedNames | null, now: Nanos): LinkState {
     const handshake = newHandshake(now);
     const link: LinkState = { id, dialled: false, phase: 'waiting', peer: null, names, handshake };
@@ -126,14 +126,14 @@ export class Greeter {
     this.abandon(link);
   }
 
-  /** Drops the handshake's state and the timer of its repeats. */
+  /** Drops the handshake's state and its repeat timer. */
   abandon(link: LinkState): void {
     if (link.handshake === null) return;
     this.timers.cancel(link.handshake.repeat);
     link.handshake = null;
   }
 
-  /** Takes in a handshake frame; a string says how it broke the protocol. */
+  /** Handles a handshake frame; returns how it broke the protocol, or null. */
   receive(link: LinkState, frame: HandshakeFrame, now: Nanos): string | null {
     switch (frame.kind) {
       case FRAME.hello:
@@ -195,7 +195,7 @@ export class Greeter {
       return null;
     }
     link.phase = 'proving';
-    handshake.hello = null; // the peer is asked nothing else before it takes the proof
+    handshake.hello = null; // not needed again: after the proof the dialler has nothing more to say
     handshake.nonce = NO_NONCE;
     this.say(link, handshake, { kind: FRAME.prove, proof: this.proof('dialler', said) }, now);
     this.owner.open(link, welcome.from, welcome.received, now);
@@ -208,7 +208,7 @@ export class Greeter {
     const { hello: heard, nonce } = known(link.handshake, 'the handshake of a link that answered');
     const hello = known(heard, 'the hello that was answered');
     const proven = sameProof(prove.proof, this.proof('dialler', transcript(hello, this.self, nonce)));
-    // Asked again: since the hello its instance may have been declared gone, and a late proof must not revive it.
+    // Asks again: the instance may have been declared gone since its hello, and a late proof must not revive it.
     const error = proven ? this.owner.admit(hello.from, false) : 'WRONG_SECRET';
     if (error !== null) {
       this.refuse(link, error, now);
@@ -258,7 +258,10 @@ export class Greeter {
     handshake.repeat = this.timers.set(now + REPEAT, this.sayAgain, link);
   }
 
-  /** Checks whether it is over; an end that has said nothing yet has nothing to repeat. */
+  /**
+   * Gives the handshake up when its time is over, else repeats the last frame; an end that has said nothing yet has
+   * none.
+   */
   private readonly sayAgain = (now: Nanos, link: LinkState): void => {
     const handshake = known(link.handshake, 'the handshake of a link that is not open');
     if (this.isOver(handshake, now)) return this.timeout(now, link);
@@ -267,8 +270,8 @@ export class Greeter {
   };
 
   /**
-   * Whether it has taken too long. A process that was not scheduled for a while sees its timers fire before it reads
-   * what arrived meanwhile, so the time that it missed does not count.
+   * Whether the handshake has taken too long. A process that was not scheduled for a while sees its timers fire before
+   * it reads what arrived meanwhile, so missed time does not count.
    */
   private isOver(handshake: Handshake, now: Nanos): boolean {
     const missed = now - handshake.lookedAt - REPEAT;

@@ -1,7 +1,7 @@
 /*
- * A heartbeat is a frame of acks and nothing else: it shows that the sender runs, and is neither repeated nor
- * acknowledged. All processes of a host beat at the same moments of the host's clock, so that each wakes once for all
- * heartbeats: a process that wakes runs cold, which costs more than the frame.
+ * A heartbeat is a frame of acks alone: it shows that the sender runs, and is neither repeated nor acknowledged. All
+ * processes of a host beat at the same moments of the host's clock, so that each wakes once for all its heartbeats: a
+ * process that wakes runs with cold caches, which costs more than the frame.
  */
 import { type Nanos, SECOND } from '../ids.ts';
 import { limit } from '../limits.ts';
@@ -9,14 +9,15 @@ import type { Endpoint } from './endpoint.ts';
 import type { Peer } from './peer.ts';
 
 /**
- * Pause between two heartbeats on a link: whole seconds, as many as keep a process within its heartbeats per second.
+ * Pause between two heartbeats on a link: whole seconds, long enough to keep a process within its heartbeats per
+ * second.
  */
 export function heartbeatInterval(peers: number): Nanos {
   const shortest = limit('heartbeatIntervalNs');
   return Math.max(shortest, Math.ceil(peers / limit('heartbeatsPerSecond')) * SECOND);
 }
 
-/** When to beat next: strictly after `now`; `hostClockNs` is what the host's monotonic clock read at time 0. */
+/** When to beat next: strictly after `now`; `hostClockNs` is the reading of the host's monotonic clock at time 0. */
 export function nextHeartbeat(now: Nanos, interval: Nanos, hostClockNs: Nanos): Nanos {
   return now + interval - ((now + hostClockNs) % interval);
 }

@@ -14,7 +14,7 @@ export interface LinkState {
   readonly id: LinkId;
   readonly dialled: boolean;
   phase: LinkPhase;
-  /** Whom the other end’s certificate lets it be; null: no TLS, or we dialled and asked for that one name. */
+  /** Whom the other end’s certificate lets it be; null: no TLS, or we dialled and required that one name. */
   readonly names: CertifiedNames | null;
   /** Known from the start on a dialled link, from the proof on an accepted one. */
   peer: Peer | null;
@@ -29,13 +29,13 @@ export interface Handshake {
   /** The handshake frame to repeat until the other end answers. */
   lastFrame: Uint8Array | null;
   repeat: Timer | null;
-  /** When it is given up; later where this process itself stood still. */
+  /** When the handshake is given up; later if this process itself stood still. */
   deadline: Nanos;
-  /** When this end looked last whether it was answered. */
+  /** When this end last looked for an answer. */
   lookedAt: Nanos;
 }
 
-/** Who the other end is, or claims to be; undefined: it has not said yet. */
+/** The other end's id, proved or claimed; undefined until it says one. */
 export function claimedPeer(link: LinkState): number | undefined {
   return link.peer?.id ?? link.handshake?.hello?.from.peer;
 }

@@ -2,7 +2,7 @@ import { known } from '../assert.ts';
 import { codecOfWire } from '../messages/codec.ts';
 import type { Batch } from '../urpc/frames.ts';
 
-/** The fault in a frame's messages; null: all can be decoded. Checks the preceding ones, too. */
+/** The fault in a frame's messages; null when all of them decode and travel on their lane. */
 export function faultInMessages(batches: readonly Batch[]): string | null {
   for (let i = 0; i < batches.length; i++) {
     const { lane, messages } = known(batches[i]);

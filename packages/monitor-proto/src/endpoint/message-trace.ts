@@ -9,14 +9,14 @@ import type { Peer } from './peer.ts';
 const TYPES = keysOf(MESSAGES);
 const ORDINALS = 1 + Math.max(...Object.values(MESSAGES).map(({ ordinal }) => ordinal));
 
-/** Told of each message while a process is traced. Channel, lane and number name the message alike at both ends. */
+/** Called for each message while a process is traced. Channel, lane and number identify the message at both ends. */
 export interface MessageTap {
   message(way: Way, type: MessageType, channel: string, lane: number, number: number, op: string): void;
 }
 
 type Way = 'sent' | 'delivered';
 
-/** Counts messages by type and, where wanted, writes a debug line for each, which the channel checkers read. */
+/** Counts messages by type and, if asked, writes a debug line for each, which the channel checkers read. */
 export class MessageTrace {
   private readonly sentByOrdinal = new Float64Array(ORDINALS);
   private readonly deliveredByOrdinal = new Float64Array(ORDINALS);

@@ -8,10 +8,7 @@ import type { DataFrame, Frame } from '../urpc/frames.ts';
 import type { EndpointCounters } from './owner.ts';
 import type { Peer } from './peer.ts';
 
-/**
- * What leaves an endpoint: turns what channels have queued into frames at the end of a step, and wakes channels when
- * they are due.
- */
+/** Turns queued messages into frames at the end of a step, and wakes channels when they are due. */
 export class Outgoing {
   private readonly dirty: Peer[] = [];
 
@@ -21,7 +18,7 @@ export class Outgoing {
     private readonly counters: EndpointCounters,
   ) {}
 
-  /** The peer's channel may have something to say: the next `flush` looks. */
+  /** Marks the peer's channel for the next `flush`. */
   touch(peer: Peer): void {
     if (peer.dirty) return;
     peer.dirty = true;
@@ -29,9 +26,9 @@ export class Outgoing {
   }
 
   /**
-   * A frame has come. If it acknowledged all and said nothing, the channel's timer has nothing left to do: it would wake
-   * the process for that. Else it is left to find out: while messages come and go that costs less than to cancel one for
-   * each.
+   * A frame has come. If it acknowledged everything and carried no message, the channel's timer has nothing left to do
+   * and is cancelled, so that it does not wake the process. Otherwise it stays: under traffic an idle wake-up costs
+   * less than cancelling a timer per message.
    */
   answer(peer: Peer, { batches }: DataFrame): void {
     if (batches.length === 0 && peer.timer !== null && peer.channel.idle) {

@@ -4,11 +4,11 @@ import type { Message } from '../messages/table.ts';
 import type { Identity, VolleyFrame } from '../urpc/frames.ts';
 import type { Peer } from './peer.ts';
 
-/** What the owner of an endpoint decides and is told. */
+/** The decisions of an endpoint's owner, and the events that it hears of. */
 export interface EndpointOwner {
   /**
-   * Whether this peer may have a link: null, or why not. Asked before it has proved anything, and again of a dialler
-   * when it has.
+   * Whether this peer may have a link: null, or why not. Asked before the peer has proved anything, and of a dialler
+   * again once it has.
    */
   admit(from: Identity, dialled: boolean): ErrorName | null;
   /** A link to the peer is open; `first`: for the first time. */
@@ -24,11 +24,11 @@ export interface EndpointOwner {
   misbehaved?(peer: Peer, error: ErrorName, text: string, now: Nanos): void;
   /** A frame that measures the link; it may be lost, doubled or late. */
   volley(peer: Peer, volley: VolleyFrame, now: Nanos): void;
-  /** There is room again for a peer to whom a message was refused with BUSY. */
+  /** There is room again for a peer whose messages `send` refused with BUSY. */
   sendable(peer: Peer, now: Nanos): void;
 }
 
-/** What an endpoint did over all its peers, past ones included: no count ever falls. */
+/** Totals of an endpoint over all its peers, past ones included: no count ever falls. */
 export interface EndpointCounters {
   framesSent: number;
   framesReceived: number;

@@ -11,47 +11,47 @@ import type { CertifiedNames } from '../handshake/certified.ts';
 import type { Timer } from '../timer-queue.ts';
 import { Channel } from '../urpc/channel.ts';
 
-/** What an endpoint knows of one instance at the other end of a channel, through all its links. */
+/** An endpoint's state for one instance at the other end of a channel, across all its links. */
 export class Peer {
   channel = new Channel();
   /** The open link, or 0. */
   link: LinkId = 0;
-  /** A link that we opened and that is not open yet, or 0. */
+  /** A link that we are opening, or 0. */
   pendingLink: LinkId = 0;
   /** Where we dial it when a link is wanted; null: it dials us. */
   dial: string | null = null;
   dialAttempts = 0;
   /** A link is to be opened at the end of this step. */
   wanted = false;
-  /** Set while the next attempt to dial waits. */
+  /** The pending retry of a dial, or null. */
   redial: Timer | null = null;
   /** Whether some link to this instance was ever open. */
   met = false;
   lastHeardAt: Nanos = 0;
-  /** Since when it owes an acknowledgement; Infinity: it owes none and may be silent. */
+  /** Since when it has owed an acknowledgement; Infinity: it owes none and may be silent. */
   askedAt: Nanos = Infinity;
   lastSentAt: Nanos = 0;
   /** When this channel's timer fires; Infinity: none is set. */
   armedAt: Nanos = Infinity;
   /** That timer. */
   timer: Timer | null = null;
-  /** The channel's two directions as log lines name them; '' until the first message that is traced. */
+  /** The channel's two directions as log lines name them; '' until the first traced message. */
   channelThere = '';
   channelBack = '';
-  /** Messages so far by lane: a message's number at both ends. */
+  /** Messages so far by lane, which number the messages alike at both ends. */
   readonly sent: number[] = [0, 0, 0];
   readonly delivered: number[] = [0, 0, 0];
   /** Whom its certificate lets it be; null: no TLS, or we dialled it by that name. */
   certified: CertifiedNames | null = null;
   dirty = false;
-  /** Its frames that were rejected. */
+  /** Rejected frames. */
   rejected = 0;
   gone = false;
 
   constructor(
     public id: PeerId,
     public incarnation: Incarnation,
-    /** '' until a peer dialled by address alone has said it. */
+    /** '' until a peer dialled by address alone has named its instance. */
     public instance: InstanceId,
   ) {}
 }

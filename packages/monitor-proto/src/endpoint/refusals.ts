@@ -6,21 +6,24 @@ import type { EffectSink } from '../outbox.ts';
 const PEERS_MOST = 8192;
 const REJECTIONS_TOLD = 16;
 
-/** A peer that sends garbage must not flood the log: after a few lines, only every power of two is logged. */
+/**
+ * Whether to log the rejection of this number: a peer that sends garbage must not flood the log, so after a few lines
+ * only powers of two are.
+ */
 export function isRejectionTold(count: number): boolean {
   return count <= REJECTIONS_TOLD || isPowerOfTwo(count);
 }
 
 /**
- * Counts refused handshakes by peer and reason: a peer that keeps dialling must not flood the log, so it reports the
- * first, and then each time the count has doubled.
+ * Counts refused handshakes by peer and reason. A peer that keeps dialling must not flood the log: the first refusal is
+ * reported, then each doubling of the count.
  */
 export class Refusals {
   private readonly counts = new Map<PeerId, Map<string, number>>();
 
   constructor(private readonly sink: EffectSink) {}
 
-  /** One more. `ours`: this end refused. */
+  /** Counts one more refusal. `ours`: this end refused. */
   tell(peer: PeerId, link: LinkId, error: ErrorName, text: string, ours: boolean): void {
     if (this.counts.size >= PEERS_MOST && !this.counts.has(peer)) this.counts.clear();
     const of = this.counts.get(peer) ?? new Map<string, number>();

@@ -1,14 +1,13 @@
 /*
- * A host that is cut off, or loses its power, closes no connection: TCP gives up after a quarter of an hour. Whoever
- * depends on a peer watches it:
+ * A host that is cut off, or loses its power, closes no connection: TCP gives up after a quarter of an hour. A process
+ * that depends on a peer watches it:
  *
- *   W1  the link is ended, and opened anew, when nothing was heard for the bound although something that has to be
- *       acknowledged has been under way for half of it;
- *   W2  nothing is lost by that: the channel goes on over the next link, also with a peer that merely stood still;
+ *   W1  the link is ended and opened anew when nothing was heard for the bound although an acknowledgement was due for
+ *       half of it;
+ *   W2  nothing is lost: the channel goes on over the next link, even with a peer that merely stood still;
  *   W3  a watcher that was itself stopped has heard nobody, and blames nobody.
  *
- * Once the link is ended there is none to end again before the peer has proved itself anew: a peer that hangs is not
- * dropped in a loop, it is dialled.
+ * A new link counts only once the peer has proved itself, so a hung peer is dialled repeatedly, not dropped in a loop.
  */
 import type { Nanos } from '../ids.ts';
 import { limit } from '../limits.ts';
@@ -17,24 +16,24 @@ import { nextHeartbeat } from './heartbeat.ts';
 import type { Peer } from './peer.ts';
 
 export interface SilenceOwner {
-  /** The peer that is watched. */
+  /** The watched peer; null: none yet. */
   peer(): Peer | null;
-  /** Says something that the peer acknowledges. */
+  /** Sends something that the peer acknowledges. */
   ask(peer: Peer): void;
-  /** The link is about to be closed for this much silence. */
+  /** The link is about to be closed after this much silence. */
   silent(forNs: Nanos): void;
   /** A link is open again. */
   heard(afterNs: Nanos): void;
 }
 
-/** Looks per bound: the link is ended at most so much later. */
+/** Looks per bound: the link is ended at most one look late. */
 const LOOKS = 4;
 
 /** Watches one peer that this end dials. */
 export class SilenceWatch {
   boundNs: Nanos = limit('skbSilenceNs');
   private lookedAt: Nanos = 0;
-  /** When the peer whose link was ended was last heard. */
+  /** When the peer whose link was ended was last heard; null: none was ended. */
   private silentSince: Nanos | null = null;
 
   constructor(
@@ -55,12 +54,12 @@ export class SilenceWatch {
     this.silentSince = null;
   }
 
-  /** How long the peer has been silent whose link was ended for it; 0: none was, or it is back. */
+  /** How long the peer whose link was ended has been silent; 0 while there is no such peer. */
   silentNs(now: Nanos): Nanos {
     return this.silentSince === null ? 0 : now - this.silentSince;
   }
 
-  /** With the heartbeats of the host, where there are any at that time: a process wakes once for both. */
+  /** On the host's heartbeat where there is one at that time, so that the process wakes once for both. */
   private lookLater(now: Nanos): void {
     const pause = this.boundNs / LOOKS;
     this.endpoint.timers.set(nextHeartbeat(now, pause, this.hostClockNs), (at) => this.look(at));

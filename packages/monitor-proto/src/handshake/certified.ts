@@ -1,9 +1,9 @@
 import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
 
 /*
- * Whom a certificate lets its holder be. Its names (DNS names among the subject's alternative names) are `core-3`,
- * `core-*` for any core, `skb`, `launcher`, `client`. The host that verified the certificate reports the names of a
- * link's other end; null where links carry no TLS and the cluster's secret alone decides.
+ * The peers that a certificate lets its holder be, by its DNS subject alternative names: `core-3`, `core-*` for any
+ * core, `skb`, `launcher`, `client`. The host that verified the certificate reports the names of a link's other end;
+ * null where links carry no TLS and the cluster's secret alone decides.
  */
 export type CertifiedNames = readonly string[];
 
@@ -15,8 +15,8 @@ export function certifiedName(peer: PeerId): string {
 }
 
 /**
- * Whether a certificate with these names lets its holder speak as this peer. A core without an id may come with any
- * core's.
+ * Whether a certificate with these names lets its holder speak as this peer. A core without an id may present any
+ * core's certificate.
  */
 export function maySpeakAs(names: CertifiedNames | null, peer: PeerId): boolean {
   if (names === null) return true;

@@ -8,7 +8,7 @@ import { Writer } from './writer.ts';
  */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
 
-/** Which end of a link proves: the two proofs of a handshake differ, so neither can be replayed to its maker. */
+/** Which end of a link proves. The two proofs of a handshake differ, so neither can be replayed to its maker. */
 export type Side = 'dialler' | 'acceptor';
 
 /** What both ends of a handshake have said. */
@@ -36,7 +36,7 @@ export function proofOf(hmac: Hmac, secret: Uint8Array, side: Side, transcript: 
   return hmac(secret, said.whole());
 }
 
-/** Compares in constant time. */
+/** Whether two proofs are equal, in constant time. */
 export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;
@@ -44,7 +44,7 @@ export function sameProof(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0;
 }
 
-/** Nonces and other unique bytes from one piece of entropy: HMAC(entropy, label and count). */
+/** Derives nonces and other unique bytes from one piece of entropy: HMAC(entropy, label and count). */
 export class NonceSource {
   private count = 0;
   private pool = new Uint8Array(POOL);
@@ -72,12 +72,10 @@ export class NonceSource {
 }
 
 const NONCE = 16;
-/**
- * Nonces are slices of one array: separate arrays would take ten times their contents for as long as a handshake lasts.
- */
+/** Nonces are slices of one array: a separate array costs ten times its contents for as long as a handshake lasts. */
 const POOL = 16 * NONCE;
 
-/** As JSON would have it. */
+/** Writes what `JSON.stringify` would. */
 function writeIdentity(to: Writer, { version, cluster, peer, incarnation, instance }: Identity): void {
   to.ascii('[').ascii(String(version)).ascii(',').json(cluster).ascii(',');
   to.ascii(String(peer)).ascii(',').ascii(String(incarnation)).ascii(',').json(instance).ascii(']');

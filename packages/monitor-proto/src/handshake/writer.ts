@@ -4,24 +4,24 @@ const encoder = new TextEncoder();
 let space = new Uint8Array(1024);
 
 /**
- * Assembles text and bytes in a space that all writers share: only one is in use at a time, and its result is valid
+ * Assembles text and bytes in a buffer shared by all writers: only one is in use at a time, and its result is valid
  * until the next begins. A handshake makes and checks six proofs, and a thousand cores have half a million handshakes.
  */
 export class Writer {
   private at = 0;
 
-  /** Room for so many bytes. */
+  /** Reserves room for so many bytes. */
   constructor(most: number) {
     if (most > space.length) space = new Uint8Array(most);
   }
 
-  /** ASCII only. */
+  /** Writes ASCII text. */
   ascii(text: string): this {
     for (let i = 0; i < text.length; i++) space[this.at++] = text.charCodeAt(i);
     return this;
   }
 
-  /** A string as JSON writes it, quotes included. */
+  /** Writes a string as JSON, quotes included. */
   json(text: string): this {
     const from = this.at;
     space[this.at++] = QUOTE;
@@ -44,7 +44,7 @@ export class Writer {
     return space.subarray(0, this.at);
   }
 
-  /** The slow path, for characters that are escaped or take several bytes. */
+  /** The slow path, for characters that need escapes or several bytes. */
   private jsonOf(text: string, from: number): this {
     this.at = from + encoder.encodeInto(JSON.stringify(text), space.subarray(from)).written;
     return this;

@@ -5,7 +5,7 @@ export const CAPABILITY_INVARIANTS = {
   C1: row(
     'node-kernel/src/capability/audit/audit-owners.ts',
     'checker capabilities, mkctl audit',
-    'A capability of a type with one owner has one owner, on whom all copies agree and who holds one.',
+    'A capability of a single-owner type has one owner, on whom all copies agree and who holds a copy.',
   ),
   C2: row(
     'node-kernel/src/capability/audit/audit-memory.ts',
@@ -15,19 +15,23 @@ export const CAPABILITY_INVARIANTS = {
   C3: row(
     'node-kernel/src/capability/audit/audit.ts',
     'checker revoked, churn',
-    'When a revoke reports success nothing of its target is left anywhere but the slot itself.',
+    'When a revoke reports success, nothing of its target is left anywhere but the slot itself.',
   ),
   C4: row(
     'node-kernel/src/monitor/capops/retype.ts',
     'checker capabilities (as C2)',
-    'Of retypes that overlap one succeeds, and the others are refused.',
+    'Of overlapping retypes one succeeds, and the others are refused.',
   ),
   C5: row(
     'node-kernel/src/capability/audit/audit-memory.ts',
     'checker capabilities, mkctl audit',
-    'Memory is free, covered or on its way home.',
+    'All memory is free, covered by a capability, or on its way home.',
   ),
-  C6: row('node-kernel/src/monitor/capops/requests.ts', 'churn', 'Nothing succeeds without the right that it needs.'),
+  C6: row(
+    'node-kernel/src/monitor/capops/requests.ts',
+    'churn',
+    'No operation succeeds without the right that it needs.',
+  ),
   C7: row(
     'node-kernel/src/monitor/capops/requests.ts',
     'churn',
@@ -36,7 +40,7 @@ export const CAPABILITY_INVARIANTS = {
   relations: row(
     'node-kernel/src/capability/audit/audit-owners.ts',
     'checker capabilities, mkctl audit',
-    'The owner knows of every copy, ancestor and descendant that may be elsewhere.',
+    'The owner knows of every copy, ancestor and descendant that may be on other cores.',
   ),
   copies: row(
     'node-kernel/src/capability/audit/audit-owners.ts',
@@ -46,22 +50,22 @@ export const CAPABILITY_INVARIANTS = {
   CS1: row(
     'node-kernel/src/capability/model/changes.ts',
     'cheap',
-    'At the end of a step the services have been told of every change of a capability, or will be at once.',
+    'At the end of a step, the services have heard of every capability change, or hear of it in the same turn.',
   ),
   CS2: row(
     'node-kernel/src/capability/store/local-capabilities.ts',
     'step',
-    'The target of a committed revoke is locked as long as the revoke runs.',
+    'The target of a committed revoke stays locked as long as the revoke runs.',
   ),
   CS3: row(
     'node-kernel/src/capability/store/deletion-queue.ts',
     'step',
-    'A slot that the monitor deletes across cores is full.',
+    'A slot that the monitor is deleting across cores is full.',
   ),
   CR1: row(
     'node-kernel/src/monitor/capops/revoke.ts',
     'step, cheap',
-    'A part of a revoke that has committed keeps its mark; one without a mark owes its vote.',
+    'A participant of a committed revoke keeps its mark; one without a mark still owes its vote.',
   ),
   RO1: row(
     'node-kernel/src/monitor/capops/recover.ts',
@@ -71,29 +75,37 @@ export const CAPABILITY_INVARIANTS = {
   RO2: row(
     'node-kernel/src/monitor/capops/recover.ts',
     'tests (mutants)',
-    'A core that is not the lowest asks on until it hears of a new owner, or nobody is in its way.',
+    'A core that is not the lowest keeps asking until it hears of a new owner, or nobody is in its way.',
   ),
   RO3: row(
     'node-kernel/src/monitor/capops/handovers.ts',
     'step, tests (mutants), checker survivors',
-    'When a core dies that was just taking ownership over, whoever has not heard of it still comes to an owner that holds a copy.',
+    'When a core dies while taking ownership over, every core that has not heard of it still finds an owner that holds a copy.',
   ),
-  CT1: row('node-kernel/src/monitor/capops/retype.ts', 'step', 'A range is guarded for an initiator that is there.'),
-  CM1: row('node-kernel/src/monitor/capops/copy.ts', 'step', 'Only what may leave its core is in flight.'),
+  CT1: row(
+    'node-kernel/src/monitor/capops/retype.ts',
+    'step',
+    'A range is guarded only for an initiator that is present.',
+  ),
+  CM1: row(
+    'node-kernel/src/monitor/capops/copy.ts',
+    'step',
+    'Only capabilities that may leave their core are in flight.',
+  ),
   CF1: row(
     'node-kernel/src/monitor/capops/reclaim.ts',
     'step',
-    'Memory that its home asks about is asked about in one batch at a time; a watch has an initiator that is there.',
+    'A home asks about each piece of memory in one batch at a time; a watch has an initiator that is present.',
   ),
   M1: row(
     'node-kernel/src/memory/coherence/directory.ts',
     'step, checker memory',
-    'A page has one writer or many readers, grants in flight counted.',
+    'A page has one writer or many readers, counting grants in flight.',
   ),
   M2: row(
     'node-kernel/src/memory/coherence/page-cache.ts',
     'checker memory, litmus',
-    'A read returns the last write in the order of its page’s versions: copies that may be read are equal.',
+    'A read returns the last write in the order of its page’s versions: all readable copies are equal.',
   ),
   M3: row(
     'node-kernel/src/memory/coherence/directory.ts',
@@ -103,31 +115,31 @@ export const CAPABILITY_INVARIANTS = {
   M4: row(
     'node-kernel/src/memory/coherence/page-cache.ts',
     'step, checker memory',
-    'Every miss ends: nobody waits for what nobody was asked for, and nothing waits at the end.',
+    'Every miss ends: a thread waits only for a page that was requested, and nothing waits at the end.',
   ),
   M5: row(
     'node-kernel/src/memory/coherence/directory.ts',
     'step, checker memory',
-    'No page is lost without a name: the log says which, and who asks for it is told PAGE_LOST.',
+    'No page is lost silently: the log names it, and later requests fail with PAGE_LOST.',
   ),
   M6: row(
     'node-kernel/src/memory/page-copies.ts',
     'step, checker memory',
-    'After an unmap or revoke has returned no access through the old mapping has an effect.',
+    'After an unmap or revoke has returned, no access through the old mapping has an effect.',
   ),
   VS1: row(
     'node-kernel/src/monitor/memory/address-spaces.ts',
     'step, checker memory',
-    'A translation that a core uses is in the page tables of the domain’s home, or is being taken away.',
+    'A translation in use on a core is in the page tables of the domain’s home, or is being removed.',
   ),
   V2: row(
     'node-kernel/src/monitor/memory/shootdowns.ts',
     'checker memory, tests',
-    'When an unmap, protect or revoke has returned no core uses the old translation.',
+    'When an unmap, protect or revoke has returned, no core uses the old translation.',
   ),
   VS2: row(
     'node-kernel/src/monitor/memory/shootdowns.ts',
     'tests',
-    'A round ends when each core has acted or is gone; who waits is told in time.',
+    'A round ends once each core has acted or is gone; its waiters hear of it in time.',
   ),
 } as const;

@@ -5,17 +5,17 @@ export const LINK_INVARIANTS = {
   U1: row(
     'monitor-proto/src/urpc/channel.ts',
     'checker urpc',
-    'Every message that a channel took is handed on exactly once while both instances live.',
+    'Every message that a channel accepted is delivered exactly once while both instances live.',
   ),
   U2: row(
     'monitor-proto/src/urpc/channel.ts',
     'checker urpc',
-    'Messages are handed on in the order of sending, within their lane.',
+    'Messages are delivered in the order of sending, within their lane.',
   ),
   U3: row(
     'monitor-proto/src/urpc/channel.ts',
     'step, checker honest_peers',
-    'No more than a window of a lane is on the way; an ack covers only what was sent; what came too early lies within the window.',
+    'At most one window of a lane is under way; an ack covers only messages that were sent; early messages lie within the window.',
   ),
   E1: row(
     'monitor-proto/src/endpoint/endpoint.ts',
@@ -25,17 +25,17 @@ export const LINK_INVARIANTS = {
   E2: row(
     'monitor-proto/src/endpoint/endpoint.ts',
     'tests',
-    'A link is opened when something is first said to a peer, and what is said waits in order until it is open.',
+    'The first message to a peer opens a link, and messages wait in order until it is open.',
   ),
   W1: row(
     'monitor-proto/src/endpoint/silence-watch.ts',
     'tests',
-    'The link to a watched peer is ended, and opened anew, when nothing was heard for the bound although an acknowledgement was due for half of it.',
+    'The link to a watched peer is ended and opened anew when nothing was heard for the bound although an acknowledgement was due for half of it.',
   ),
   W2: row(
     'monitor-proto/src/endpoint/silence-watch.ts',
     'tests',
-    'Nothing is lost by that: the channel goes on over the next link, also with a peer that merely stood still.',
+    'Nothing is lost by that: the channel goes on over the next link, even with a peer that merely stood still.',
   ),
   W3: row(
     'monitor-proto/src/endpoint/silence-watch.ts',
@@ -45,12 +45,12 @@ export const LINK_INVARIANTS = {
   OC1: row(
     'monitor-proto/src/link/occupancy.ts',
     'tests',
-    'A message leaves when the one before has left and now has come, plus the cost of its receiver’s distance.',
+    'A message leaves no earlier than now, and after the previous one, plus the cost of its receiver’s distance.',
   ),
   OC2: row(
     'monitor-proto/src/link/occupancy.ts',
     'tests',
-    'A message is taken when it has arrived and the one before was taken, plus the cost of its sender’s distance.',
+    'A message is taken once it has arrived and the previous one was taken, plus the cost of its sender’s distance.',
   ),
   T1: row(
     'monitor-proto/src/io/transport.ts',
@@ -70,17 +70,17 @@ export const LINK_INVARIANTS = {
   LM1: row(
     'monitor-proto/src/link/link-model.ts',
     'tests',
-    'With clear settings and nothing under way every frame passes, and no random number is drawn.',
+    'With clear settings and nothing under way, every frame passes and no random number is drawn.',
   ),
   LM2: row(
     'monitor-proto/src/link/link-model.ts',
     'tests',
-    'Due times never fall from one frame to the next, but for reordered frames.',
+    'Due times never fall from one frame to the next, except for reordered frames.',
   ),
   LM3: row(
     'monitor-proto/src/link/link-model.ts',
     'tests',
-    'New settings make no frame under way later and change the order of none.',
+    'New settings delay no frame that is under way and change the order of none.',
   ),
   LM4: row(
     'monitor-proto/src/link/link-model.ts',
@@ -90,7 +90,7 @@ export const LINK_INVARIANTS = {
   A1: row(
     'node-kernel/src/monitor/agreement/rounds.ts',
     'step, cheap, checker agreement',
-    'A node answers its parent once, after it has voted and all its children have answered or were given up.',
+    'A node answers its parent once, after it has voted and every child has answered or was given up.',
   ),
   A2: row(
     'node-kernel/src/monitor/agreement/rounds.ts',
@@ -116,29 +116,29 @@ export const LINK_INVARIANTS = {
   A7: row(
     'node-kernel/src/monitor/agreement/multicast.ts',
     'tests',
-    'A phase that comes late or twice does nothing, and is answered as the first time.',
+    'A late or repeated phase does nothing, and gets the first answer again.',
   ),
   A8: row('node-kernel/src/monitor/agreement/multicast.ts', 'tests', 'A round whose initiator is gone is not begun.'),
   A9: row(
     'node-kernel/src/monitor/agreement/multicast.ts',
     'tests',
-    'What a core’s own record says the initiator may not ask is refused, and held against it if it asked itself.',
+    'A core refuses a request that its own records forbid the initiator to make, and holds it against an initiator that asked directly.',
   ),
   A10: row(
     'node-kernel/src/monitor/agreement/multicast.ts',
     'tests',
-    'What comes over others bears the initiator’s seal for this core, or is refused and held against who passed it on.',
+    'A relayed request bears the initiator’s seal for this core, or is refused and held against the relay.',
   ),
-  J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors have one link at most.'),
+  J1: row('node-kernel/src/monitor/membership/join.ts', 'checker membership', 'Two monitors share at most one link.'),
   J2: row(
     'node-kernel/src/monitor/membership/join.ts',
     'step, cheap, checker membership',
-    'A monitor is in no global operation before a view with it is installed.',
+    'A monitor takes part in no global operation before a view with it is installed.',
   ),
   J3: row(
     'node-kernel/src/monitor/membership/join.ts',
     'step',
-    'A monitor has an address of every monitor that it knows, until that incarnation is over.',
+    'A monitor has the address of every monitor that it knows, until that incarnation is over.',
   ),
   R1: row(
     'skb/src/registry/registry.ts',
@@ -148,7 +148,7 @@ export const LINK_INVARIANTS = {
   R2: row(
     'skb/src/registry/registry.ts',
     'step, cheap, checker membership',
-    'Incarnations of a core rise, and are given to one instance only.',
+    'Incarnations of a core rise, and each is given to one instance only.',
   ),
   R3: row(
     'skb/src/registry/introductions.ts',
@@ -158,7 +158,7 @@ export const LINK_INVARIANTS = {
   R4: row(
     'skb/src/registry/registry.ts',
     'checker membership',
-    'An incarnation that was declared gone is no member again.',
+    'An incarnation declared gone never becomes a member again.',
   ),
   V1: row(
     'node-kernel/src/monitor/views/view-agreement.ts',
@@ -173,32 +173,32 @@ export const LINK_INVARIANTS = {
   V4: row(
     'node-kernel/src/monitor/views/view-agreement.ts',
     'checker views, tests (mutants)',
-    'After faults stop the members agree on one view.',
+    'After faults stop, the members agree on one view.',
   ),
   QV1: row(
     'node-kernel/src/monitor/views/quarantine.ts',
     'tests (mutants)',
-    'No member is put out on the word of fewer than a majority of the others, nor of one alone.',
+    'No member is excluded on the word of less than a majority of the others, nor of one alone.',
   ),
   QV2: row(
     'node-kernel/src/monitor/views/quarantine.ts',
     'tests (mutants)',
-    'No member is put out whom the view cannot spare.',
+    'No member is excluded whom the view cannot spare.',
   ),
   QV3: row(
     'node-kernel/src/monitor/views/quarantine.ts',
     'checker honest_peers, tests (mutants)',
-    'A sound core never takes another sound one for guilty.',
+    'An honest core never holds another honest one guilty.',
   ),
   EE1: row(
     'node-kernel/src/monitor/conduct/early-ends.ts',
     'checker honest_peers, tests',
-    'A round was ended early only when its initiator had not received this core’s answer.',
+    'A round counts as ended early only when its initiator had not received this core’s answer.',
   ),
   EE2: row(
     'node-kernel/src/monitor/conduct/early-ends.ts',
     'checker honest_peers, tests',
-    'And only when it was certainly begun less than half a deadline ago.',
+    'It counts only if it was certainly begun less than half a deadline ago.',
   ),
   EE3: row(
     'node-kernel/src/monitor/conduct/early-ends.ts',
@@ -215,15 +215,15 @@ export const LINK_INVARIANTS = {
     'tests',
     'A cut holds from the frame after `add`; frames under way still arrive.',
   ),
-  F3: row('monitor-proto/src/link/fault-engine.ts', 'tests', 'Later rules win over earlier ones, setting by setting.'),
+  F3: row('monitor-proto/src/link/fault-engine.ts', 'tests', 'Later rules override earlier ones, setting by setting.'),
   F4: row(
     'monitor-proto/src/link/fault-engine.ts',
     'tests',
-    'Heal is now: frames under way on the pairs that a changed rule concerns are due anew (LM3).',
+    'Heal takes effect at once: frames under way on the pairs of a changed rule get new due times (LM3).',
   ),
   F5: row(
     'monitor-proto/src/link/fault-engine.ts',
     'tests',
-    'The choices for one pair depend on the seed and on that pair’s frames alone.',
+    'The choices for one pair depend only on the seed and that pair’s frames.',
   ),
 } as const;

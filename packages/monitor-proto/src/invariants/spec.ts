@@ -1,11 +1,11 @@
 /** One row of the table of invariants. */
 export interface InvariantSpec {
   readonly statement: string;
-  /** Where it is maintained: a file below packages/ whose header or type states it. */
+  /** The file below packages/ that maintains it and whose header or type states it. */
   readonly kept: string;
   /**
-   * How a breach shows: asserted after each step (`step`: in the simulator; `cheap`: in every process), by a checker,
-   * by tests.
+   * What detects a breach: an assertion after each step (`step`: in the simulator; `cheap`: in every process), a
+   * checker, or tests.
    */
   readonly seen: string;
 }

@@ -14,8 +14,8 @@ const PARTS = [
 ] as const;
 
 /**
- * Every invariant by its number, which means one thing. A new one is appended to its part; one that no longer holds
- * keeps its row with the word “retired”. Headers, assertions, checkers and tests cite the numbers.
+ * Every invariant by its number, which means one thing. Append a new one to its part; a retired one keeps its row with
+ * the word “retired”. Headers, assertions, checkers and tests cite the numbers.
  */
 export const INVARIANTS = {
   ...LINK_INVARIANTS,

@@ -4,18 +4,18 @@ import { type OnReadOpts, Socket } from 'node:net';
 export type TakeBytes = (borrowed: Buffer, length: number) => void;
 
 /*
- * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. That is a
- * tenth of a bare round trip, and every fresh page may fault in a process that rarely wakes (decision 0067). Reads of a
- * process come one after the other, so all sockets can read into one buffer.
+ * A socket's read usually allocates 64 KiB, shrinks them to what came and passes them through a Readable. That costs a
+ * tenth of a bare round trip, and every fresh page may fault in a process that rarely wakes (decision 0067). A process
+ * reads one socket at a time, so all sockets can read into one buffer.
  */
 const LENT = Buffer.allocUnsafeSlow(64 << 10);
 
-/** Takes nothing: the bytes are lost. */
+/** Discards the bytes. */
 export const NOBODY: TakeBytes = () => undefined;
 
 /** Makes one socket read into the process's buffer. */
 export class BorrowedReads {
-  /** Who takes the bytes. */
+  /** Receives the bytes. */
   take = NOBODY;
 
   /** For `net.connect` and the like. */
@@ -46,7 +46,7 @@ export class BorrowedReads {
   }
 }
 
-/** Node's private connection below a socket. The conformance suite runs over this. */
+/** Node's private handle below a socket. The conformance suite covers its use. */
 interface Handle {
   reading: boolean;
   readStop(): void;

@@ -1,6 +1,6 @@
 import type { Nanos } from '../ids.ts';
 
-// process.hrtime, not performance.now: that loads eight modules of Node's which a booting core does without.
+// process.hrtime, not performance.now, which loads eight modules of Node's that a booting core does without.
 const [originSeconds, originNanos] = process.hrtime();
 
 /** The host's monotonic clock when this process began; nanoseconds, the same scale in all processes of a host. */

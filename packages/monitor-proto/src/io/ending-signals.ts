@@ -1,2 +1,2 @@
-/** By these a process is asked to end; a terminal that is closed sends the last. */
+/** Signals that ask a process to end; a closing terminal sends the last. */
 export const ENDING: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];

@@ -5,7 +5,9 @@ import type { ControlReply, ControlRequest } from '../step.ts';
 import { nowNs } from './clock.ts';
 import { callAfter, type LongTimer } from './long-timer.ts';
 
-/** The faults of a process's own links, on time: a rule ends when its time is up, not with the next frame. */
+/**
+ * Applies the fault rules of a process's own links on time: a rule ends when its time is up, not with the next frame.
+ */
 export class FaultHost {
   readonly links: LinkFaults;
   private expiry: LongTimer | null = null;
@@ -15,14 +17,14 @@ export class FaultHost {
     this.links = new LinkFaults(owner);
   }
 
-  /** Serves the verbs of faults; null: not one of them. */
+  /** Serves the fault verbs; null for any other. */
   control(request: ControlRequest): ControlReply | null {
     const reply = this.links.control(request, nowNs());
     if (reply !== null) this.watch();
     return reply;
   }
 
-  /** What each rule in force did, with those of its id before it; rules that are over are left out. */
+  /** What each rule in force did, including its predecessors of the same id; ended rules are left out. */
   metrics(): readonly MetricFamily[] {
     const samples = this.links.totals(nowNs()).flatMap(({ rule, counters }) =>
       Object.entries(counters).map(([effect, value]) => ({
@@ -34,7 +36,7 @@ export class FaultHost {
       {
         name: 'mk_rule_frames_total',
         type: 'counter',
-        help: 'Frames that a fault rule in force applied to (effect frames), and what became of them.',
+        help: 'Frames that a fault rule in force applied to, and (label effect) what became of them.',
         samples,
       },
     ];

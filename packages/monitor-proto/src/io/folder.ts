@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { codeOf } from '../thrown.ts';
 
 /**
- * Makes a folder and its parents where they are missing; throws the file system's error. One by one: Node 20's
- * `mkdirSync` with `recursive` spins for ever where a parent refuses with ENOENT, as /proc does.
+ * Makes a folder and its missing parents; throws the file system's error. One by one: Node 20's `mkdirSync` with
+ * `recursive` spins for ever where a parent refuses with ENOENT, as /proc does.
  */
 export function makeFolder(path: string, mode = 0o777): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;

@@ -6,7 +6,7 @@ import { portOf } from './port.ts';
 import { SecuredConnections } from './secured-connections.ts';
 import { TlsEnd, type TlsSettings } from './tls.ts';
 
-/** An HTTP server whose connections pass mutual TLS first, where it has credentials. */
+/** An HTTP server whose connections pass mutual TLS first, if it has credentials. */
 export class GuardedServer {
   private readonly http: HttpServer;
   private readonly secured: SecuredConnections | null;
@@ -34,7 +34,7 @@ export class GuardedServer {
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject).listen(port, host, () => {
-        if (this.server !== this.http) this.http.emit('listening'); // starts its timing of connections
+        if (this.server !== this.http) this.http.emit('listening'); // starts the HTTP server's timing of connections
         resolve(portOf(this.server));
       });
     });

@@ -25,40 +25,40 @@ import { TlsEnd, type TlsSettings } from './tls.ts';
 import { refusalMetrics, trafficMetrics } from './traffic-metrics.ts';
 import { Vitals } from './vitals.ts';
 
-/** What a hosted state machine offers besides `step`. */
+/** A state machine as a host runs it. */
 export interface Hosted<Event, Out> extends StateMachine<Event, Out> {
   health(now: Nanos): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(now: Nanos): string;
 }
 
-/** What differs between a core's process and the SKB's. */
+/** The differences between a core's process and the SKB's. */
 export interface HostOptions<Out> {
   readonly controlToken: string;
-  /** The token for /metrics and /healthz; absent: none is asked for. */
+  /** The token for /metrics and /healthz; absent: they need none. */
   readonly metricsToken?: string;
-  /** Absent: links and requests over plain TCP. */
+  /** Absent: links and requests travel over plain TCP. */
   readonly tls?: TlsSettings;
   readonly logger: Pick<Logger, 'write' | 'metrics'>;
-  /** Where operations go as spans; absent: nowhere. */
+  /** Exports operations as spans; absent: they are not exported. */
   readonly spans?: SpanExporter | null;
-  /** Has the state machine report each message, or stop. */
+  /** Makes the state machine report each message to the tap, or stop with null. */
   tap?(tap: MessageTap | null): void;
   /** Whether lines of this event are written; absent: all are. */
   logs?(event: LogEventName): boolean;
   /** Metrics besides those of the state machine and this host. */
   metrics?(): readonly MetricFamily[];
-  /** What becomes of a frame to this peer on a link whose handshake ended at `openedAt`. */
+  /** The verdict on a frame to this peer, on a link whose handshake ended at `openedAt`. */
   verdict(peer: PeerId, now: Nanos, bytes: number, openedAt: Nanos): Verdict;
   /** Whether nothing shapes the frames to this peer. */
   clear(peer: PeerId, now: Nanos): boolean;
-  /** Effects that only this kind of process has. */
+  /** Performs the effects that only this kind of process has. */
   perform(effect: Exclude<Out, Effect>): void;
-  /** Verbs that the process answers itself; null: the state machine's. */
+  /** Serves the process's own verbs; null: the state machine's. */
   control(request: ControlRequest, now: Nanos): ControlReply | Promise<ControlReply> | null;
   halted(error: string | null): void;
 }
 
-/** No machine has an event of its own under the name of one that every host delivers. */
+/** Narrows by name: no machine has an event of its own under the name of one that every host delivers. */
 function isOfType<T extends HostEvent['type']>(
   event: { readonly type: string },
   type: T,
@@ -66,7 +66,7 @@ function isOfType<T extends HostEvent['type']>(
   return event.type === type;
 }
 
-/** The part of a process's settings that says who may connect. */
+/** The options of a host that say who may connect, from a process's settings. */
 export function guardsOf({
   tls,
   metricsToken,
@@ -87,18 +87,18 @@ const BATCH = 512;
 export class Host<Event extends { readonly type: string }, Out extends { readonly type: string }> {
   readonly transport: Transport;
   private readonly queue: (Event | HostEvent)[] = [];
-  /** Whether a turn is under way, or the next one is asked for. */
+  /** Whether a turn is under way or scheduled. */
   private busy = false;
   private timer: NodeJS.Timeout | null = null;
   private readonly shaper: LinkShaper<HostedLink>;
   private readonly links = new Map<LinkId, HostedLink>();
-  /** Links being opened; the first frame is kept where the link model must see it before it leaves. */
+  /** Links being opened, with the first frame where the link model must see it before it leaves. */
   private readonly opening = new Map<LinkId, Uint8Array | null>();
   private readonly replies = new Map<number, (reply: ControlReply) => void>();
   /** Null: messages have only their real cost. */
   private occupied: Occupied | null = null;
   private readonly vitals = new Vitals();
-  /** Not null while the process is traced. */
+  /** Set while the process is traced. */
   private tracer: Tracer | null = null;
   private readonly tracing = new TraceVerb((tracer) => {
     this.tracer = tracer;
@@ -149,7 +149,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     });
   }
 
-  /** From now on messages occupy this process when it sends and takes them. */
+  /** Makes messages occupy this process when it sends and takes them. */
   occupy(costs: MessageCosts): void {
     this.occupied ??= { occupancy: new Occupancy(costs), ingress: new Ingress(nowNs) };
   }
@@ -172,8 +172,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
 
   /**
-   * Queues an event. Outside of a turn one begins at once: a microtask or an immediate in between costs a tenth of a
-   * round trip. What comes up during a turn is handled at its end.
+   * Queues an event. Outside a turn one begins at once: a microtask or an immediate in between costs a tenth of a round
+   * trip. Events that arise during a turn are handled at its end.
    */
   post(event: Event | HostEvent): void {
     if (this.busy) return void this.queue.push(event);
@@ -198,7 +198,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     return this.machine.metrics(now) + metricsText(families, { core });
   }
 
-  /** The state machine never hears of such a connection: it was not a link yet. */
+  /** The state machine never hears of such a connection, which was not a link yet. */
   private connectionRefused({ error, text, ours }: CertificateFault, from: string): void {
     this.refusals.set(error, (this.refusals.get(error) ?? 0) + 1);
     const fields = { peer: NO_CORE, link: 0, error, text: `${from}: ${text}`, ours };
@@ -206,12 +206,12 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
   }
   private readonly refusals = new Map<CertificateError, number>();
 
-  /** The process's own log events, for a tracer. */
+  /** Passes the process's own log events to the tracer. */
   noted(event: LogEventName, fields: LogFields): void {
     this.tracer?.logged(event, fields);
   }
 
-  /** Asks the state machine or this process itself; resolves with its answer. */
+  /** Asks this process or its state machine; resolves to the answer. */
   async control(request: ControlRequest): Promise<ControlReply> {
     if (this.halted) return { ok: false, error: 'SHUTTING_DOWN', text: 'the process is ending' };
     const traced = this.tracing.control(request);
@@ -243,11 +243,11 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     const effects = this.step(event);
     for (let i = 0; i < effects.length; i++) this.perform(known(effects[i]));
     tracer?.end(event.type);
-    // Not before: until the state machine has heard of it, it may still send on the link.
+    // Only now: until the state machine has handled the event, it may still send on the link.
     if (isOfType(event, 'link_down')) this.forgetLink(event.link);
   }
 
-  /** A fault of ours in a control request becomes its answer; any other ends the process. */
+  /** Our own failure in a control request becomes its answer; any other ends the process. */
   private step(event: Event | HostEvent): readonly (Out | Effect)[] {
     if (!isOfType(event, 'control_request')) return this.machine.step(event, nowNs());
     const { id, request } = event;
@@ -268,7 +268,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private perform(effect: Out | Effect): void {
     if (this.isOwn(effect)) handlerFor(this.performers, effect.type)(effect);
-    else this.options.perform(effect as never); // an effect of `Out` alone, which a guard cannot say of a type parameter
+    // only an effect of `Out` is left, but no guard can narrow a type parameter
+    else this.options.perform(effect as never);
   }
 
   private isOwn(effect: Out | Effect): effect is Effect {
@@ -277,7 +278,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
 
   private readonly performers: { readonly [T in Effect['type']]: (effect: Extract<Effect, { type: T }>) => void } = {
     send_frame: ({ link, peer, frame }) => {
-      if (this.opening.has(link)) return; // nothing carries it, as on a broken link
+      if (this.opening.has(link)) return; // lost, as on a broken link
       const hosted = this.hosted(link);
       if (hosted.peer === NO_PEER) hosted.peer = peer;
       this.shapeAndSend(hosted, frame);
@@ -295,7 +296,7 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     handshake_ended: ({ link }) => {
       this.hosted(link).openedAt = nowNs();
     },
-    // Frames sent earlier, such as a refusal, may still be in the shaper: they leave first (T3).
+    // Frames sent earlier, such as a refusal, may still be in the shaper and leave first (T3).
     close_link: ({ link, reason }) => {
       this.opening.delete(link);
       this.shaper.afterLast(this.hosted(link), () => {
@@ -382,7 +383,7 @@ interface HostedLink {
   peer: PeerId;
   /** When its handshake ended. */
   openedAt: Nanos;
-  /** One function per link, so that a frame that passes allocates nothing. */
+  /** One function per link, so that passing a frame allocates nothing. */
   readonly send: (frame: Uint8Array) => void;
 }
 

@@ -3,7 +3,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ControlReply, ControlRequest } from '../step.ts';
 
-/** Services on a process's port besides links. */
+/** The HTTP services of a process's port. */
 export interface HttpOwner {
   health(): { readonly ok: boolean; readonly [key: string]: unknown };
   metrics(): string;
@@ -38,7 +38,7 @@ export function httpHandler(
   };
   return (request, response) => {
     const path = (request.url ?? '/').split('?')[0];
-    // Node leaves out the body of an answer to HEAD; all else is as for GET (RFC 9110 §9.3.2).
+    // Node omits the body of an answer to HEAD; all else is as for GET (RFC 9110 §9.3.2).
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const known = `${method} ${path}`;
     const route = Object.hasOwn(routes, known) ? routes[known] : undefined;
@@ -61,7 +61,7 @@ async function control(owner: HttpOwner, body: string, response: ServerResponse)
   guarded(response, () => answer(response, reply.ok ? 200 : 400, reply));
 }
 
-/** Our own failure over one request, such as an answer that is not JSON, stays that request's answer. */
+/** Confines our own failure over one request, such as an answer that is not JSON, to that request. */
 function guarded(response: ServerResponse, act: () => void): void {
   try {
     act();
@@ -82,12 +82,14 @@ function parse(body: string): ControlRequest | null {
   }
 }
 
-/** Whether the caller may see how a process is: with either token, or anyone where there is no metrics token. */
+/**
+ * Whether the caller may read health and metrics: with either token, or without one where there is no metrics token.
+ */
 export function mayLook(request: IncomingMessage, token: string, metricsToken?: string): boolean {
   return metricsToken === undefined || authorised(request, metricsToken) || authorised(request, token);
 }
 
-/** Answers that a token is missing or wrong. */
+/** Answers 401: a token is missing or wrong. */
 export function denied(response: ServerResponse, what: string): void {
   response.setHeader('www-authenticate', 'Bearer');
   answer(response, 401, { ok: false, error: 'WRONG_SECRET', text: `${what} is missing or wrong` });
@@ -110,7 +112,7 @@ function readBody(request: IncomingMessage, response: ServerResponse, done: (bod
       answer(response, 413, {
         ok: false,
         error: 'BAD_REQUEST',
-        text: `a control request has at most ${MAX_BODY_BYTES} bytes`,
+        text: `a control request may have at most ${MAX_BODY_BYTES} bytes`,
       });
       request.destroy();
     }

@@ -1,14 +1,14 @@
 import type { LinkId, Nanos } from '../ids.ts';
 import { createPreciseTimer, type PreciseTimer } from './precise-timer.ts';
 
-/** What a link brought, and when the core takes it. */
+/** Something that a link delivered, and when the core takes it. */
 interface Arrival {
   readonly link: LinkId;
   readonly dueNs: Nanos;
   readonly take: () => void;
 }
 
-/** Holds what came until the core takes it: in order, over all links. */
+/** Holds arrivals until the core takes them, in order over all links. */
 export class Ingress {
   private readonly waiting: Arrival[] = [];
   private readonly timer: PreciseTimer;
@@ -23,7 +23,7 @@ export class Ingress {
     this.timer.arm(dueNs);
   }
 
-  /** Calls `then` after all that is held of a link; at once when nothing is. */
+  /** Calls `then` after everything held of a link; at once when nothing is. */
   behind(link: LinkId, then: () => void): void {
     const last = this.waiting.findLast((arrival) => arrival.link === link);
     if (last === undefined) then();

@@ -4,32 +4,32 @@ import { limit } from '../limits.ts';
 
 const KEPT = limit('logLinesKept');
 const KEPT_CHARACTERS = limit('logCharactersKept');
-/** Lines in one answer at most: a page draws no more at once. */
+/** Most lines in one answer: a page draws no more at once. */
 export const LOG_LINES_AT_ONCE = 1000;
 
-/** What a process answers to the verb `log_lines`. */
+/** A process's answer to the verb `log_lines`. */
 export interface LogLinesAnswer {
-  /** Which life of the process answers: another life's line numbers mean nothing. */
+  /** Which life of the process answers; line numbers of another life mean nothing. */
   readonly life: string;
   readonly lines: readonly string[];
-  /** The number to ask from next. */
+  /** The number to pass as `from` next. */
   readonly next: number;
-  /** Lines from the requested number on that are no longer kept. */
+  /** Requested lines that are no longer kept. */
   readonly lost: number;
 }
 
 /**
- * The last log lines of a process, served over its control port: for processes whose output an engine keeps, out of
- * mkctl's reach. Keeps what `logLinesKept` and `logCharactersKept` allow; the oldest go first.
+ * A process's last log lines, served over its control port: a container engine keeps the output of its processes out of
+ * mkctl's reach. Keeps as much as `logLinesKept` and `logCharactersKept` allow; the oldest go first.
  */
 export class KeptLines {
   private readonly lines: string[] = [];
-  /** Lines before those that are kept. */
+  /** How many lines have been dropped. */
   private gone = 0;
   private characters = 0;
   private readonly life = `${process.pid}.${Date.now()}`;
 
-  /** Takes a line; a logger's sink that always has room. */
+  /** Keeps a line: a logger's sink that always has room. */
   readonly write = (bytes: Uint8Array): number => {
     const line = Buffer.from(bytes).toString().trimEnd();
     this.lines.push(line);
@@ -47,14 +47,14 @@ export class KeptLines {
     this.gone += count;
   }
 
-  /** The verb `log_lines`, from the line of this number on; null: another verb. */
+  /** Serves the verb `log_lines`, from the line of this number on; null for any other verb. */
   control({ verb, args: { from } }: ControlRequest): ControlReply | null {
     if (verb !== 'log_lines') return null;
     if (typeof from !== 'number' || !Number.isSafeInteger(from) || from < 0)
       return {
         ok: false,
         error: 'BAD_REQUEST',
-        text: 'log_lines: from is a whole number, the next of the last answer or 0',
+        text: 'log_lines: from must be a whole number: 0, or the last answer’s next',
       };
     const { life, gone } = this;
     const first = Math.max(from, gone);

@@ -5,10 +5,10 @@ import type { Retiming, Verdict } from '../link/link-model.ts';
 import { createPreciseTimer } from './precise-timer.ts';
 import type { PreciseTimer } from './precise-timer.ts';
 
-/** Where a shaper asks what becomes of a frame: `FaultEngine` behind a closure, or a test's own. */
+/** Gives a shaper its verdict on a frame: `FaultEngine` behind a closure, or a test's own. */
 type VerdictSource<Key> = (link: Key, nowNs: Nanos, bytes: number) => Verdict;
 
-/** What a shaper did, since it began. */
+/** Totals of a shaper since it began. */
 export interface ShaperCounters {
   passed: number;
   delayed: number;
@@ -20,7 +20,7 @@ export interface ShaperCounters {
 export interface LinkShaperOptions<Key> {
   readonly nowNs: () => Nanos;
   readonly verdict: VerdictSource<Key>;
-  /** The verdict was to break this link's socket. */
+  /** A verdict says to break this link's socket. */
   readonly onReset: (link: Key) => void;
   readonly createTimer?: (nowNs: () => Nanos, onDue: () => void) => PreciseTimer;
 }
@@ -29,14 +29,14 @@ export interface LinkShaperOptions<Key> {
  * Delivers frames as the link model says: at once, late, twice, never, or by breaking the socket.
  *
  * Guarantees: a frame that passes is delivered before `send` returns, with no timer, copy or allocation; delayed frames
- * arrive at their due time or later, in order of due time, and of sending where these are equal; a due time is settled
+ * arrive at their due time or later, in order of due time, and of sending where these are equal; the due time is fixed
  * when the frame is sent, and only `retime` changes it. The timer's thread starts with the first delayed frame.
  */
 export class LinkShaper<Key> {
   readonly counters: ShaperCounters = { passed: 0, delayed: 0, dropped: 0, duplicated: 0, reset: 0 };
   private readonly options: LinkShaperOptions<Key>;
   private queue = new Heap<Parcel<Key>>();
-  /** Links with frames under way: how many, and what waits for the last of them. */
+  /** Links with frames under way: how many, and the callbacks to run after the last. */
   private readonly held = new Map<Key, Held>();
   private readonly timer: PreciseTimer;
   private closed = false;
@@ -51,7 +51,7 @@ export class LinkShaper<Key> {
     return this.queue.size;
   }
 
-  /** Like `send`, for a frame that leaves the sender later: what the link does to it counts from then. */
+  /** Like `send`, for a frame that leaves the sender later: the link's delay counts from then. */
   sendAt(link: Key, frame: Uint8Array, leaveNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, leaveNs, frame.byteLength);
     if (verdict.kind === 'pass') this.counters.passed += 1;
@@ -63,7 +63,7 @@ export class LinkShaper<Key> {
   send(link: Key, frame: Uint8Array, nowNs: Nanos, deliver: (frame: Uint8Array) => void): void {
     const verdict = this.options.verdict(link, nowNs, frame.byteLength);
     if (verdict.kind === 'pass') {
-      if (this.queue.size > 0) this.deliverDue(); // the timer may be late, and nothing may overtake what is due
+      if (this.queue.size > 0) this.deliverDue(); // the timer may be late, and nothing may overtake a due frame
       this.counters.passed += 1;
       deliver(frame);
       return;
@@ -72,7 +72,7 @@ export class LinkShaper<Key> {
   }
 
   /**
-   * Recomputes when frames under way on these links are due: never later, and in the same order. What is due now leaves
+   * Recomputes when frames under way on these links are due: never later, and in the same order. Frames due now leave
    * before this returns.
    */
   retime(concerns: (link: Key) => boolean, retime: Retiming): void {
@@ -97,7 +97,7 @@ export class LinkShaper<Key> {
     else held.empty = empty;
   }
 
-  /** Forgets what is under way and ends the timer. */
+  /** Drops the frames under way and ends the timer. */
   close(): void {
     this.closed = true;
     this.timer.close();
@@ -165,7 +165,10 @@ export class LinkShaper<Key> {
 
 /** No frame leaves early by more than this part of its delay. */
 const MAX_EARLY = 1 / 20;
-/** Nor by more than this: a receiver that happens to be awake gets it that much too soon, a round trip twice that. */
+/**
+ * Nor by more than this: a receiver that happens to be awake gets it that much too soon, which a round trip counts
+ * twice.
+ */
 const MAX_EARLY_NS = 50_000;
 
 interface Held {

@@ -1,10 +1,10 @@
 import { type Address, formatAddress } from '../address.ts';
 import { codeOf } from '../thrown.ts';
 
-/** What the system says where the address is none of this host's. */
+/** Error codes for an address that is none of this host's. */
 const NOT_OURS: readonly unknown[] = ['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EINVAL'];
 
-/** Why a process cannot listen there, in one line. */
+/** Explains in one line why a process cannot listen on an address. */
 export function faultOfListening(error: unknown, place: Address): string {
   const code = codeOf(error) ?? 'unknown';
   if (code === 'EADDRINUSE') return `PORT_IN_USE: ${formatAddress(place)} is taken by another process`;

@@ -3,13 +3,13 @@ import { known } from '../assert.ts';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { limit } from '../limits.ts';
 
-/** What an outlet needs of the world; tests bring their own. */
+/** The world as an outlet sees it; tests bring their own. */
 export interface OutletHost {
   /** Writes some of the bytes and returns how many; throws EAGAIN where it would block. */
   write(bytes: Uint8Array): number;
-  /** There was no room, and now there is. */
+  /** There is room again after a refusal. */
   room(): void;
-  /** A line could not be written: a full disk, a reader who is gone. */
+  /** A line could not be written: the disk is full, or the reader is gone. */
   failed(): void;
 }
 
@@ -20,9 +20,9 @@ const RETRY_MS = { first: 5, longest: 250 } as const;
 /**
  * Writes lines to a place that may or may not be read, and never waits for a reader.
  *
- * Guarantees: lines leave whole and in order; a line that `admits` let in leaves as soon as the reader takes it, at the
- * latest at the process's end if the reader still does; nothing blocks but `drain`, for as long as it is told. The
- * caller counts what `admits` refuses.
+ * Guarantees: lines leave whole and in order; an admitted line leaves as soon as the reader takes it, at the latest at
+ * the process's end if the reader still reads; only `drain` blocks, within its time limit. The caller counts the lines
+ * that `admits` refuses.
  */
 export class LogOutlet {
   private readonly waiting: Uint8Array[] = [];
@@ -30,7 +30,7 @@ export class LogOutlet {
   private timer: NodeJS.Timeout | null = null;
   private retryMs: number = RETRY_MS.first;
   private refused = false;
-  /** A line broke off in the middle; the next one begins anew. */
+  /** A line broke off in the middle; the next one starts with a new line. */
   private torn = false;
   /** Nobody will ever read again. */
   private closed = false;
@@ -41,7 +41,7 @@ export class LogOutlet {
     return this.waitingBytes < WAITING_BYTES + (important ? RESERVE_BYTES : 0);
   }
 
-  /** Whether there is room for a line; when not, `room` is called as soon as there is. */
+  /** Whether there is room for a line; if not, `room` is called as soon as there is. */
   admits(important: boolean): boolean {
     const room = this.hasRoom(important);
     if (!room) this.refused = true;
@@ -55,13 +55,13 @@ export class LogOutlet {
     else this.keep(bytes);
   }
 
-  /** Writes what waits, for at most so long; for a process that is about to end. */
+  /** Writes the waiting lines, for at most so long; for a process that is about to end. */
   drain(patienceMs: number): void {
     const until = performance.now() + patienceMs;
     while (!this.pump() && performance.now() < until) Atomics.wait(SLEEP, 0, 0, 2);
   }
 
-  /** Lines that wait. */
+  /** The number of waiting lines. */
   get backlog(): number {
     return this.waiting.length;
   }
@@ -93,7 +93,7 @@ export class LogOutlet {
     this.host.room();
   }
 
-  /** Writes what waits as far as it is taken; returns whether all was. */
+  /** Writes waiting lines as far as the reader takes them; returns whether none is left. */
   private pump(): boolean {
     let sent = 0;
     for (; sent < this.waiting.length; sent++) {
@@ -108,7 +108,10 @@ export class LogOutlet {
     return this.waiting.length === 0;
   }
 
-  /** What of a line has to wait; null: nothing, because it was written or cannot be. */
+  /**
+   * Writes a line and returns the rest that has to wait; null when nothing has, because all was written or nothing can
+   * be.
+   */
   private send(bytes: Uint8Array): Uint8Array | null {
     let rest = this.torn ? Buffer.concat([NEW_LINE, bytes]) : bytes;
     try {
@@ -137,12 +140,13 @@ export function nonBlockingWriter(fd: number): OutletHost['write'] {
 }
 
 /**
- * Reopens a pipe or a terminal, since the flag belongs to the open file, which others may share. A socket cannot be
+ * Reopens a pipe or a terminal, since O_NONBLOCK belongs to the open file, which others may share. A socket cannot be
  * reopened; the one that a parent made for this process alone is switched.
  */
 function unblocked(fd: number): number {
   const kind = fstatSync(fd);
-  if (kind.isSocket() && fd === 1) void process.stdout; // a stream over a socket does not block, and this one is never written to
+  // creating a stream over a socket makes it non-blocking; the stream itself is never written to
+  if (kind.isSocket() && fd === 1) void process.stdout;
   if (!kind.isFIFO() && !kind.isCharacterDevice()) return fd;
   try {
     const own = openSync(`/dev/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);

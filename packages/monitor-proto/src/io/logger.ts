@@ -5,15 +5,15 @@ import type { MetricFamily } from '../metrics.ts';
 import type { KeptLines } from './kept-lines.ts';
 import { LogOutlet, nonBlockingWriter, type OutletHost } from './log-outlet.ts';
 
-/** Writes log lines; they wait in memory until `load` has brought in pino, so that boot does not pay for it. */
+/** Writes log lines. They wait in memory until `load` has loaded pino, so that boot does not pay for it. */
 export interface Logger {
   source: LogSource;
   write(event: LogEventName, lamport: number, fields: LogFields): void;
   /** Loads the logging library and writes the lines that waited. */
   load(): Promise<void>;
-  /** Writes everything that waits, for a quarter of a second at most: for a process that is about to end. */
+  /** Writes all waiting lines, for a quarter of a second at most: for a process that is about to end. */
   flushNow(): void;
-  /** Lines that no reader took. */
+  /** Counts of lines that no reader took. */
   metrics(): readonly MetricFamily[];
 }
 
@@ -26,12 +26,15 @@ interface Waiting {
 
 type Sink = { readonly [L in LogLevel]: (line: object, msg: string) => void };
 
-/** Lines that may wait for the logging library: a boot at level debug, and a bound where it never comes. */
+/**
+ * Lines that may wait for the logging library: as many as a boot at level debug writes, and a bound in case the library
+ * never loads.
+ */
 const MAX_WAITING_LINES = 50_000;
 const FLUSH_MS = 250;
 const TELL_AGAIN_MS = 1000;
 
-/** Writes lines to stdout, to a file where one is named, and to memory where they are to be kept. */
+/** Writes lines to stdout, to a file if one is named, and to memory if they are to be kept. */
 export function createLogger(source: LogSource, logFile: string | null, kept: KeptLines | null = null): Logger {
   const sinks = {
     stdout: nonBlockingWriter(1),
@@ -43,7 +46,7 @@ export function createLogger(source: LogSource, logFile: string | null, kept: Ke
 
 /**
  * A logger that never waits for its readers. Every line increments `seq`, written or not, so a gap in a sink shows what
- * was lost there; `log_lines_dropped` follows the gap and says how many.
+ * was lost there; `log_lines_dropped` follows the gap and gives the number.
  */
 export class PipeLogger implements Logger {
   source: LogSource;
@@ -51,7 +54,7 @@ export class PipeLogger implements Logger {
   private sink: Sink | null = null;
   private waiting: Waiting[] = [];
   private readonly outlets: readonly Outlet[];
-  /** Readers of the current line. */
+  /** The outlets that take the current line. */
   private taking: readonly Outlet[] = [];
 
   constructor(source: LogSource, sinks: Readonly<Record<string, OutletHost['write']>>) {
@@ -90,7 +93,7 @@ export class PipeLogger implements Logger {
     {
       name: 'mk_log_lines_dropped_total',
       type: 'counter',
-      help: 'Log lines that were not written because their reader did not read or the disk was full.',
+      help: 'Log lines lost because their reader did not read or the disk was full.',
       samples: this.outlets.map(({ name, dropped }) => ({ labels: { sink: name }, value: dropped })),
     },
   ];
@@ -139,7 +142,7 @@ function isImportant(level: LogLevel): boolean {
   return level === 'warn' || level === 'error';
 }
 
-/** One sink of a logger and what it lost. */
+/** One sink of a logger and its losses. */
 class Outlet {
   readonly lines: LogOutlet;
   dropped = 0;
@@ -156,18 +159,18 @@ class Outlet {
     this.lines = new LogOutlet({ write, room, failed: () => this.drop() });
   }
 
-  /** Whether something is to be reported before the next line. */
+  /** Whether a loss is to be reported before the next line. */
   mayTell(important: boolean): boolean {
     return this.untold > 0 && this.lines.hasRoom(important) && performance.now() >= this.tellAt;
   }
 
-  /** The report failed like the lines it reports: the disk is still full. */
+  /** Postpones a report that failed like the lines that it reports: the disk is still full. */
   tellLater(lines: number): void {
     this.untold += lines;
     this.tellAt = performance.now() + TELL_AGAIN_MS;
   }
 
-  /** Whether it takes a line; counts the line when not. */
+  /** Whether the sink takes a line; counts the line if it does not. */
   admits(important: boolean): boolean {
     const room = this.lines.admits(important);
     if (!room) this.drop();

@@ -8,7 +8,7 @@ export interface LongTimer {
 /** The longest wait of one Node timer, in milliseconds: 24.8 days. A longer one would fire at once. */
 export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Calls once after the time, be it months or never (`Infinity`), by the monotonic clock. */
+/** Calls once after the time, whether it is months or `Infinity` (never), by the monotonic clock. */
 export function callAfter(pauseMs: number, call: () => void): LongTimer {
   const dueMs = performance.now() + pauseMs;
   let timer: NodeJS.Timeout;

@@ -1,9 +1,9 @@
-/** The process that started this one, where it keeps an IPC channel to it. */
+/** Communication with the parent process, over the IPC channel that it keeps. */
 
 import { isRecord } from '../guards.ts';
 import type { CoreId } from '../ids.ts';
 
-/** What a process tells its parent. */
+/** A message from a process to its parent. */
 export type ParentMessage =
   | /** `links`: where it accepts links, if not at `address`. */
     { readonly type: 'listening'; readonly address: string; readonly links?: string }
@@ -12,7 +12,7 @@ export type ParentMessage =
   | { readonly type: 'takes_part'; readonly view: number }
   | { readonly type: 'progress'; readonly members: number; readonly links: number; readonly expected: number }
   | { readonly type: 'mesh_complete'; readonly cores: number; readonly links: number; readonly elapsedMs: number }
-  /** It carries on, but somebody should know. */
+  /** The process carries on, but its operator should know. */
   | { readonly type: 'warning'; readonly text: string }
   | { readonly type: 'failed'; readonly error: string };
 
@@ -20,7 +20,7 @@ export function tellParent(message: ParentMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
-/** Calls `ended` when the parent dies silently (unless this process is detached) or asks it to end. */
+/** Calls `ended` when the parent disappears (unless this process is detached) or asks it to end. */
 export function watchParent(detached: boolean, ended: (reason: string) => void): void {
   if (detached) process.channel?.unref();
   process.on('disconnect', () => {
@@ -30,7 +30,8 @@ export function watchParent(detached: boolean, ended: (reason: string) => void):
 }
 
 /**
- * What a parent tells its child: a core, where the SKB is; the SKB, the machine, which is too large for an environment.
+ * A message from a parent to its child: to a core, the SKB's address; to the SKB, the machine description, which is too
+ * large for an environment variable.
  */
 export type ChildMessage =
   { readonly type: 'skb'; readonly address: string } | { readonly type: 'machine'; readonly machine: unknown };

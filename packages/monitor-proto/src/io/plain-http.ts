@@ -7,8 +7,8 @@ import { FIRST_FRAME, frameOfHeader, LINK_PATH, MAX_PAYLOAD } from './websocket-
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n';
 
 /**
- * The HTTP server of a process's port, for all but links in our own form: `/healthz` and the like, and strangers'
- * WebSockets. Made on first use, because boot does not need it.
+ * The HTTP server of a process's port, for everything but links in our own form: `/healthz` and the like, and
+ * strangers' WebSockets. Made on first use, because boot does not need it.
  */
 export class PlainHttp {
   private server: Server | null = null;
@@ -42,15 +42,16 @@ export class PlainHttp {
     });
     const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, this.handler);
     server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-      socket.on('error', () => socket.destroy()); // node:http has taken its own listener away: a reset would end the process
+      // node:http has removed its own listener: a reset would end the process
+      socket.on('error', () => socket.destroy());
       if (request.url !== LINK_PATH) return void socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n');
       const header = request.headers[FIRST_FRAME.toLowerCase()];
       const first = header === undefined ? null : frameOfHeader(String(header));
       if (first === undefined) return void socket.end(BAD_REQUEST);
       acceptor.handleUpgrade(request, socket, head, (webSocket) => this.accepted(webSocket, first, socket));
     });
-    // What is no HTTP, TLS on a port without it say, node:http answers itself: 400 or 431.
-    server.emit('listening'); // it does not listen itself; this starts its keeping and timing of connections
+    // Bytes that are not HTTP, such as TLS on a port without it, get node:http's own answer: 400 or 431.
+    server.emit('listening'); // the server does not listen itself; this starts its timing of connections
     return server;
   }
 }

@@ -12,9 +12,9 @@ import type { Nanos } from '../ids.ts';
  * polling replace it.
  */
 export interface PreciseTimer {
-  /** Calls `onDue` at `atNs` or right after, never before; of several calls until then the earliest counts. */
+  /** Calls `onDue` at `atNs` or right after, never before. Of several calls before then, the earliest counts. */
   arm(atNs: Nanos): void;
-  /** What waking an idle process costs on this machine at present, as measured; 0 before the first measurement. */
+  /** The measured cost of waking an idle process on this machine at present; 0 before the first measurement. */
   readonly wakeCostNs: Nanos;
   /** Ends the helper thread; nothing fires afterwards. */
   close(): void;
@@ -25,16 +25,16 @@ export function createPreciseTimer(nowNs: () => Nanos, onDue: () => void): Preci
   return new ThreadTimer(nowNs, onDue);
 }
 
-/** Below this the rest is polled: a trip through the helper takes longer. */
+/** Waits shorter than this are polled: a trip through the helper takes longer. */
 const POLL_NS = 60_000;
-/** Node's timer is set this much early, because it is that late at worst. */
+/** Node's timer is set this much early, because that is how late it may be. */
 const COARSE_SLACK_NS = 1_200_000;
 /** The longest wake-up assumed: a busy machine must not make us poll for long. */
 const MAX_LEAD_NS = 400_000;
 const FIRST_LEAD_NS = 150_000;
 /** The lead follows the measured wake-ups, an eighth of the difference each time. */
 const LEAD_GAIN = 0.125;
-/** What the lead covers: the helper wakes, then this thread does. */
+/** The lead covers two wake-ups: the helper's, then this thread's. */
 const WAKES_PER_LEAD = 2;
 
 /** Words of the shared memory: a generation number to wait on, and (as a float at byte 8) the due time. */
@@ -126,7 +126,7 @@ class ThreadTimer implements PreciseTimer {
     this.measured = true;
   }
 
-  /** Without the helper the coarse way keeps the promise, at a higher price. */
+  /** Node's timer and polling keep the promise without the helper, at a higher price. */
   private lost(): void {
     this.ready = false;
     if (this.atNs < Infinity) this.wait();

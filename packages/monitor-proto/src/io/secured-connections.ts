@@ -5,7 +5,7 @@ import type { CertifiedNames } from '../handshake/certified.ts';
 import { type CertifiedPeer, TlsEnd } from './tls.ts';
 import { OPEN_TIMEOUT_MS, REFUSAL } from './websocket-opening.ts';
 
-/** What a transport over TLS is told of its connections. */
+/** The events of a TLS transport's connections. */
 export interface SecuredOwner {
   /** Both ends have shown good certificates: a link or a request follows. */
   secured(socket: Socket): void;
@@ -22,10 +22,10 @@ const PLAIN: CertificateFault = {
   ours: true,
 };
 
-/** A refusal is told to the caller within this time. */
+/** How long a refusal may take to reach the caller. */
 const TELL_MS = 2000;
 
-/** The accepted and dialled connections of a process that speaks TLS, and who is at their other ends. */
+/** The accepted and dialled connections of a process that speaks TLS, and the identities at their other ends. */
 export class SecuredConnections {
   private readonly server: Server;
   /** Connections that TLS has not secured yet. */
@@ -49,7 +49,7 @@ export class SecuredConnections {
     this.stopWatching = tls.watchRevoked(() => this.dropRevoked());
   }
 
-  /** Begins TLS on an accepted connection, if the other end speaks it. */
+  /** Starts TLS on an accepted connection if the other end speaks it. */
   take(socket: Socket): void {
     const drop = (): void => void socket.destroy();
     this.raw.add(socket);
@@ -64,7 +64,7 @@ export class SecuredConnections {
     socket.on('timeout', drop).on('end', drop).on('error', drop).setTimeout(OPEN_TIMEOUT_MS);
   }
 
-  /** A connection opened by this end is a link. */
+  /** Notes that this end opened a connection, as a link. */
   dialled(socket: Socket): void {
     const peer = socket instanceof TLSSocket ? TlsEnd.peerOf(socket) : null;
     if (peer !== null) this.keep(socket, peer);
@@ -116,7 +116,7 @@ export class SecuredConnections {
   }
 }
 
-/** The connection beneath TLS; Node keeps it private. */
+/** The connection beneath TLS, which Node keeps private. */
 function below(socket: TLSSocket): Socket {
   return '_parent' in socket && socket._parent instanceof Socket ? socket._parent : socket;
 }

@@ -6,16 +6,16 @@ import { hostClockNs, nowNs } from './clock.ts';
 import { makeFolder } from './folder.ts';
 import { listenAtSocket } from './unix-socket.ts';
 
-/** How often to check that the socket's file is there: when an idle process looks at the SKB, so that it wakes once. */
+/** How often to check for the socket's file: as often as an idle process looks at the SKB, so that it wakes once. */
 const LOOK_EVERY_MS = 5000;
 
 /**
- * Listens at a Unix socket until closed: a socket whose file or folder was deleted is made again; one that another
+ * Listens at a Unix socket until closed. A socket whose file or folder was deleted is made again; one that another
  * process has put there is left alone. Connections outlive their socket's file.
  */
 export class SocketListener {
   private server: Server | null = null;
-  /** The file that the server was bound to. The kernel reuses its number for no other while the server has it. */
+  /** The file that the server was bound to. The kernel does not reuse its number while the server has it. */
   private file: string | null = null;
   private looking: NodeJS.Timeout | null = null;
   private opening = false;
@@ -29,7 +29,7 @@ export class SocketListener {
     this.lookLater();
   }
 
-  /** Rejects with a line that says why the socket cannot be made. */
+  /** Rejects with one line that says why the socket cannot be made. */
   static async at(
     path: string,
     connected: (socket: Socket) => void,
@@ -59,7 +59,10 @@ export class SocketListener {
     if (this.closed) this.leave(); // meanwhile
   }
 
-  /** Closing a server removes the file at its path, whoever's it has become: another's is moved aside meanwhile. */
+  /**
+   * Closing a server removes the file at its path, even if it now belongs to another: such a file is moved aside
+   * meanwhile.
+   */
   private leave(): void {
     const { server, path } = this;
     if (server?.listening !== true) return;
@@ -71,7 +74,7 @@ export class SocketListener {
       server.close();
       renameSync(aside, path);
     } catch {
-      server.close(); // who may rename nothing in a folder can remove nothing there either
+      server.close(); // without permission to rename in the folder, the server cannot remove the file either
     }
   }
 
@@ -101,7 +104,7 @@ export class SocketListener {
   }
 }
 
-/** Tells the file at a path from others; null: there is none. */
+/** Identifies the file at a path; null when there is none. */
 function fileAt(path: string): string | null {
   try {
     const there = lstatSync(path, { bigint: true, throwIfNoEntry: false });

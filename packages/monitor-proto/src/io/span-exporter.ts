@@ -6,8 +6,8 @@ import type { MetricFamily } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 
 /**
- * Spans that may wait for the next request; more are dropped and counted, so that a collector holds up nobody. As many
- * are in the one request that is under way: a process holds twice this.
+ * Spans that may wait for the next request; further ones are dropped and counted, so that a collector delays nobody.
+ * As many again are in the request under way.
  */
 const MAX_WAITING = 2048;
 /** `answer`: from the first byte that is sent to the answer's last, so that a collector that trickles holds nothing for ever. */
@@ -16,7 +16,7 @@ const OK = 1;
 const ERROR = 2;
 const INTERNAL_KIND = 1;
 
-/** What a process is, in OpenTelemetry's words. */
+/** A process as OpenTelemetry describes it. */
 export interface SpanSource {
   readonly core: string | number;
   readonly incarnation: number;
@@ -28,7 +28,7 @@ interface Attribute {
 }
 
 /**
- * Exports operations as OpenTelemetry spans, over OTLP/HTTP in JSON (`/v1/traces`), from the log events of their ends.
+ * Exports operations as OpenTelemetry spans, over OTLP/HTTP in JSON (`/v1/traces`), from the log events that end them.
  * Each operation is a trace whose id derives from the operation's, so that a search for 3.1.42 finds it.
  */
 export class SpanExporter {
@@ -63,7 +63,7 @@ export class SpanExporter {
     this.sendSoon();
   }
 
-  /** Sends what waits, beside a request that is under way: for a process that is about to end. */
+  /** Sends the waiting spans, even beside a request under way: for a process that is about to end. */
   flush(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.send();

@@ -1,8 +1,8 @@
 /*
  * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority, whose names say who its
- * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that a refusal
- * can be told over it: a connection that just breaks tells nobody why. Sessions are not resumed: each opening checks
- * anew whether a certificate has expired or is revoked.
+ * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that the
+ * refusal can travel over it: a connection that just breaks gives no reason. Sessions are not resumed, so each opening
+ * checks anew whether a certificate has expired or been revoked.
  */
 import { readFileSync, statSync } from 'node:fs';
 import {
@@ -20,7 +20,7 @@ import type { CertificateError, CertificateFault } from '../certificate-errors.t
 import { ANY_CORE, type CertifiedNames } from '../handshake/certified.ts';
 import { codeOf } from '../thrown.ts';
 
-/** What a process needs to speak TLS: texts in PEM. Plain JSON: it travels to children in their settings. */
+/** The TLS settings of a process, in PEM. Plain JSON: it travels to children in their settings. */
 export interface TlsSettings {
   /** One or more certificates of the authority. */
   readonly ca: string;
@@ -34,7 +34,7 @@ export interface TlsSettings {
   readonly revoked?: string;
 }
 
-/** Who the other end of a connection has proved to be. */
+/** The proven identity at the other end of a connection. */
 export interface CertifiedPeer {
   readonly names: CertifiedNames;
   /** SHA-256 of the certificate, in hex. */
@@ -43,18 +43,18 @@ export interface CertifiedPeer {
 }
 
 const SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
-/** SSL_OP_NO_TICKET: see above. */
+/** SSL_OP_NO_TICKET: no session is resumed (see the header). */
 const NO_TICKET = 0x4000;
 /** Names under which a process answers requests. */
 const SERVES = /^(?:skb|launcher|core-(?:\d+|\*))$/;
 /** How often the list of revoked certificates is checked, at most. */
 const LOOK_MS = 500;
 
-/** One process's end of TLS: makes both sides of connections, and judges certificates. */
+/** One process's end of TLS: sets up both sides of connections, and judges certificates. */
 export class TlsEnd {
   private readonly context: SecureContext;
   private readonly revocations: Revocations;
-  /** Who answered where this end dialled: on this side a socket of Node tells its peer's certificate but once. */
+  /** Who answered where this end dialled: on the client's side, Node gives the peer's certificate only once. */
   private readonly dialled = new WeakMap<TLSSocket, CertifiedPeer>();
 
   constructor(private readonly settings: TlsSettings) {
@@ -63,7 +63,7 @@ export class TlsEnd {
   }
 
   /**
-   * The server's side, for raw connections handed to it by `emit('connection', …)`. A fault comes with the socket where
+   * The server's side, for raw connections handed to it by `emit('connection', …)`. A fault comes with the socket if
    * there is one to answer on.
    */
   server(
@@ -92,8 +92,7 @@ export class TlsEnd {
   }
 
   /**
-   * The client's side of a connection to the holder of this name; a fault of its certificate comes as the socket's
-   * error.
+   * The client's side of a connection to the holder of this name; a certificate fault arrives as the socket's error.
    */
   dial(to: LinkPlace, name: string, onread: object): TLSSocket {
     const isName = (names: CertifiedNames): boolean =>
@@ -101,19 +100,19 @@ export class TlsEnd {
     return this.connectTo(to, (peer) => this.faultOf(peer, isName, name), { onread });
   }
 
-  /** The client's side of a connection for requests, to any process that serves some; faults as above. */
+  /** The client's side of a connection for requests, to any process that serves them; faults as for `dial`. */
   dialServer(to: LinkPlace): TLSSocket {
     const serves = (names: CertifiedNames): boolean => names.some((name) => SERVES.test(name));
     return this.connectTo(to, (peer) => this.faultOf(peer, serves, 'a process that serves'));
   }
 
-  /** Who the other end of a connection that we dialled proved to be; null: the connection has ended. */
+  /** Who answered on a connection that we dialled; null: the connection has ended. */
   static peerOf(socket: TLSSocket): CertifiedPeer | null {
     const shown = socket.getPeerX509Certificate();
     return shown === undefined ? null : peerOf(shown);
   }
 
-  /** Whom a certificate lets its holder be. */
+  /** The names that a certificate lets its holder use. */
   static namesOf({ subjectAltName = '' }: X509Certificate): CertifiedNames {
     return subjectAltName.split(', ').flatMap((entry) => /^DNS:([a-z0-9*.-]+)$/.exec(entry)?.[1] ?? []);
   }
@@ -128,13 +127,13 @@ export class TlsEnd {
     return this.revocations.has(peer);
   }
 
-  /** Whether the process that this end has dialled shows a certificate that has been revoked meanwhile. */
+  /** Whether the certificate of the process that this end dialled has been revoked since. */
   hasRevokedPeerOf(socket: TLSSocket): boolean {
     const peer = this.dialled.get(socket);
     return peer !== undefined && this.isRevoked(peer);
   }
 
-  /** Calls back when the list of revoked certificates has changed; the returned function ends that. */
+  /** Calls back when the list of revoked certificates has changed; call the returned function to stop. */
   watchRevoked(changed: () => void): () => void {
     return this.revocations.watch(changed);
   }
@@ -158,7 +157,7 @@ export class TlsEnd {
     const socket = connect({
       ...to,
       secureContext: this.context,
-      servername: '', // addresses name nobody
+      servername: '', // no server name: an IP address is not allowed there
       checkServerIdentity: (_host: string, { raw }: { readonly raw: Buffer }) => {
         const peer = peerOf(new X509Certificate(raw));
         this.dialled.set(socket, peer);
@@ -171,8 +170,7 @@ export class TlsEnd {
   }
 
   /**
-   * Judges a server's certificate that TLS has verified; returns an error with a fault, as `checkServerIdentity`
-   * expects.
+   * Judges a server's certificate that TLS has verified; returns an error with a fault, as `checkServerIdentity` must.
    */
   private faultOf(peer: CertifiedPeer, isFor: (names: CertifiedNames) => boolean, wanted: string): Error | undefined {
     if (this.revocations.has(peer)) return new CertificateFailure(fault('CERTIFICATE_REVOKED', TlsEnd.titleOf(peer)));
@@ -181,12 +179,12 @@ export class TlsEnd {
   }
 }
 
-/** What both sides of a connection have in common. */
+/** The settings that both sides of a connection share. */
 function contextOf({ ca, cert, key }: TlsSettings): SecureContextOptions {
   return { ca, cert, key, ciphers: SUITES, minVersion: 'TLSv1.3', secureOptions: NO_TICKET };
 }
 
-/** A certificate of the other end that we refuse. */
+/** We refuse the other end's certificate. */
 class CertificateFailure extends Error {
   override readonly name = 'CertificateFailure';
 
@@ -195,7 +193,7 @@ class CertificateFailure extends Error {
   }
 }
 
-/** The fault in an error of a connection that we opened; null: it failed for another reason. */
+/** The fault behind an error of a connection that we opened; null: it failed for another reason. */
 export function faultOfDial(error: Error): CertificateFault | null {
   if (error instanceof CertificateFailure) return error.fault;
   const code = codeOf(error) ?? '';
@@ -254,14 +252,14 @@ function titleOf({ names, serial }: CertifiedPeer): string {
   return names.length === 0 ? `nobody (serial ${serial})` : names.join(', ');
 }
 
-/** Why the certificate is not valid now, as the end of a sentence; null: it is. */
+/** Why the certificate is not valid now, as the end of a sentence; null: it is valid. */
 function expiry({ validFrom, validTo }: X509Certificate): string | null {
   const now = Date.now();
   if (now > Date.parse(validTo)) return `expired on ${validTo}`;
   return now < Date.parse(validFrom) ? `is not valid before ${validFrom}` : null;
 }
 
-/** Serial numbers and fingerprints as people and tools write them: colons, capitals, leading zeros. */
+/** Normalises a serial number or fingerprint: people and tools write colons, capitals and leading zeros. */
 function plainHex(text: string): string {
   return text
     .replaceAll(':', '')
@@ -269,7 +267,7 @@ function plainHex(text: string): string {
     .replace(/^0+(?=.)/, '');
 }
 
-/** The file of revoked certificates, reread when it changes. When it can no longer be read, its last content holds. */
+/** The file of revoked certificates, reread when it changes. When it becomes unreadable, its last content holds. */
 class Revocations {
   private revoked = new Set<string>();
   private stamp = '';
@@ -298,7 +296,7 @@ class Revocations {
     };
   }
 
-  /** Whoever checks first, for a new connection or by the clock, every watcher hears of a change. */
+  /** Rereads a changed file. Every watcher hears of a change, whether a new connection or the clock found it. */
   private look(file: string): void {
     this.lookAfter = performance.now() + LOOK_MS;
     try {

@@ -5,10 +5,10 @@ import { callAfter, type LongTimer } from './long-timer.ts';
 import { Tracer } from './tracer.ts';
 
 const MAX_ENTRIES = 1_000_000;
-/** A trace that nobody fetches ends this long after it was due. */
+/** A trace that nobody fetches is dropped this long after its end. */
 const FORGET_MS = 60_000;
 
-/** Told when tracing begins and ends. */
+/** Called when tracing begins (with the tracer) and ends (with null). */
 export type TraceSwitch = (tracer: Tracer | null) => void;
 
 /** The verb `trace` of every process: start, stop (answers with the notes), time (its clock, for aligning others). */
@@ -18,15 +18,16 @@ export class TraceVerb {
 
   constructor(private readonly toggle: TraceSwitch) {}
 
-  /** Null: another verb. */
+  /** Serves the verb; null for any other. */
   control({ verb, args }: ControlRequest): ControlReply | null {
     if (verb !== 'trace') return null;
     const { act, entries, for_ms: forMs } = args;
     if (act === 'time') return { ok: true, value: { now: nowNs() } };
     if (act === 'stop') return this.stop();
-    if (act !== 'start') return bad('trace: act is start, stop or time');
-    if (!isWhole(entries, 1, MAX_ENTRIES)) return bad(`trace: entries is a whole number from 1 to ${MAX_ENTRIES}`);
-    if (!isWhole(forMs, 1, 86_400_000)) return bad('trace: for_ms is a whole number of milliseconds, a day at most');
+    if (act !== 'start') return bad('trace: act must be start, stop or time');
+    if (!isWhole(entries, 1, MAX_ENTRIES)) return bad(`trace: entries must be a whole number from 1 to ${MAX_ENTRIES}`);
+    if (!isWhole(forMs, 1, 86_400_000))
+      return bad('trace: for_ms must be a whole number of milliseconds, at most a day');
     this.end();
     this.tracer = new Tracer(entries);
     this.forget = callAfter(forMs + FORGET_MS, () => this.end());
@@ -43,7 +44,7 @@ export class TraceVerb {
 
   private stop(): ControlReply {
     const { tracer } = this;
-    if (tracer === null) return bad('trace: nothing is traced');
+    if (tracer === null) return bad('trace: no trace is running');
     this.end();
     return { ok: true, value: { ...tracer.notes(), now: nowNs() } };
   }

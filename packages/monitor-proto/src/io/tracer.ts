@@ -5,17 +5,17 @@ import { LOG_EVENTS } from '../log-events.ts';
 import type { TraceEntry, TraceNotes } from '../trace/entries.ts';
 import { nowNs } from './clock.ts';
 
-/** Events that mark a moment although they are no warnings. */
+/** Events worth a mark although they are no warnings. */
 const MARKS: ReadonlySet<string> = new Set(['fault_applied', 'fault_healed', 'peer_gone', 'peer_heard', 'core_ready']);
-/** Message types named on a slice; a frame may carry hundreds. */
+/** Message types named on a slice; a frame may carry hundreds of messages. */
 const NAMED_TYPES = 3;
 
 type Kind = TraceEntry[0];
 
 /**
- * Notes what a process does in a ring; overwritten notes are counted. The ring is columns, so that a note makes no
- * object: a message costs a few stores. Messages of a turn carry the turn's start time: reading a clock for each would
- * cost more than the notes.
+ * Records what a process does in a ring; counts overwritten notes. The ring is columns, so that a note allocates
+ * nothing: a message costs a few stores. Messages of a turn carry the turn's start time, because reading a clock for
+ * each would cost more than the notes.
  */
 export class Tracer implements MessageTap {
   private readonly kinds: Kind[] = [];
@@ -69,7 +69,7 @@ export class Tracer implements MessageTap {
     if (request !== undefined) this.note('span', request[0], request[1], nowNs(), '', result);
   }
 
-  /** A log line reports an operation's end, or a moment worth a mark. */
+  /** Notes a log line that reports an operation's end, or a moment worth a mark. */
   logged(event: LogEventName, fields: LogFields): void {
     const { op = '', elapsed_us: elapsedUs, kind, plan, phases, result = '' } = fields;
     if (typeof elapsedUs === 'number' && op !== '') {

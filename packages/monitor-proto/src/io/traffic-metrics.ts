@@ -1,7 +1,7 @@
 import type { MetricFamily } from '../metrics.ts';
 import type { ShaperCounters } from './link-shaper.ts';
 
-/** What a host counts of the frames it carries. */
+/** A host's metrics of the frames that it carries. */
 export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay: number): readonly MetricFamily[] {
   return [
     {
@@ -13,7 +13,7 @@ export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay
     {
       name: 'mk_frames_shaped_total',
       type: 'counter',
-      help: 'What the link model and the faults did with frames.',
+      help: 'What the link model and the faults did to frames.',
       samples: Object.entries(counters).map(([verdict, value]) => ({ labels: { verdict }, value: Number(value) })),
     },
     {
@@ -26,7 +26,7 @@ export function trafficMetrics(bytes: number, counters: ShaperCounters, underWay
 }
 
 /**
- * Connections ended by a certificate, or the lack of one, before they were links or requests; empty where there were
+ * Connections that a certificate, or the lack of one, ended before they became links or requests; empty when there were
  * none.
  */
 export function refusalMetrics(refusals: ReadonlyMap<string, number>): readonly MetricFamily[] {

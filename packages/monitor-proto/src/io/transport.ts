@@ -3,7 +3,7 @@
  *
  *   T1  a frame arrives whole and unaltered, or not at all, and on one link in the order of sending;
  *   T2  link_up comes once, before the link's other frames; at the accepting end it brings the frame that came with the
- *       opening. link_down comes once, after the last frame, for every link that was asked for or came up, unless this
+ *       opening. link_down comes once, after the last frame, for every link that was requested or came up, unless this
  *       end closed it itself;
  *   T3  frames sent before `close` are delivered if the link still carries them; after it this end hears nothing more.
  */
@@ -31,34 +31,34 @@ import {
   type OpenedWebSocket,
 } from './websocket-opening.ts';
 
-/** What a transport tells its host. */
+/** The events that a transport reports to its host. */
 export interface TransportOwner {
   /**
-   * `first`: the frame that came with the opening, to keep; none on a link that this end opened. `names`: whom the
-   * certificate of the other end, which opened the link, lets it be; TLS only.
+   * `first`: the frame that came with the opening, for the callee to keep; null on a link that this end opened.
+   * `names`: whom the certificate of the other end, which opened the link, lets it be; TLS only.
    */
   linkUp(link: LinkId, first: Uint8Array | null, names?: CertifiedNames): void;
   linkDown(link: LinkId, reason: string): void;
   /** The frame's bytes are borrowed: valid until this returns. */
   frame(link: LinkId, frame: Uint8Array): void;
-  /** A connection over TLS was refused before it was a link or a request. */
+  /** TLS refused a connection before it became a link or a request. */
   connectionRefused?(fault: CertificateFault, from: string): void;
 }
 
 /** Carries frames between processes. */
 export interface Transport {
-  /** Begins to accept links; resolves to the port. Rejects when the port cannot be had. */
+  /** Starts accepting links; resolves to the port. Rejects when the port is not available. */
   listen(host: string, port: number): Promise<number>;
-  /** Also accepts links at a Unix socket. Rejects with a line that says why the socket cannot be had. */
+  /** Also accepts links at a Unix socket. Rejects with one line that says why the socket is not available. */
   listenAt(path: string): Promise<void>;
   /**
-   * Opens a link to `host:port` or `ws+unix:/path` under an odd id of the caller's choice; `first`, if not null, goes with the
-   * opening. Over TLS the other end’s certificate must be for `name`.
+   * Opens a link to `host:port` or `ws+unix:/path` under an odd id that the caller chooses; `first`, if not null,
+   * travels with the opening. Over TLS the other end’s certificate must be for `name`.
    */
   open(link: LinkId, address: string, first: Uint8Array | null, name?: string): void;
   send(link: LinkId, frame: Uint8Array): void;
   close(link: LinkId, reason: string): void;
-  /** Breaks a link's socket without a word, as a network does. */
+  /** Breaks a link's socket without notice, as a network does. */
   reset(link: LinkId): void;
   /** Ends every link and stops accepting. */
   shutdown(): void;
@@ -75,7 +75,7 @@ export class WebSocketTransport implements Transport {
   /** Connections that have said nothing yet. */
   private readonly silent = new Set<Socket>();
   private readonly server: Server;
-  /** Where processes of the same host connect; null: by the port as well. */
+  /** Where processes of the same host connect; null: at the port. */
   private local: SocketListener | null = null;
   private readonly http: PlainHttp;
   private readonly secured: SecuredConnections | null;
@@ -104,7 +104,8 @@ export class WebSocketTransport implements Transport {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
       this.server.listen({ host, port, backlog: 2048 }, () => {
-        this.server.off('error', reject).on('error', () => undefined); // a connection that could not be taken: whoever dialled tries anew
+        // a connection that could not be accepted: the dialler tries again
+        this.server.off('error', reject).on('error', () => undefined);
         resolve(portOf(this.server));
       });
     });
@@ -155,7 +156,7 @@ export class WebSocketTransport implements Transport {
     if (socket === undefined) return;
     const raw = rawSocketOf(socket);
     if (this.tls === null) breakOff(raw);
-    else raw.destroy(); // Node can reset only bare TCP
+    else raw.destroy(); // Node can reset only plain TCP
   }
 
   shutdown(): void {
@@ -175,13 +176,13 @@ export class WebSocketTransport implements Transport {
     socket?.destroy();
   }
 
-  /** Someone has connected; TLS comes first where there is any. */
+  /** Handles a new connection; TLS comes first if there is any. */
   private connecting(socket: Socket): void {
     if (this.secured === null) this.connected(socket);
     else this.secured.take(socket);
   }
 
-  /** Someone has connected: their first bytes decide between a link and an HTTP request. */
+  /** Handles a new connection whose first bytes decide between a link and an HTTP request. */
   private connected(socket: Socket): void {
     const first = (bytes: Buffer): void => {
       leave();
@@ -255,7 +256,7 @@ function rawSocketOf(socket: WebSocket): Socket {
   return (socket as WebSocket & { readonly _socket: Socket })._socket;
 }
 
-/** A Unix socket has no reset: it ends, which is as sudden. */
+/** A Unix socket has no reset: it just ends, which is as sudden. */
 function breakOff(socket: Socket): void {
   if (socket.remoteFamily === undefined) socket.destroy();
   else socket.resetAndDestroy();

@@ -2,11 +2,11 @@ import { Histogram, type MetricFamily } from '../metrics.ts';
 import { VERSION } from '../version.ts';
 import { nowNs } from './clock.ts';
 
-/** How often the event loop is sampled, once somebody asks. */
+/** How often the event loop is sampled once somebody has asked. */
 const LOOK_MS = 100;
 const LAG_BOUNDS_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
-/** A process's own health: event loop, memory, CPU time and build. It keeps no timer until somebody asks. */
+/** A process's own health: event loop, memory, CPU time and build. Keeps no timer until somebody asks. */
 export class Vitals {
   private readonly lag = new Histogram(LAG_BOUNDS_SECONDS);
   private timer: NodeJS.Timeout | null = null;
@@ -19,7 +19,7 @@ export class Vitals {
       {
         name: 'mk_event_loop_lag_seconds',
         type: 'histogram',
-        help: `How late timers of ${LOOK_MS} ms fired, since the metrics were first asked for.`,
+        help: `How late timers of ${LOOK_MS} ms fired, since the first request for metrics.`,
         samples: this.lag.samples({}),
       },
       ...memory(),
@@ -52,7 +52,7 @@ function memory(): readonly MetricFamily[] {
     {
       name: 'mk_heap_bytes',
       type: 'gauge',
-      help: 'The JavaScript heap: used, reserved, and what objects hold outside of it.',
+      help: 'The JavaScript heap: used, reserved, and what objects hold outside it.',
       samples: [
         { labels: { part: 'used' }, value: heapUsed },
         { labels: { part: 'reserved' }, value: heapTotal },
@@ -83,7 +83,7 @@ function processTimes(): readonly MetricFamily[] {
     {
       name: 'mk_start_time_seconds',
       type: 'gauge',
-      help: 'When the process began, since 1970.',
+      help: 'When the process began, in seconds since 1970.',
       samples: [{ value: Date.now() / 1000 - process.uptime() }],
     },
   ];

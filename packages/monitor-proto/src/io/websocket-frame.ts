@@ -1,7 +1,7 @@
 /*
  * ws hands a frame's header and payload to the socket as two buffers, corked: for 64 bytes that is a quarter of the
- * cost of sending. Up to this size, which a page of memory fits, a copy into one buffer is cheaper; larger frames go
- * through ws.
+ * cost of sending. Up to this size, which fits a page of memory, copying both into one buffer is cheaper; larger frames
+ * go through ws.
  */
 export const SMALL_FRAME_BYTES = 8192;
 

@@ -1,9 +1,9 @@
 /*
  * The opening of a WebSocket (RFC 6455 §4) in the one form that our own processes write, straight on TCP or a Unix
  * socket. A mesh of n cores opens n² / 2 links while all of them boot, and node:http's request and parser made up most
- * of that cost. The first frame travels in a header of the request: the acceptor answers both in one packet, a round
- * trip and two wake-ups earlier. Every other form of request goes to node:http and ws (plain-http.ts), so strangers
- * meet the usual server.
+ * of that cost. The first frame travels in a header of the request, so that the acceptor answers both in one packet, a
+ * round trip and two wake-ups earlier. Every other form of request goes to node:http and ws (plain-http.ts), so
+ * strangers meet the usual server.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { connect, Socket } from 'node:net';
@@ -21,7 +21,7 @@ export const REFUSAL = 'Mk-Refused';
 /** The header with a link's first frame, in base64. */
 export const FIRST_FRAME = 'Mk-First-Frame';
 export const MAX_PAYLOAD = 2 * limit('maxFrameBytes');
-/** Either side of an opening gives up after the other has been silent for so long. */
+/** Either side of an opening gives up after the other has been silent this long. */
 export const OPEN_TIMEOUT_MS = 10_000;
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -29,7 +29,7 @@ const REQUEST =
   /^GET \/link HTTP\/1\.1\r\nHost: [^\r\n]+\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ([+/0-9A-Za-z]{22}==)\r\nSec-WebSocket-Version: 13\r\n(?:Mk-First-Frame: ([^\r\n]*)\r\n)?\r\n$/;
 const MAX_REPLY_BYTES = 16 << 10;
 const NO_MASK = (mask: Buffer): void => void mask.fill(0);
-/** What ws sets by default, with our message size. */
+/** The defaults of ws, with our message size. */
 const RECEIVING = {
   maxPayload: MAX_PAYLOAD,
   skipUTF8Validation: true,
@@ -38,14 +38,14 @@ const RECEIVING = {
   maxFragments: 16 * 1024,
 };
 
-/** What a request in our own form says. */
+/** A request in our own form. */
 export interface LinkRequest {
   readonly key: string;
   /** The link's first frame, if it came along. */
   readonly first: Buffer | null;
 }
 
-/** What these bytes request, when they are a whole request of our own form; null otherwise. */
+/** Parses bytes that are exactly one request in our own form; null otherwise. */
 export function linkRequest(bytes: Buffer): LinkRequest | null {
   const [, key, first] = REQUEST.exec(bytes.toString('latin1')) ?? [];
   if (key === undefined) return null;
@@ -61,7 +61,7 @@ export function frameOfHeader(text: string): Buffer | undefined {
   return /^[+/0-9A-Za-z]*={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined;
 }
 
-/** A WebSocket on a paused socket: its owner resumes it once it listens and `reads` knows who takes the bytes. */
+/** A WebSocket on a paused socket: its owner resumes it once it listens and has given `reads` its taker. */
 export interface OpenedWebSocket {
   readonly webSocket: WebSocket;
   readonly socket: Socket;
@@ -69,8 +69,8 @@ export interface OpenedWebSocket {
 }
 
 /**
- * The server's side: answers the request on a corked socket. The given socket is of no further use, except over TLS,
- * where it stays and reads in Node's way: there is no connection beneath that could be taken over.
+ * The server's side: answers the request on a corked socket. The given socket must not be used again, except over TLS,
+ * where it stays and reads in Node's way, since there is no connection beneath that could be taken over.
  */
 export function acceptWebSocket(accepted: Socket, key: string, secured = false): OpenedWebSocket {
   const reads = new BorrowedReads();
@@ -83,8 +83,8 @@ export function acceptWebSocket(accepted: Socket, key: string, secured = false):
 }
 
 /**
- * The client's side, `over` TLS or, if that is null, TCP; `first` travels with the request. Calls `opened`, with what
- * followed the answer, or `failed`, once.
+ * The client's side, `over` TLS or, if that is null, TCP; `first` travels with the request. Calls once either `opened`,
+ * with the bytes after the answer, or `failed`.
  */
 export function dialWebSocket(
   address: string,
@@ -102,7 +102,7 @@ export function dialWebSocket(
   const reads = new BorrowedReads();
   const socket = over?.(to, reads.options) ?? connect({ ...to, noDelay: true, onread: reads.options });
   let reply = NOTHING;
-  let failure = 'the peer closed the connection before it was a link';
+  let failure = 'the peer closed the connection before it became a link';
   reads.take = (borrowed, length) => {
     reply = Buffer.concat([reply, borrowed.subarray(0, length)]);
     const end = reply.indexOf('\r\n\r\n');
@@ -166,13 +166,13 @@ function acceptOf(key: string): string {
     .digest('base64');
 }
 
-/** What ws keeps private, and its own client and server set. */
+/** Fields that ws keeps private, and that its own client and server set. */
 interface Internals {
   _isServer: boolean;
   setSocket(socket: Socket, head: Buffer, options: typeof RECEIVING & { readonly generateMask?: typeof NO_MASK }): void;
 }
 
-/** A WebSocket over a socket whose opening is done, as ws's own server makes it. */
+/** A WebSocket over a socket whose opening is complete, as ws's own server makes it. */
 function webSocketOver(socket: Socket, isServer: boolean): WebSocket {
   socket.pause();
   const webSocket = new (

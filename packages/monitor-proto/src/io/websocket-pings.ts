@@ -1,7 +1,7 @@
-/** What may wait for a peer before its pings are answered one at a time. */
+/** How much may wait for a peer before its pings are answered one at a time. */
 const MOST_WAITING_BYTES = 16 << 10;
 
-/** What is needed of a WebSocket. */
+/** The part of a WebSocket used here. */
 interface Pinged {
   readonly readyState: number;
   readonly OPEN: number;
@@ -11,9 +11,9 @@ interface Pinged {
 }
 
 /**
- * Answers a WebSocket's pings; ws itself would keep an answer to each for a peer that does not read them, without end.
- * While much waits for the peer, one answer waits behind it, and of the pings that come meanwhile the last is answered
- * once that has left (RFC 6455 §5.5.3). For a WebSocket with `autoPong: false`.
+ * Answers a WebSocket's pings; ws itself would queue answers without bound for a peer that does not read them. While
+ * much waits for the peer, one answer waits behind it, and of the pings that come meanwhile only the last is answered,
+ * once that one has left (RFC 6455 §5.5.3). For a WebSocket with `autoPong: false`.
  */
 export function answerPings(webSocket: Pinged): void {
   let waits = false;

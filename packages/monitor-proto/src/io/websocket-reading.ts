@@ -1,14 +1,14 @@
 /*
- * What a link brings is nearly always whole binary messages, unmasked or with a mask of zeros (decision 0003). ws takes
- * such a message apart in four typed arrays, a Writable's bookkeeping and two events, which shows in a round trip. Here
- * it is cut out of the chunk. Everything else goes to ws as before: control frames, text, fragments, other masks,
- * larger or partial messages, and all that follows while ws holds part of a message.
+ * A link nearly always brings whole binary messages, unmasked or with a mask of zeros (decision 0003). ws parses such a
+ * message with four typed arrays, a Writable's bookkeeping and two events, which shows in a round trip. Here it is cut
+ * out of the chunk. Everything else goes to ws as before: control frames, text, fragments, other masks, larger or
+ * partial messages, and whatever follows while ws holds part of a message.
  */
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import type { TakeBytes } from './borrowed-reads.ts';
 
-/** The part of ws's receiver that we read; ws's version is pinned, and the conformance suite runs over this. */
+/** The part of ws's receiver that we use; ws's version is pinned, and the conformance suite covers this. */
 interface Receiver {
   write(chunk: Buffer): boolean;
   readonly _state: number;
@@ -22,8 +22,9 @@ const MASKED = 0x80;
 const EXTENDED_16 = 126;
 
 /**
- * From now on whole binary messages of this WebSocket go to `deliver` instead of its listeners; `masked`: its peer is a
- * client. Returns who takes what is read into a borrowed buffer; a payload cut out of it is valid only during the call.
+ * Sends whole binary messages of this WebSocket to `deliver` instead of its listeners from now on; `masked`: its peer
+ * is a client. Returns the taker of borrowed reads; a payload cut out of a borrowed buffer is valid only during the
+ * call.
  */
 export function readWholeMessages(
   webSocket: WebSocket,

@@ -8,6 +8,6 @@ export interface CoreRow {
   readonly up: boolean;
   readonly links: number;
   readonly package: number;
-  /** Its host's name; '': it did not say. */
+  /** Its host's name; '' when it gave none. */
   readonly host: string;
 }

@@ -8,7 +8,7 @@ export interface Piece {
   readonly more: boolean;
 }
 
-/** At least one piece; no piece ends between the two halves of a character. */
+/** Cuts a text into at least one piece; no piece ends inside a surrogate pair. */
 export function piecesOf(text: string): readonly Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; ;) {
@@ -26,7 +26,7 @@ export class Assembler {
 
   constructor(private readonly maxChars: number) {}
 
-  /** The whole text with its last piece; undefined before. */
+  /** Adds a piece. Returns the whole text with its last piece; undefined before that. */
   add(key: string, { text, more }: Piece): string | undefined {
     const whole = (this.held.get(key) ?? '') + text;
     this.held.delete(key);
@@ -36,7 +36,7 @@ export class Assembler {
     return undefined;
   }
 
-  /** The rest of that text will not come. */
+  /** Forgets a text whose rest will not come. */
   forget(key: string): void {
     this.held.delete(key);
   }

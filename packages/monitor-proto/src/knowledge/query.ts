@@ -43,7 +43,7 @@ export type QueryErrorName =
   | 'SessionLost'
   | 'EngineClosed';
 
-/** A query's named failure; `line` and `column` count from 1 and are there for syntax errors. */
+/** A query's named failure; `line` and `column` count from 1 and come with syntax errors only. */
 export class QueryError extends Error {
   override readonly name: QueryErrorName;
   readonly line: number | undefined;
@@ -57,7 +57,7 @@ export class QueryError extends Error {
   }
 }
 
-/** What one query may consume; omitted bounds have the defaults of `limits.ts`. */
+/** Resource bounds of one query; omitted ones default to `limits.ts`. */
 export interface QueryOptions {
   readonly timeLimitMs?: number;
   readonly inferenceLimit?: number;

@@ -15,7 +15,7 @@ interface OpenRequest {
   readonly message: (settled: number) => Message;
   readonly replied: (reply: OctopusReply) => void;
   readonly failed: (error: Error) => void;
-  /** Whether it changes records, so that performing it twice makes a difference. */
+  /** Whether the request changes records, so that repeating it would make a difference. */
   readonly changes: boolean;
 }
 
@@ -23,11 +23,11 @@ interface OpenRequest {
 const MOST_CHARS = 64 << 20;
 
 /**
- * What a client has asked that is still unanswered, over whatever channel: queries, rules, requests to Octopus. Pure.
+ * A client's unanswered requests, whatever the channel: queries, rules, requests to Octopus. Pure.
  *
  * Guarantees: every query ends once; every request is answered once or rejected by `fail`. After a restart of the SKB
- * (`restarted`) open requests are repeated under their old ids, by which the SKB knows those it has performed; queries
- * are repeated unless a solution has come.
+ * (`restarted`) open requests are repeated under their old ids, by which the SKB recognises those it has performed;
+ * queries are repeated unless a solution has already come.
  */
 export class Requests {
   private readonly queries = new Map<number, OpenQuery>();
@@ -41,12 +41,12 @@ export class Requests {
 
   constructor(private readonly send: (message: Message) => void) {}
 
-  /** Requests and queries that wait for their answers. */
+  /** The number of unanswered requests and queries. */
   get size(): number {
     return this.requests.size + this.queries.size;
   }
 
-  /** Starts a query and returns what cancels it. */
+  /** Starts a query; returns a function that cancels it. */
   run(goal: string, options: QueryOptions, sink: QuerySink): () => void {
     const id = this.nextId++;
     const { timeLimitMs = 0, inferenceLimit = 0, maxSolutions = 0 } = options;
@@ -79,7 +79,7 @@ export class Requests {
     );
   }
 
-  /** Makes one request to Octopus; calls one of the two, once. */
+  /** Makes one request to Octopus; calls `replied` or `failed`, once. */
   ask(request: OctopusRequest, replied: OpenRequest['replied'], failed: OpenRequest['failed']): void {
     if (this.failure !== null) return failed(this.failure);
     const id = this.nextId++;
@@ -98,7 +98,7 @@ export class Requests {
   }
 
   /**
-   * Told when the session with the SKB is over: what this client held as transient is gone, or must be assumed gone.
+   * Calls back when the session with the SKB is over: the client's transient records are gone, or must be assumed gone.
    */
   onSessionLost(listener: (text: string) => void): () => void {
     this.losses.add(listener);
@@ -111,7 +111,7 @@ export class Requests {
     for (const listener of [...this.losses]) listener(text);
   }
 
-  /** The SKB has forgotten this client's requests and the answers it kept: changes are not requested twice. */
+  /** The SKB has forgotten this client's requests and the answers it kept, so changes are not requested again. */
   abandonChanges(text: string): void {
     for (const [id, { changes, replied }] of [...this.requests]) {
       if (!changes) continue;
@@ -125,7 +125,7 @@ export class Requests {
     return () => void this.resets.delete(listener);
   }
 
-  /** What the SKB said. */
+  /** Handles a message from the SKB. */
   receive(message: Message): void {
     if (message.type === 'skb_solutions') this.solutions(message.id, message);
     else if (message.type === 'skb_query_end') this.ended(message);
@@ -133,7 +133,7 @@ export class Requests {
     else if (message.type === 'oct_notify') this.notified(message);
   }
 
-  /** The SKB no longer knows this client: it has `dropped` it, or has restarted. */
+  /** Repeats open requests: the SKB no longer knows this client, because it `dropped` it or has restarted. */
   restarted(dropped = false): void {
     const lost = dropped
       ? new QueryError('SessionLost', 'the SKB dropped this client while it answered')
@@ -149,12 +149,12 @@ export class Requests {
     this.forgotten();
   }
 
-  /** The SKB no longer knows this client's triggers and subscriptions. */
+  /** Announces that the SKB no longer knows this client's triggers and subscriptions. */
   forgotten(): void {
     for (const listener of [...this.resets]) listener();
   }
 
-  /** Nothing more will be answered. */
+  /** Fails everything open, and every later request. */
   fail(error: Error): void {
     this.failure ??= error;
     for (const id of [...this.queries.keys()]) this.finish(id, false, new QueryError('EngineClosed', error.message));
@@ -169,7 +169,7 @@ export class Requests {
     for (const message of messages) this.send(message);
   }
 
-  /** Ids rise and a Map keeps their order: the first open one is the lowest. */
+  /** Ids rise and a Map keeps insertion order: the first open one is the lowest. */
   private settled(): number {
     for (const id of this.requests.keys()) return id;
     return this.nextId;
@@ -185,7 +185,7 @@ export class Requests {
 
   private ended({ id, more, error, text, line, column }: Extract<Message, { type: 'skb_query_end' }>): void {
     if (error === '') return this.finish(id, more);
-    // The text already names its place.
+    // The text already contains the position.
     const failure = new QueryError(
       error as QueryErrorName,
       text.replace(/ at line \d+, column \d+$/, ''),
@@ -217,7 +217,7 @@ export class Requests {
   }
 }
 
-/** What fits one message. */
+/** The longest goal that fits one message. */
 const MOST_GOAL_CHARS = 65_536;
 const TOO_LONG: OctopusReply = {
   ok: false,
@@ -226,7 +226,7 @@ const TOO_LONG: OctopusReply = {
   installed: false,
 };
 
-/** Null: nested deeper than the stack. */
+/** The request as JSON; null when it is nested deeper than the stack allows. */
 function jsonOf(request: OctopusRequest): string | null {
   try {
     return JSON.stringify(request);

@@ -1,12 +1,12 @@
 /*
  * A client's session with the knowledge base: a lease that the client renews over its channel. The SKB gives up a
- * client that it has not heard from for the session time-out: what the client set as transient goes, its locks
- * included.
+ * client after the session time-out without a message: the client's transient records go, its locks included.
  *
- *   N1  a client knows that its session is over no later than anybody can have what it held: its lease runs from when
- *       it *asked* for the renewal, the SKB's patience from when it heard. Assumes clocks that run at the same rate.
+ *   N1  a client knows that its session is over no later than anybody can acquire what it held: its lease runs from
+ *       when it *asked* for the renewal, the SKB's time-out from when it heard. Assumes clocks that run at the same
+ *       rate.
  *   N2  a lost session stays lost: the client says so when it begins another, and the SKB, which may have restarted or
- *       may not have given the first one up, then does.
+ *       not have given the first one up, then drops it.
  *
  * From: Chubby's KeepAlives (Burrows, OSDI 2006, §2.8), ZooKeeper's sessions. Pure.
  */
@@ -15,16 +15,16 @@ import { limit } from '../limits.ts';
 import type { Message, MessageOf } from '../messages/table.ts';
 import type { Timer, TimerQueue } from '../timer-queue.ts';
 
-/** What a session asks of the channel's owner. */
+/** The channel as a session uses it. */
 export interface SessionPort {
   send(message: Message): void;
-  /** Held data is lost: reported once per session. */
+  /** The session is lost with everything it held; reported once per session. */
   lost(text: string): void;
   /** Another session begins over the channel: the SKB has forgotten the client's triggers. */
   begun(): void;
 }
 
-/** Renewals per time-out: so many may be late before the session is over. */
+/** Renewals per time-out; all of them must be late before the session is over. */
 const RENEWALS = 5;
 
 export class Session {
@@ -41,19 +41,19 @@ export class Session {
     private readonly port: SessionPort,
   ) {}
 
-  /** Whether what the client holds is certainly still its own. */
+  /** Whether everything that the client holds is certainly still its own. */
   get alive(): boolean {
     return !this.over;
   }
 
   /**
-   * The channel is up, for the first time with this service (`fresh`) or again; `lost`: the service gave the session up
-   * before.
+   * The channel is up, for the first time with this service (`fresh`) or again; `lost`: why the service had given the
+   * session up, or null.
    */
   up(fresh: boolean, lost: string | null, now: Nanos): void {
     if (lost !== null) this.end(lost);
     if (fresh && this.asked?.begins === true) this.end('the SKB was restarted before another session had begun');
-    if (fresh) this.asked = null; // it went with the old channel
+    if (fresh) this.asked = null; // the request went with the old channel
     this.begun = true;
     this.renew(now);
   }
@@ -68,7 +68,7 @@ export class Session {
     this.wait(Math.max(now, asked.at + this.timeoutNs / RENEWALS));
   }
 
-  /** The SKB has given this client up; a new session begins with the next renewal. */
+  /** Handles the SKB's notice that it has given this client up; a new session begins with the next renewal. */
   given(text: string, now: Nanos): void {
     this.end(text);
     this.asked = null;
@@ -119,5 +119,5 @@ export class Session {
 export const OVERRUN = 'the SKB has dropped this client, which did not take what it was told';
 
 export function lostAfter(silentMs: number): string {
-  return `the SKB has heard nothing of this client for ${Math.round(silentMs / 100) / 10} s and has dropped it`;
+  return `the SKB has not heard from this client for ${Math.round(silentMs / 100) / 10} s and has dropped it`;
 }

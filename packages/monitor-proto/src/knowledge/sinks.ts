@@ -1,10 +1,10 @@
 /** A query's sink as a promise of all answers, and as a stream. */
 import type { QueryError, QuerySink, Solution } from './query.ts';
 
-/** Starts something that reports to a sink and returns what cancels it. */
+/** Starts something that reports to a sink; returns a function that cancels it. */
 type Start = (sink: QuerySink) => () => void;
 
-/** Gathers every answer; rejects with the query's error. */
+/** Gathers all answers; rejects with the query's error. */
 export function collect(start: Start): Promise<{ solutions: readonly Solution[]; more: boolean }> {
   return new Promise((resolve, reject) => {
     const solutions: Solution[] = [];

@@ -16,9 +16,9 @@ import {
 } from './rule-state.ts';
 import { RuleTotals } from './rule-totals.ts';
 
-/** What became of rules when the whole set was replaced, by their ids. */
+/** The outcome of replacing the whole set of rules, by their ids. */
 export interface Replaced {
-  /** Rules that were not in force, or said something else. */
+  /** Rules that were not in force, or have changed. */
   readonly begun: readonly string[];
   readonly ended: readonly string[];
 }
@@ -26,9 +26,9 @@ export interface Replaced {
 export interface FaultEngineOptions {
   /** The settings of a directed pair that no rule concerns: the machine's latency. Absent: links are clear. */
   readonly base?: (from: PeerId, to: PeerId) => LinkSettings;
-  /** Every directed pair draws from its own stream, split off by its name. */
+  /** The seed of all random choices: every directed pair draws from its own stream, split off by its name. */
   readonly prng: Prng;
-  /** Frames under way from → to have new due times: whoever holds them applies this before returning. */
+  /** Frames under way from → to have new due times; their holder must apply this before returning. */
   readonly retimed?: (from: PeerId, to: PeerId, retime: Retiming) => void;
 }
 
@@ -39,7 +39,7 @@ export interface FaultEngineOptions {
  * Guarantees:
  * - F1 Without rules and with a clear base every verdict is `PASS` itself, at the cost of two comparisons.
  * - F2 A cut holds from the frame after `add`; frames under way still arrive.
- * - F3 Later rules win over earlier ones, setting by setting.
+ * - F3 Later rules override earlier ones, setting by setting.
  * - F4 Heal is now: when a rule changes, frames under way on its pairs are due as LM3 says.
  * - F5 The choices for one pair depend on the seed and on that pair's frames alone, not on traffic elsewhere.
  */
@@ -81,7 +81,7 @@ export class FaultEngine {
     return verdict;
   }
 
-  /** Whether nothing shapes the frames from → to now: what is sent passes at once. */
+  /** Whether nothing shapes the frames from → to now, so that they pass at once. */
   clear(from: PeerId, to: PeerId, nowNs: Nanos): boolean {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     if (this.idle) return true;
@@ -108,7 +108,7 @@ export class FaultEngine {
     this.changed(nowNs);
   }
 
-  /** Ends faults; the ids of the rules that ended or no longer concern the pair. */
+  /** Ends faults; returns the ids of the rules that ended or no longer concern the pair. */
   heal(target: HealTarget, nowNs: Nanos): readonly string[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     const ids = [...this.active.values()].filter((state) => state.heal(target)).map((state) => state.rule.id);
@@ -117,15 +117,13 @@ export class FaultEngine {
     return ids;
   }
 
-  /** The rules in force with their remaining time, oldest first: what `replaceAll` takes elsewhere. */
+  /** The rules in force with their remaining time, oldest first, for `replaceAll` in another process. */
   standing(nowNs: Nanos): readonly StandingRule[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     return [...this.active.values()].map((state) => state.standing(nowNs));
   }
 
-  /**
-   * Makes exactly these rules the ones in force; those that were already keep counting. Returns the ids of the others.
-   */
+  /** Puts exactly these rules in force; those already in force keep counting. Returns the ids of the others. */
   replaceAll(rules: readonly StandingRule[], nowNs: Nanos): Replaced {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     const before = this.active;
@@ -150,18 +148,18 @@ export class FaultEngine {
     return [...this.active.values()].map((state) => state.display());
   }
 
-  /** What all rules of the ids in force have done since this process began: never less than before. */
+  /** Totals of all rules under the ids in force since this process began: they never fall. */
   totalsOf(nowNs: Nanos): readonly Pick<ActiveRule, 'rule' | 'counters'>[] {
     return this.rules(nowNs).map(({ rule, counters }) => ({ rule, counters: this.totals.with(rule.id, counters) }));
   }
 
-  /** The rules whose time has run out since the last call, with their final counters; for the log. */
+  /** The rules that have expired since the last call, with their final counters; for the log. */
   takeExpired(nowNs: Nanos): readonly ActiveRule[] {
     if (nowNs >= this.nextExpiryNs) this.expire(nowNs);
     return this.expired.splice(0);
   }
 
-  /** When the next rule runs out; Infinity: never. */
+  /** When the next rule expires; Infinity: never. */
   get nextExpiry(): Nanos {
     return this.nextExpiryNs;
   }
@@ -189,7 +187,7 @@ export class FaultEngine {
     for (const { untilNs } of this.active.values()) {
       if (untilNs !== null && untilNs < this.nextExpiryNs) this.nextExpiryNs = untilNs;
     }
-    // Frames may still be under way on a pair that was shaped, and nothing may overtake them.
+    // Frames may still be under way on a formerly shaped pair, and nothing may overtake them.
     this.idle = this.baseIsClear && this.active.size === 0 && this.pairs.size === 0;
     for (const pair of this.pairs.values()) if (pair.model?.isUnderWay(nowNs) === true) this.refresh(pair, nowNs);
   }
@@ -226,7 +224,7 @@ export class FaultEngine {
   }
 }
 
-/** Expired rules that nobody took; more than a plan file can hold means a caller that never asks. */
+/** Bound of expired rules that nobody took: more than a plan file holds means a caller that never asks. */
 const MAX_EXPIRED = 1000;
 
 class Pair {

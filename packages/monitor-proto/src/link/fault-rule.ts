@@ -4,7 +4,7 @@ import { isCore, type Nanos, type PeerId, peerName, SKB_PEER } from '../ids.ts';
 import { checkLinkOverrides } from './link-settings.ts';
 import type { LinkOverrides } from './link-settings.ts';
 
-/** Which peers a rule concerns: every core, or these. The SKB only where its id (SKB_PEER) is listed. */
+/** The peers that a rule concerns: every core, or a list. The SKB only if its id (SKB_PEER) is listed. */
 export type PeerSelector = 'all' | readonly PeerId[];
 /** One side of a partition; `rest` is every core that no other side lists. */
 export type PartitionGroup = 'rest' | readonly PeerId[];
@@ -12,7 +12,7 @@ export type PartitionGroup = 'rest' | readonly PeerId[];
 interface RuleBase {
   /** Names the rule for `heal`; a new rule of the same id replaces the old one. */
   readonly id: string;
-  /** How long the rule holds from the moment it is added; null: until it is healed. */
+  /** How long the rule holds from the moment it is added; null: until healed. */
   readonly for_ns: Nanos | null;
 }
 
@@ -25,14 +25,14 @@ export interface LinkRule extends RuleBase {
   readonly settings: LinkOverrides;
 }
 
-/** Cuts what crosses from one group to another: both ways, or (`one_way`) only what the first sends. */
+/** Cuts frames that cross between groups: both ways, or (`one_way`) only those that the first group sends. */
 export interface PartitionRule extends RuleBase {
   readonly kind: 'partition';
   readonly groups: readonly PartitionGroup[];
   readonly one_way: boolean;
 }
 
-/** Cuts each of these cores off from every other core, both ways; the SKB, where it is listed, from every core. */
+/** Cuts each of these cores off from every other core, both ways; a listed SKB is cut off from every core. */
 interface IsolateRule extends RuleBase {
   readonly kind: 'isolate';
   readonly cores: readonly PeerId[];
@@ -41,7 +41,7 @@ interface IsolateRule extends RuleBase {
 /** A fault of the network: plain JSON, the same over the control port, in a plan and in the simulator. */
 export type FaultRule = LinkRule | PartitionRule | IsolateRule;
 
-/** Checks a rule that came from outside: the rule, or one line that says what is wrong with it. */
+/** Checks a rule from outside; returns it, or one line that says what is wrong. */
 export function checkFaultRule(value: unknown): FaultRule | string {
   if (!isRecord(value)) return 'a fault rule must be an object';
   const kind = String(value['kind']);
@@ -53,7 +53,7 @@ export function checkFaultRule(value: unknown): FaultRule | string {
   return error === null ? (value as unknown as FaultRule) : `${kind} rule: ${error}`;
 }
 
-/** What the rule does, for people: `3 -> 7 delay 20 ms`. */
+/** Describes the rule for people: `3 -> 7 delay 20 ms`. */
 export function describeRule(rule: FaultRule): string {
   if (rule.kind === 'isolate') return `isolate ${peersText(rule.cores)}`;
   if (rule.kind === 'partition') {

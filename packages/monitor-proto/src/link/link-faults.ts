@@ -10,7 +10,7 @@ import type { LinkSettings } from './link-settings.ts';
 import { ruleConcerns } from './rule-scope.ts';
 import { type ActiveRule, checkStandingRule, type HealTarget, isHealTarget, type StandingRule } from './rule-state.ts';
 
-/** Told of the consequences of a process's faults. */
+/** Reacts to the consequences of a process's faults. */
 export interface LinkFaultsOwner {
   log(event: LogEventName, fields: LogFields): void;
   /** The latency of the links to these cores may have changed. */
@@ -19,13 +19,13 @@ export interface LinkFaultsOwner {
   retimed(to: PeerId, retime: Retiming): void;
 }
 
-/** Whose links are shaped, and by what when no fault does it. */
+/** The process whose links are shaped, and their shape without faults. */
 export interface OwnLinks {
   readonly self: PeerId;
   /** Core ids that the cluster may assign. */
   readonly capacity: number;
   readonly prng: Prng;
-  /** Absent: nothing does. */
+  /** The settings of a link without faults; absent: links are clear. */
   readonly base?: (to: PeerId) => LinkSettings;
 }
 
@@ -37,12 +37,12 @@ export class LinkFaults {
   private engine: FaultEngine | null = null;
   private self: PeerId = -1;
   private capacity = 0;
-  /** Of the last set of rules. */
+  /** The version of the last set of rules. */
   private version = 0;
 
   constructor(private readonly owner: LinkFaultsOwner) {}
 
-  /** This process's peer id is known: from now on its links are shaped. */
+  /** Starts shaping this process's links, once its peer id is known. */
   configure({ self, capacity, prng, base }: OwnLinks): void {
     this.self = self;
     this.capacity = capacity;
@@ -65,12 +65,12 @@ export class LinkFaults {
     return this.engine?.rules(now) ?? [];
   }
 
-  /** What the rules in force, and those of their ids before them, have done. */
+  /** Totals of the rules in force, including their predecessors of the same id. */
   totals(now: Nanos): ReturnType<FaultEngine['totalsOf']> {
     return this.engine?.totalsOf(now) ?? [];
   }
 
-  /** The verbs `fault_add`, `fault_heal`, `fault_set` and `faults`; null: not one of ours. */
+  /** Serves the verbs `fault_add`, `fault_heal`, `fault_set` and `faults`; null for any other. */
   control({ verb, args }: ControlRequest, now: Nanos): ControlReply | null {
     const run = Object.hasOwn(this.verbs, verb) ? this.verbs[verb] : undefined;
     if (run === undefined) return null;
@@ -80,7 +80,7 @@ export class LinkFaults {
     return run(args, now, this.engine);
   }
 
-  /** Logs each rule that has run out; returns when the next one will. */
+  /** Logs each expired rule; returns when the next one expires. */
   noteExpired(now: Nanos): Nanos {
     if (this.engine === null) return Infinity;
     for (const { rule, counters } of this.engine.takeExpired(now)) this.ended(rule, counters.frames);
@@ -100,8 +100,8 @@ export class LinkFaults {
       return { ok: true, value: { healed: this.heal(target, now, engine) } };
     },
     fault_set: ({ rules: given, version }, now, engine) => {
-      if (!isWhole(version, Number.MIN_SAFE_INTEGER)) return bad('fault_set: version is a whole number');
-      if (!Array.isArray(given)) return bad('fault_set: rules is a list');
+      if (!isWhole(version, Number.MIN_SAFE_INTEGER)) return bad('fault_set: version must be a whole number');
+      if (!Array.isArray(given)) return bad('fault_set: rules must be a list');
       const rules: StandingRule[] = [];
       for (const rule of given.map(checkStandingRule)) {
         if (typeof rule === 'string') return bad(rule);
@@ -140,7 +140,7 @@ export class LinkFaults {
     this.touch(rule);
   }
 
-  /** Only the links that a rule concerns may have changed their latency. */
+  /** Only links under a link rule may have changed their latency. */
   private touch(rule: FaultRule): void {
     if (rule.kind !== 'link') return;
     const cores: CoreId[] = [];

@@ -6,7 +6,7 @@ import type { BurstLoss, LinkSettings } from './link-settings.ts';
 
 export type DropReason = 'partition' | 'loss' | 'limit' | 'reset';
 
-/** What becomes of one frame. Delays count from when it was sent. */
+/** The fate of one frame. Delays count from its sending. */
 export type Verdict =
   | { readonly kind: 'pass' }
   | { readonly kind: 'deliver_after'; readonly delayNs: Nanos }
@@ -20,7 +20,7 @@ export type Verdict =
  */
 export type Retiming = (dueNs: Nanos) => Nanos;
 
-/** In place of the time at which a link's handshake ended: it has not. */
+/** Stands for the end of a link's handshake while it is under way. */
 export const OPENING: Nanos = Infinity;
 
 export const PASS: Verdict = { kind: 'pass' };
@@ -31,7 +31,7 @@ export const DROP: { readonly [R in DropReason]: Verdict } = {
   reset: { kind: 'drop', reason: 'reset' },
 };
 
-/** A reordered frame is held back about this long at least, so that reorder has an effect on a link without delay. */
+/** A reordered frame is held back at least about this long, so that reordering shows on a link without delay. */
 const REORDER_HOLD_NS = 1_000_000;
 /** Shape of the Pareto distribution, as in netem's tables; mean and deviation exist. */
 const PARETO_SHAPE = 3;
@@ -47,7 +47,7 @@ const PARETO_DEVIATION = Math.sqrt(PARETO_SHAPE / (PARETO_SHAPE - 2)) / (PARETO_
  * - LM3 New settings delay no frame under way, keep the order, and let none wait longer than a frame sent at the change
  *   would, behind the line's queue at its new rate.
  * - LM4 `reset_after` spares a link until its handshake has ended, by age lets at least one frame through, and delivers
- *   what was sent before the reset.
+ *   every frame sent before the reset.
  * The same settings, stream and calls give the same verdicts. Source: netem(8); the correlation keeps the distribution
  * as it is (a normal copula), where netem's narrows it.
  */
@@ -59,7 +59,7 @@ export class LinkModel {
   private busyUntilNs = 0;
   /** When the last frame under way is due, reordered ones included. */
   private latestDueNs = 0;
-  /** The link whose frames are counted, by when its handshake ended. */
+  /** The link whose frames are counted, identified by the end of its handshake. */
   private countedLink: Nanos = OPENING;
   private framesOnLink = 0;
   private broken = false;
@@ -75,8 +75,8 @@ export class LinkModel {
   }
 
   /**
-   * New settings, from the next frame on. Returns the new due times of frames under way, which their holder must apply
-   * at once; null: they stay.
+   * Applies new settings from the next frame on. Returns a function for the due times of frames under way, whose holder
+   * must apply it at once; null: they stay.
    */
   update(settings: LinkSettings, nowNs: Nanos): Retiming | null {
     const retime = this.retiming(settings, nowNs);
@@ -92,7 +92,7 @@ export class LinkModel {
 
   private retiming(settings: LinkSettings, nowNs: Nanos): Retiming | null {
     const old = this.settings;
-    // The share of its time that the line's queue still takes: none without a rate, at most all of it at a higher one.
+    // The share of its remaining time that the line's queue still takes: none without a rate, at most all of it.
     const share =
       old.rateBytesPerSecond > 0 && settings.rateBytesPerSecond > 0
         ? Math.min(1, old.rateBytesPerSecond / settings.rateBytesPerSecond)
@@ -102,7 +102,7 @@ export class LinkModel {
       const queuedNs = share * Math.max(0, dueNs - old.delayNs - nowNs);
       return Math.min(dueNs, Math.round(nowNs + settings.delayNs + queuedNs));
     };
-    // What is due before the latest moves less than it: if that one stays, all do.
+    // Earlier frames move less than the latest: if that one stays, all do.
     if (this.latestDueNs <= nowNs || retime(this.latestDueNs) === this.latestDueNs) return null;
     this.latestDueNs = retime(this.latestDueNs);
     this.lastDueNs = retime(this.lastDueNs);
@@ -123,7 +123,7 @@ export class LinkModel {
     return this.latestDueNs > nowNs;
   }
 
-  /** `openedAtNs`: when the handshake of the frame's link ended. */
+  /** The verdict on a frame; `openedAtNs`: when the handshake of its link ended. */
   verdict(nowNs: Nanos, bytes: number, openedAtNs: Nanos = OPENING): Verdict {
     if (this.passes(nowNs)) return PASS;
     return this.shape(nowNs, bytes, openedAtNs);
@@ -154,7 +154,7 @@ export class LinkModel {
     const s = this.settings;
     if (openedAtNs === OPENING) return s.resetOpening > 0 && this.prng.nextFloat() < s.resetOpening;
     this.framesOnLink += 1;
-    // Not the first: a sender too slow to send one before that age would never get one across.
+    // Not the first: a sender slower than that would never get a frame across.
     const timeIsUp = s.resetAfterNs > 0 && this.framesOnLink > 1 && nowNs - openedAtNs >= s.resetAfterNs;
     const framesAreUp = s.resetAfterFrames > 0 && this.framesOnLink >= s.resetAfterFrames;
     this.broken = timeIsUp || framesAreUp;
@@ -205,7 +205,7 @@ export class LinkModel {
     return Math.max(0, s.delayNs + s.jitterNs * this.deviate());
   }
 
-  /** A draw with mean 0: uniform in ±1, the others with deviation 1. */
+  /** A draw with mean 0: uniform in ±1; the others have deviation 1. */
   private deviate(): number {
     const s = this.settings;
     if (s.distribution === 'normal') return this.nextNormal();
@@ -214,7 +214,7 @@ export class LinkModel {
     return ((1 - uniform) ** (-1 / PARETO_SHAPE) - PARETO_MEAN) / PARETO_DEVIATION;
   }
 
-  /** Standard normal draws, each correlated with the one before: a first-order autoregression. */
+  /** A standard normal draw, correlated with the previous one: a first-order autoregression. */
   private nextNormal(): number {
     const rho = this.settings.correlation;
     const fresh = this.prng.nextNormal();

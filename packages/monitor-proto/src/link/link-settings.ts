@@ -2,16 +2,16 @@ import { isKeyOf } from '../tables.ts';
 import { isOneOf, isRecord, isWhole } from '../guards.ts';
 import type { Nanos } from '../ids.ts';
 
-/** How jitter spreads; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
+/** The shape of jitter; `jitterNs` is the half-width of `uniform` and the standard deviation of the others. */
 type Distribution = 'constant' | 'uniform' | 'normal' | 'pareto';
 
 const DISTRIBUTIONS: readonly Distribution[] = ['constant', 'uniform', 'normal', 'pareto'];
 
 /** Gilbert–Elliott loss: a link that alternates between good and bad. All are probabilities per frame. */
 export interface BurstLoss {
-  /** Good turns bad. */
+  /** Chance that good turns bad. */
   readonly enter: number;
-  /** Bad turns good; the mean burst is 1 / leave frames. */
+  /** Chance that bad turns good; the mean burst is 1 / leave frames. */
   readonly leave: number;
   /** Loss while good. */
   readonly good: number;
@@ -19,7 +19,7 @@ export interface BurstLoss {
   readonly bad: number;
 }
 
-/** What one direction of a link does to its frames. The vocabulary is netem's. Ratios are 0 … 1; 0 always means off. */
+/** The shape of one direction of a link, in netem's vocabulary. Ratios are 0 … 1; 0 always means off. */
 export interface LinkSettings {
   readonly delayNs: Nanos;
   readonly jitterNs: Nanos;
@@ -29,7 +29,7 @@ export interface LinkSettings {
   /** Independent loss, per frame. */
   readonly loss: number;
   readonly burst: BurstLoss | null;
-  /** This many frames are lost once the settings take effect; then frames pass. */
+  /** So many frames are lost once the settings take effect; then frames pass. */
   readonly dropFirst: number;
   readonly duplicate: number;
   readonly reorder: number;
@@ -38,9 +38,9 @@ export interface LinkSettings {
   readonly limit: number;
   /** The first frame at this age or later resets the link; its age counts from the end of its handshake. */
   readonly resetAfterNs: Nanos;
-  /** The frame of this number after its handshake resets a link. */
+  /** The number of the frame after the handshake that resets the link. */
   readonly resetAfterFrames: number;
-  /** Chance, per frame of a link's handshake, that the link is reset; the other two spare openings. */
+  /** Chance, per frame of the handshake, that the link is reset; the other two resets spare handshakes. */
   readonly resetOpening: number;
 }
 
@@ -62,7 +62,7 @@ export const CLEAR_LINK: LinkSettings = {
   resetOpening: 0,
 };
 
-/** True when frames pass untouched: no timer, no copy, no random draw. A `limit` alone limits nothing. */
+/** Whether frames pass untouched: no timer, no copy, no random draw. A `limit` alone limits nothing. */
 export function isClear(settings: LinkSettings): boolean {
   return (
     settings.delayNs === 0 &&
@@ -79,7 +79,7 @@ export function isClear(settings: LinkSettings): boolean {
   );
 }
 
-/** Some settings of a link as they travel in JSON: snake_case, only what a rule sets. */
+/** Settings of a link as JSON: snake_case, and only those that a rule changes. */
 export interface LinkOverrides {
   readonly delay_ns?: number;
   readonly jitter_ns?: number;
@@ -102,7 +102,7 @@ interface LinkField {
   readonly check: (value: unknown) => string | null;
 }
 
-/** Of every override: the wire name, the field of `LinkSettings` and the check. */
+/** For every override, its field of `LinkSettings` and its check. */
 const LINK_FIELDS: { readonly [K in keyof Required<LinkOverrides>]: LinkField } = {
   delay_ns: { field: 'delayNs', check: checkAmount },
   jitter_ns: { field: 'jitterNs', check: checkAmount },
@@ -142,7 +142,7 @@ export function checkLinkOverrides(value: unknown): string | null {
   }
   if (Object.keys(value).length === 0) return `nothing is set; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
   if (value['distribution'] === 'constant' && Number(value['jitter_ns'] ?? 0) > 0) {
-    return 'distribution constant has no jitter; take uniform, normal or pareto';
+    return 'distribution constant has no jitter; use uniform, normal or pareto';
   }
   return null;
 }

@@ -1,4 +1,7 @@
-/* Whom a fault rule selects: the same answer for the command line, the supervisor, the processes and the simulator. */
+/*
+ * The peers that a fault rule selects: one answer for the command line, the supervisor, the processes and the
+ * simulator.
+ */
 import { isCore, type PeerId, SKB_PEER } from '../ids.ts';
 import type { FaultRule, PartitionRule, PeerSelector } from './fault-rule.ts';
 
@@ -17,7 +20,7 @@ export function ruleConcerns(rule: FaultRule, from: PeerId, to: PeerId): boolean
   }
 }
 
-/** Whether the rule can concern frames that this peer sends: only such peers need to be told of it. */
+/** Whether the rule can concern frames that this peer sends: only such peers need to hear of it. */
 export function concernsSender(rule: FaultRule, peer: PeerId): boolean {
   switch (rule.kind) {
     case 'link':

@@ -3,7 +3,7 @@ import type { Nanos, PeerId } from '../ids.ts';
 import { checkFaultRule, type FaultRule } from './fault-rule.ts';
 import { isExactlyPair, ruleConcerns } from './rule-scope.ts';
 
-/** What a rule has done so far; zeros show a fault without effect. */
+/** A rule's effect so far; zeros show a fault without effect. */
 export interface RuleCounters {
   /** Frames that the rule affected. */
   frames: number;
@@ -18,7 +18,7 @@ export interface ActiveRule {
   readonly rule: FaultRule;
   readonly sinceNs: Nanos;
   readonly untilNs: Nanos | null;
-  /** Directed pairs taken out of the rule by `heal({ from, to })`. */
+  /** Directed pairs exempted from the rule by `heal({ from, to })`. */
   readonly healedPairs: number;
   readonly counters: Readonly<RuleCounters>;
 }
@@ -26,14 +26,14 @@ export interface ActiveRule {
 /** What to heal: everything, one rule by its id, or the link between two peers, both directions. */
 export type HealTarget = 'all' | { readonly id: string } | { readonly from: PeerId; readonly to: PeerId };
 
-/** A rule in force as it is handed on: `for_ns` is its remaining time. */
+/** A rule in force, for transfer: `for_ns` is its remaining time. */
 export interface StandingRule {
   readonly rule: FaultRule;
-  /** Directed pairs healed out of it. */
+  /** Directed pairs exempted from it. */
   readonly healed: readonly (readonly [from: PeerId, to: PeerId])[];
 }
 
-/** A rule in force: since when, until when, where no longer, and what it did. */
+/** A rule in force: since when, until when, its exemptions, and its effect. */
 export class RuleState {
   readonly rule: FaultRule;
   readonly untilNs: Nanos | null;
@@ -53,7 +53,7 @@ export class RuleState {
     return ruleConcerns(this.rule, from, to) && !this.healed.has(pairKey(from, to));
   }
 
-  /** Ends the rule, or takes a pair out of it; false when the target does not concern it. */
+  /** Ends the rule, or exempts a pair; false when the target does not concern it. */
   heal(target: HealTarget): boolean {
     if (target === 'all' || 'id' in target) {
       this.over = target === 'all' || target.id === this.rule.id;
@@ -68,7 +68,7 @@ export class RuleState {
     return forth || back;
   }
 
-  /** Whether both say the same of the same pairs; the remaining time may differ. */
+  /** Whether both rules say the same of the same pairs; the remaining time may differ. */
   isLike(other: RuleState): boolean {
     const text = ({ rule, healed }: RuleState): string =>
       JSON.stringify([{ ...rule, for_ns: 0 }, [...healed].sort((a, b) => a - b)]);
@@ -107,7 +107,7 @@ export function isHealTarget(value: unknown): value is HealTarget {
   return typeof id === 'string' || (Number.isSafeInteger(from) && Number.isSafeInteger(to));
 }
 
-/** Checks what `standing` returned elsewhere: the rule, or one line that says what is wrong with it. */
+/** Checks a rule that `standing` returned in another process; returns it, or one line that says what is wrong. */
 export function checkStandingRule(value: unknown): StandingRule | string {
   if (!isRecord(value)) return 'a rule in force must be an object { rule, healed }';
   const { rule: given, healed } = value;

@@ -1,14 +1,14 @@
 import { keysOf } from '../tables.ts';
 import type { RuleCounters, RuleState } from './rule-state.ts';
 
-/** Ids of rules that are over whose counts are remembered; the oldest go. */
+/** Ended rules whose counts are kept, by id; the oldest go first. */
 const MOST_IDS = 1000;
 
-/** What all rules of one id have done in this process: a rule that is replaced, or begins again, takes nothing back from its metric. */
+/** Totals by rule id in this process: replacing or repeating a rule never lowers its metric. */
 export class RuleTotals {
   private readonly past = new Map<string, RuleCounters>();
 
-  /** A rule is over, or another one takes its place. */
+  /** Adds the counts of a rule that is over or replaced. */
   add({ rule, counters }: RuleState): void {
     const sum = this.with(rule.id, counters);
     this.past.delete(rule.id);
@@ -19,7 +19,7 @@ export class RuleTotals {
     }
   }
 
-  /** What these counters come to with those of earlier rules of the id. */
+  /** These counters plus those of earlier rules of the id. */
   with(id: string, counters: Readonly<RuleCounters>): RuleCounters {
     const sum = { ...counters };
     const before = this.past.get(id);

@@ -2,8 +2,8 @@ import type { MessageSpec } from './spec.ts';
 
 /**
  * Between monitors: capabilities. Ordinals 100–139, and 355 on. All share one lane, so that they keep their order
- * between two cores. What concerns every core (revoke, find, delete, change of owner, range check, reclaim) goes as
- * agreement rounds. `error` 0 is success; `owner` in a refusal is whom to ask instead, or the sender itself.
+ * between two cores. Operations that concern every core (revoke, find, delete, change of owner, range check, reclaim)
+ * are agreement rounds. `error` 0 is success; `owner` in a refusal names the core to ask instead, or the sender itself.
  */
 export const CAPABILITY_MESSAGES = {
   cap_copy_request: {
@@ -36,7 +36,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', slot: 'int' },
-    doc: 'The copy was taken into this slot, or an error and nothing was taken.',
+    doc: 'The copy was taken into this slot; or an error, and nothing was taken.',
   },
   cap_move_request: {
     ordinal: 104,
@@ -52,7 +52,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32' },
-    doc: 'The sender is the owner from now on, or an error and it is not.',
+    doc: 'The sender is the owner from now on; or an error, and it is not.',
   },
   cap_retrieve_request: {
     ordinal: 106,
@@ -68,7 +68,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', owner: 'u32', relations: 'u32' },
-    doc: 'The requester is the owner from now on, with these relations; or an error and it is not.',
+    doc: 'The requester is the owner from now on, with these relations; or an error, and it is not.',
   },
   cap_retype_request: {
     ordinal: 108,
@@ -85,7 +85,7 @@ export const CAPABILITY_MESSAGES = {
       count: 'u32',
       fields: 'u32s',
     },
-    doc: 'A foreign holder asks the owner whether it may make these objects of its copy.',
+    doc: 'A foreign holder asks the owner whether it may retype its copy into these objects.',
   },
   cap_retype_reply: {
     ordinal: 109,
@@ -109,7 +109,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', certain: 'bool', ranges: 'floats' },
-    doc: 'Memory that lost a capability, to its home; address and size of each range in turn. certain: the sender knows that nobody covers it; the home asks all the same.',
+    doc: 'Memory that lost a capability, sent to its home; address and size of each range in turn. certain: the sender knows that nobody covers it; the home asks anyway.',
   },
   cap_reclaim_reply: {
     ordinal: 112,
@@ -117,7 +117,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', freed: 'float' },
-    doc: 'The home has freed what nobody covers; bytes.',
+    doc: 'How many bytes the home has freed, because nobody covers them.',
   },
   cap_vouch_request: {
     ordinal: 355,
@@ -125,7 +125,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', cap: 'cap', owner: 'u32' },
-    doc: 'A core that hears of a new owner asks the one it knew to confirm it.',
+    doc: 'A core that hears of a new owner asks the previous one to confirm it.',
   },
   cap_vouch_reply: {
     ordinal: 356,
@@ -133,7 +133,7 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32' },
-    doc: 'The previous owner knows nothing against it, or OWNER_MISMATCH.',
+    doc: 'The previous owner has no objection; or OWNER_MISMATCH.',
   },
   request_refused: {
     ordinal: 360,
@@ -141,6 +141,6 @@ export const CAPABILITY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32' },
-    doc: 'In place of a reply: the request of this operation was not served, for a reason that lies outside it.',
+    doc: 'Replaces a reply: the request of this operation was not served, for a reason outside it.',
   },
 } as const satisfies Record<string, MessageSpec>;

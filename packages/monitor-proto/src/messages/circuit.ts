@@ -1,9 +1,9 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors: channels of programs. Ordinals 240–259. A circuit is one channel’s way over one link, numbered by
- * the end that opens it: even by the lower core id, odd by the other. A channel across intermediate cores is a chain of
- * circuits. All share one lane, so that a circuit's messages keep their order.
+ * Between monitors: channels of programs. Ordinals 240–259. A circuit is one channel’s passage over one link, numbered
+ * by the end that opens it: even by the lower core id, odd by the other. A channel across intermediate cores is a chain
+ * of circuits. All share one lane, so that a circuit's messages keep their order.
  */
 export const CIRCUIT_MESSAGES = {
   circuit_open: {
@@ -20,7 +20,7 @@ export const CIRCUIT_MESSAGES = {
       interface: 'str',
       window: 'u32',
     },
-    doc: 'A program of core `origin` binds to a port; route: the cores still to go, empty at the port’s own core. end: its end there.',
+    doc: 'A program of core `origin` binds to a port; route: the cores still ahead, empty at the port’s own core. end: its end there.',
   },
   circuit_opened: {
     ordinal: 241,
@@ -28,7 +28,7 @@ export const CIRCUIT_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { circuit: 'u32', end: 'u32' },
-    doc: 'The port has taken the channel, with this end; data may follow in both directions.',
+    doc: 'The port has accepted the channel, with this end; data may follow in both directions.',
   },
   circuit_data: {
     ordinal: 242,
@@ -36,7 +36,7 @@ export const CIRCUIT_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { circuit: 'u32', caps: 'u32s', payload: 'bytes' },
-    doc: 'Messages of a program; their capabilities lie at these addresses of the receiver. No payload: it must drop them again.',
+    doc: 'Messages of a program; their capabilities lie at these addresses of the receiver. No payload: the receiver drops the capabilities.',
   },
   circuit_credit: {
     ordinal: 243,
@@ -52,6 +52,6 @@ export const CIRCUIT_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { circuit: 'u32', error: 'u32' },
-    doc: 'The circuit is over at the sender, for this reason; what came before it counts.',
+    doc: 'The circuit is over at the sender, for this reason; everything before it counts.',
   },
 } as const satisfies Record<string, MessageSpec>;

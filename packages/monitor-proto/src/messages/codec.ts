@@ -6,10 +6,10 @@ import { type Message, MESSAGES, type MessageType } from './table.ts';
 
 /** A message as it stands in a frame: [ordinal, field, field, …] in the order of its row. */
 export type WireMessage = readonly [ordinal: number, ...fields: unknown[]];
-/** Either a message or, as a string, what is wrong with the bytes. */
+/** A message or, as a string, what is wrong with the bytes. */
 export type Decoded = Message | string;
 
-/** Source expressions for the size of what is not a plain number. */
+/** Source expressions for the size of fields other than plain numbers. */
 const SIZE_OF_KIND: { readonly [K in FieldKind]?: (value: string) => string } = {
   str: (v) => `5 + ${v}.length`,
   bytes: (v) => `5 + ${v}.length`,
@@ -39,11 +39,11 @@ export interface MessageCodec {
   readonly lane: number;
   /** The array form of a message of our own, which must be valid. */
   encode(message: Message): WireMessage;
-  /** About how many bytes it takes in a frame; never less than half of them. */
+  /** Its approximate size in a frame, in bytes; never less than half the true one. */
   bytes(message: Message): number;
-  /** What is wrong with an array from a peer, or null. Pure and allocation-free. */
+  /** What is wrong with an array from a peer; null: nothing. Pure and allocation-free. */
   fault(wire: readonly unknown[]): string | null;
-  /** The message in an array without fault. */
+  /** The message in a valid array. */
   decode(wire: readonly unknown[]): Message;
 }
 
@@ -79,7 +79,7 @@ function compile(type: string, spec: MessageSpec): MessageCodec {
 }
 
 /*
- * A codec is made when its message is first met: compiling all of them took a booting core 16 ms, and it meets a dozen.
+ * A codec is made when its message first occurs: compiling all of them took a booting core 16 ms, and it uses a dozen.
  */
 const BY_TYPE = new Map<MessageType, MessageCodec>();
 const BY_ORDINAL: (MessageCodec | undefined)[] = [];
@@ -103,7 +103,7 @@ export function codecOf(type: MessageType): MessageCodec {
   return BY_TYPE.get(type) ?? make(type);
 }
 
-/** The codec of what came from a peer, or why there is none. */
+/** The codec of a message from a peer, or why there is none. */
 export function codecOfWire(wire: unknown): MessageCodec | string {
   if (!Array.isArray(wire)) return NO_ARRAY;
   // Only a number may be looked up: an array also answers to 'length' and its methods' names.
@@ -126,7 +126,7 @@ export function decodeMessage(wire: unknown): Decoded {
   return codec.fault(wire) ?? codec.decode(wire);
 }
 
-/** The codec of a message that has been checked. */
+/** The codec of a validated message. */
 export function codecOfValid(wire: WireMessage): MessageCodec {
   return known(BY_ORDINAL[wire[0]]);
 }

@@ -42,11 +42,11 @@ export const FIELD_KINDS: {
   caps: { check: (v) => `isWireCapabilities(${v})`, doc: 'list of capabilities in wire form' },
 };
 
-/** [core, incarnation, instance, address] of a monitor that can be linked to. */
+/** [core, incarnation, instance, address] of a monitor that accepts links. */
 export type MonitorRow = readonly [core: CoreId, incarnation: number, instance: string, address: string];
 /** A core and the subtree below it, children in send order. */
 export type Route = readonly [core: CoreId, children: readonly Route[]];
-/** One core's answer to a round: an error's code; 0 is never sent (silence means ready). */
+/** One core's answer to a round: an error's code. 0 is never sent: silence means ready. */
 export type Answer = readonly [core: CoreId, code: number];
 /** A capability as an array of numbers and strings; `capability/` owns the meaning and decodes it. */
 type WireCapability = readonly (number | string)[];
@@ -91,7 +91,7 @@ function isWireCapabilities(v: unknown): boolean {
   return Array.isArray(v) && v.every(isWireCapability);
 }
 
-/** The functions that check expressions may name. */
+/** Functions that check expressions may call. */
 export const CHECKERS = {
   isInt,
   isFinite: Number.isFinite,

@@ -2,7 +2,7 @@ import type { MessageSpec } from './spec.ts';
 
 /**
  * Between a client (a program with a link to the SKB, or a core's monitor) and the SKB: queries, rules, Octopus.
- * Ordinals 140–179. Texts are JSON; one longer than a message goes in several: `more` announces the next.
+ * Ordinals 140–179. Texts are JSON; one that exceeds a message is split: `more` announces the next part.
  */
 export const KNOWLEDGE_MESSAGES = {
   skb_query: {
@@ -11,7 +11,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { id: 'u32', goal: 'str', time_limit_ms: 'u32', inference_limit: 'float', max_solutions: 'u32' },
-    doc: 'Asks a Prolog goal; 0 is the default of a limit. Ids are the client’s own, those of rules included.',
+    doc: 'Asks a Prolog goal; 0 selects a limit’s default. Ids are the client’s own, shared with rules.',
   },
   skb_cancel: {
     ordinal: 141,
@@ -27,7 +27,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { id: 'u32', more: 'bool', text: 'str' },
-    doc: 'A list of solutions in the order they were found.',
+    doc: 'Solutions in the order in which they were found.',
   },
   skb_query_end: {
     ordinal: 143,
@@ -35,7 +35,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { id: 'u32', more: 'bool', error: 'str', text: 'str', line: 'u32', column: 'u32' },
-    doc: 'The query, or the addition of rules, has ended; `more`: by its limit of solutions; error: a name or nothing; the place from 1, or 0.',
+    doc: 'The query, or the addition of rules, has ended; `more`: the limit of solutions ended it; error: a name or nothing; the place counts from 1, or is 0.',
   },
   skb_rules: {
     ordinal: 144,
@@ -43,7 +43,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { id: 'u32', name: 'str', more: 'bool', text: 'str' },
-    doc: 'Replaces the rules of that name by a program, all or none; an empty program removes them. Answered with skb_query_end.',
+    doc: 'Replaces the rules of that name by a program, all or nothing; an empty program removes them. Answered by skb_query_end.',
   },
   oct_request: {
     ordinal: 145,
@@ -51,7 +51,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { id: 'u32', settled: 'u32', request: 'str' },
-    doc: 'One request to Octopus; all ids below `settled` are answered, so that the SKB may forget them.',
+    doc: 'One request to Octopus; all ids below `settled` are answered, so the SKB may forget them.',
   },
   oct_reply: {
     ordinal: 146,
@@ -59,7 +59,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { id: 'u32', more: 'bool', text: 'str' },
-    doc: 'The answer to one request; it is on the disk by then if the SKB keeps a journal.',
+    doc: 'The answer to one request; on disk by then if the SKB keeps a journal.',
   },
   oct_notify: {
     ordinal: 147,
@@ -67,7 +67,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { more: 'bool', text: 'str' },
-    doc: 'What a trigger or a subscription of the client tells.',
+    doc: 'A notification from a trigger or a subscription of the client.',
   },
   client_leaves: {
     ordinal: 148,
@@ -75,7 +75,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: {},
-    doc: 'The client ends: its triggers and what it marked transient go at once.',
+    doc: 'The client ends: its triggers and transient records go at once.',
   },
   session_alive: {
     ordinal: 149,
@@ -83,7 +83,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { id: 'u32', begins: 'bool' },
-    doc: 'The client lives and wants its session prolonged, or another begun: what it held before is given up then.',
+    doc: 'The client lives and asks to prolong its session, or to begin another, which gives up what it held before.',
   },
   session_alive_reply: {
     ordinal: 150,
@@ -91,7 +91,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { id: 'u32', timeout_ms: 'u32' },
-    doc: 'The session lasts at least this long after the question was asked.',
+    doc: 'The session lasts at least this long, counted from when the client asked.',
   },
   session_lost: {
     ordinal: 151,
@@ -99,7 +99,7 @@ export const KNOWLEDGE_MESSAGES = {
     to: 'client',
     lane: 'monitor',
     fields: { silent_ms: 'u32' },
-    doc: 'The client was silent for this long and was dropped: its triggers and transient records are gone.',
+    doc: 'The client was silent this long and was dropped: its triggers and transient records are gone.',
   },
   session_overrun: {
     ordinal: 374,

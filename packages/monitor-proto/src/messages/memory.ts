@@ -1,7 +1,7 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors: memory. Ordinals 200–229. Everything about one page travels on one lane, so that data and its
+ * Between monitors: memory. Ordinals 200–229. All messages about one page share a lane, so that data and its
  * invalidation keep their order.
  */
 export const MEMORY_MESSAGES = {
@@ -11,7 +11,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', bytes: 'int', alignment: 'int', from: 'int', to: 'int' },
-    doc: 'A memory server that is dry asks a peer for free RAM between two addresses: this much at least, in one piece.',
+    doc: 'An empty memory server asks a peer for free RAM between two addresses: at least this much, in one piece.',
   },
   ram_steal_reply: {
     ordinal: 201,
@@ -19,7 +19,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', address: 'int', size: 'int' },
-    doc: 'The range is the receiver’s from now on; or an error, and how many bytes the sender has free: in all (address), in one piece (size).',
+    doc: 'The range is the receiver’s from now on; or an error, and the bytes that the sender has free: in all (address), in one piece (size).',
   },
   ram_steal_taken: {
     ordinal: 202,
@@ -27,7 +27,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str' },
-    doc: 'The range lies in the sender’s allocator: its home accounts it no longer as on its way.',
+    doc: 'The range is in the sender’s allocator: its home stops counting it as under way.',
   },
   translate_request: {
     ordinal: 203,
@@ -35,7 +35,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { op: 'str', domain: 'str', page: 'int' },
-    doc: 'Asks the home of a domain where a virtual page leads; the home remembers who asked.',
+    doc: 'Asks the home of a domain to translate a virtual page; the home remembers the asker.',
   },
   translate_reply: {
     ordinal: 204,
@@ -51,7 +51,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', request: 'int', want: 'u32', has: 'bool' },
-    doc: 'Asks the home for a page: 0 to read, 1 to write, 2 for its bytes of one moment. has: a shared copy is held.',
+    doc: 'Asks the home for a page: 0 to read, 1 to write, 2 for a snapshot of its bytes. has: a shared copy is held.',
   },
   page_atomic: {
     ordinal: 206,
@@ -75,7 +75,7 @@ export const MEMORY_MESSAGES = {
       current: 'bool',
       data: 'bytes',
     },
-    doc: 'The page, to be read (1) or written (2). current: the copy that is held is the page, and no bytes come.',
+    doc: 'The page, to be read (1) or written (2). current: the copy held is up to date, and no bytes come.',
   },
   page_granted: {
     ordinal: 208,
@@ -83,7 +83,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int' },
-    doc: 'The grant is installed: the home may begin the page’s next transaction.',
+    doc: 'The grant is installed: the home may start the page’s next transaction.',
   },
   page_refused: {
     ordinal: 209,
@@ -91,7 +91,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', request: 'int', error: 'u32' },
-    doc: 'There will be no page, and why.',
+    doc: 'The page is refused, and why.',
   },
   page_atomic_reply: {
     ordinal: 210,
@@ -99,7 +99,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', request: 'int', old: 'bytes' },
-    doc: 'The value that was there before.',
+    doc: 'The previous value.',
   },
   page_invalidate: {
     ordinal: 211,
@@ -115,7 +115,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int', cores: 'u32s' },
-    doc: 'Nobody on these cores reads the page any more.',
+    doc: 'No core of the list reads the page any more.',
   },
   page_fetch: {
     ordinal: 213,
@@ -131,7 +131,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', transaction: 'int', version: 'int', held: 'bool', has_data: 'bool', data: 'bytes' },
-    doc: 'The bytes of a page that its holder owned. held false: it no longer owned it.',
+    doc: 'The bytes of a page from its owner. held false: it no longer owned the page.',
   },
   page_writeback: {
     ordinal: 215,
@@ -155,7 +155,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { page: 'int', request: 'int' },
-    doc: 'The bytes stand in the page.',
+    doc: 'The page holds the bytes.',
   },
   page_reset: {
     ordinal: 218,
@@ -163,7 +163,7 @@ export const MEMORY_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { op: 'str', address: 'int', size: 'int' },
-    doc: 'Memory has become an object: its home recalls all copies and zeroes it.',
+    doc: 'The memory has become an object: its home recalls all copies and zeroes it.',
   },
   page_reset_done: {
     ordinal: 219,

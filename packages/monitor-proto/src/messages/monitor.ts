@@ -48,7 +48,7 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { stream: 'u32', count: 'u32' },
-    doc: 'The last number of a stream was sent; the receiver answers with flood_result.',
+    doc: 'The stream has ended with this number; the receiver answers with flood_result.',
   },
   flood_result: {
     ordinal: 47,
@@ -56,7 +56,7 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { stream: 'u32', received: 'u32', lost: 'u32', doubled: 'u32', reordered: 'u32' },
-    doc: 'What the receiver counted: a sound channel reports none lost, doubled or reordered.',
+    doc: 'The receiver’s counts: a sound channel loses, duplicates and reorders nothing.',
   },
   ring_token: {
     ordinal: 48,
@@ -64,7 +64,7 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { run: 'u32', cores: 'u32s', place: 'u32', payload: 'bytes' },
-    doc: 'A token on its way round `cores`, now at `place` of them: pass it to the next; at the first the round ends.',
+    doc: 'A token on its way round `cores`, now at index `place`: pass it on; the round ends at the first core.',
   },
   round_request: {
     ordinal: 50,
@@ -72,7 +72,7 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', view: 'u32', phase: 'u32', kind: 'u32', below: 'route', payload: 'bytes' },
-    doc: 'One phase of an agreement round: act, pass it on to the subtrees `below` in order, answer when all below have.',
+    doc: 'One phase of an agreement round: act, pass it on to the subtrees `below` in order, and answer when all of them have.',
   },
   round_reply: {
     ordinal: 51,
@@ -80,7 +80,7 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', phase: 'u32', count: 'u32', refusals: 'answers', data: 'floats' },
-    doc: 'The aggregated answer of a subtree: how many cores answered, which refused with what, and what they tell beside.',
+    doc: 'The aggregated answer of a subtree: how many cores answered, which refused and why, and the data that they add.',
   },
   round_key: {
     ordinal: 357,
@@ -88,6 +88,6 @@ export const MONITOR_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { key: 'bytes' },
-    doc: 'With this key the receiver recognises the sender’s rounds, whoever relays them.',
+    doc: 'The key by which the receiver recognises the sender’s rounds, whoever relays them.',
   },
 } as const satisfies Record<string, MessageSpec>;

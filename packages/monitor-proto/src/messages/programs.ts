@@ -17,7 +17,7 @@ export const PROGRAM_MESSAGES = {
       cores: 'u32s',
       task: 'floats',
     },
-    doc: 'Make a dispatcher: of a new domain, whose home the receiver becomes (domain is empty), or another core’s domain’s part here. environment: names and values in turn; task: weight, or wcet, period and deadline.',
+    doc: 'Creates a dispatcher: of a new domain, whose home the receiver becomes (domain is empty), or of another core’s domain. environment: names and values in turn; task: weight, or wcet, period and deadline.',
   },
   part_create_reply: {
     ordinal: 301,
@@ -25,7 +25,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', text: 'str', domain: 'str', cspace: 'u32' },
-    doc: 'It is made and waits for part_start_request; its capabilities can be sent to this cspace.',
+    doc: 'The dispatcher exists and waits for part_start_request; its capabilities can be sent to this cspace.',
   },
   part_start_request: {
     ordinal: 302,
@@ -33,7 +33,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', domain: 'str', capabilities: 'u32s' },
-    doc: 'The dispatcher that was made may begin; its capabilities lie at these addresses.',
+    doc: 'The dispatcher may start; its capabilities lie at these addresses.',
   },
   part_start_reply: {
     ordinal: 303,
@@ -41,7 +41,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', text: 'str' },
-    doc: 'It has begun, or why not.',
+    doc: 'The dispatcher has started, or why not.',
   },
   part_stop: {
     ordinal: 304,
@@ -57,7 +57,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { domain: 'str', cause: 'str', status: 'int', text: 'str' },
-    doc: 'To a domain’s home: its dispatcher here is no more, and holds nothing.',
+    doc: 'To a domain’s home: its dispatcher here has ended and holds nothing.',
   },
   part_joined: {
     ordinal: 306,
@@ -65,7 +65,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { domain: 'str', core: 'u32', error: 'str' },
-    doc: 'From a domain’s home to its parts: it has a dispatcher on this core now (error is empty), or no longer.',
+    doc: 'From a domain’s home to its parts: it now has a dispatcher on this core (error is empty), or no longer.',
   },
   domain_ending: {
     ordinal: 307,
@@ -73,7 +73,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { domain: 'str', cause: 'str', status: 'int', text: 'str' },
-    doc: 'To a domain’s home: a dispatcher of it has exited or failed, and the domain ends with it.',
+    doc: 'To a domain’s home: one of its dispatchers has exited or failed, which ends the domain.',
   },
   domain_span_request: {
     ordinal: 308,
@@ -81,7 +81,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', domain: 'str', core: 'u32' },
-    doc: 'To a domain’s home: give it a dispatcher on this core, too.',
+    doc: 'To a domain’s home: add a dispatcher on this core.',
   },
   domain_reply: {
     ordinal: 309,
@@ -89,7 +89,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', text: 'str' },
-    doc: 'The home has done what it was asked for, or why not.',
+    doc: 'The home has done what was asked, or why not.',
   },
   domain_kill_request: {
     ordinal: 310,
@@ -97,7 +97,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', domain: 'str', text: 'str' },
-    doc: 'To a domain’s home: stop all its dispatchers. Answered when they have been told to.',
+    doc: 'To a domain’s home: stop all its dispatchers. Answered once they have been told to stop.',
   },
   domain_wait_request: {
     ordinal: 311,
@@ -105,7 +105,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', domain: 'str', nohang: 'bool' },
-    doc: 'To a domain’s home: its status, when it has finished; with nohang at once.',
+    doc: 'To a domain’s home: report its status once it has finished; with nohang at once.',
   },
   domain_wait_reply: {
     ordinal: 312,
@@ -113,7 +113,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { op: 'str', error: 'u32', finished: 'bool', cause: 'str', status: 'int', text: 'str', parts: 'strs' },
-    doc: 'How a domain ended and each part of it (core and cause in turn), or that it has not.',
+    doc: 'How a domain ended and each of its parts (core and cause in turn), or that it has not ended.',
   },
   program_text_request: {
     ordinal: 313,
@@ -121,7 +121,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { op: 'str', digest: 'str', offset: 'u32' },
-    doc: 'A piece of a program’s text, which the receiver has asked to run here.',
+    doc: 'Asks for a piece of the text of a program that the receiver wants to run here.',
   },
   program_text_reply: {
     ordinal: 314,
@@ -137,7 +137,7 @@ export const PROGRAM_MESSAGES = {
     to: 'core',
     lane: 'bulk',
     fields: { domain: 'str', data: 'bytes' },
-    doc: 'From one dispatcher of a domain to that on the receiver’s core: an encoded value.',
+    doc: 'From one dispatcher of a domain to the one on the receiver’s core: an encoded value.',
   },
   domain_wait_over: {
     ordinal: 370,

@@ -15,7 +15,7 @@ export const REGISTRY_MESSAGES = {
       gone_incarnations: 'u32s',
       host: 'str',
     },
-    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens and on which host it runs (empty: it does not know); incarnation 0 at first boot, its own when it comes back to a restarted SKB, and then which incarnations of other cores it has given up.',
+    doc: 'A booting core asks for its id (65534: any) and says where its monitor listens and on which host it runs (empty: unknown); incarnation 0 at first boot, its own when it returns to a restarted SKB, and then the incarnations of other cores that it has given up.',
   },
   register_reply: {
     ordinal: 2,
@@ -23,7 +23,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { error: 'u32', core: 'u32', incarnation: 'u32', view: 'u32', machine: 'str', settings: 'str' },
-    doc: 'The core’s id and incarnation, the machine description and the cluster’s settings (both JSON), or an error code.',
+    doc: 'The core’s id and incarnation, the machine description and the cluster’s settings (both JSON); or an error code.',
   },
   monitor_initialized: {
     ordinal: 3,
@@ -39,7 +39,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { monitors: 'monitors', more: 'bool' },
-    doc: 'Join step 2: tells every initialised monitor of new ones, and whether others wait to be announced.',
+    doc: 'Join step 2: announces new monitors to every initialised one; says whether others wait.',
   },
   bind_monitor_proxy: {
     ordinal: 5,
@@ -47,7 +47,7 @@ export const REGISTRY_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { cores: 'u32s', incarnations: 'u32s' },
-    doc: 'Join step 3: an initialised monitor asks the SKB to tell these incarnations of new monitors of it.',
+    doc: 'Join step 3: an initialised monitor asks the SKB to announce it to these incarnations of new monitors.',
   },
   bind_monitor_request: {
     ordinal: 6,
@@ -55,7 +55,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { monitors: 'monitors', more: 'bool' },
-    doc: 'Join step 4: the new monitor is told where these monitors listen, and whether others wait to be announced.',
+    doc: 'Join step 4: tells the new monitor where these monitors listen, and whether others wait.',
   },
   bind_monitor_reply: {
     ordinal: 7,
@@ -63,7 +63,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Retired: step 5 of the join, when links were opened by it. Nobody sends it, and a receiver ignores it.',
+    doc: 'Retired: step 5 of the join, when it opened the links. Nobody sends it, and a receiver ignores it.',
   },
   capops_ready: {
     ordinal: 8,
@@ -71,7 +71,7 @@ export const REGISTRY_MESSAGES = {
     to: 'any',
     lane: 'monitor',
     fields: { core: 'u32' },
-    doc: 'Retired: step 6 of the join, before the view said who takes part. Nobody sends it, and a receiver ignores it.',
+    doc: 'Retired: step 6 of the join, before views said who takes part. Nobody sends it, and a receiver ignores it.',
   },
   monitor_gone: {
     ordinal: 9,
@@ -95,7 +95,7 @@ export const REGISTRY_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { batch: 'u32', cores: 'u32s', pings: 'u32', at_once: 'u32' },
-    doc: 'Measure with these cores, so many of them at once and so many round trips of each end, and report.',
+    doc: 'Measure round trips to these cores, so many of them at once and so many from each end, and report.',
   },
   measure_report: {
     ordinal: 12,
@@ -111,7 +111,7 @@ export const REGISTRY_MESSAGES = {
       minima: 'floats',
       maxima: 'floats',
     },
-    doc: 'Round-trip times in nanoseconds, one entry a pair and direction; a core that did not answer is left out.',
+    doc: 'Round-trip times in nanoseconds, one entry per pair and direction; a core that did not answer is left out.',
   },
   plan_push: {
     ordinal: 13,
@@ -127,6 +127,6 @@ export const REGISTRY_MESSAGES = {
     to: 'skb',
     lane: 'monitor',
     fields: { core: 'u32', average: 'float' },
-    doc: 'The round trip to a peer moved by more than the re-plan ratio; nanoseconds.',
+    doc: 'The round trip to a peer changed by more than the re-plan ratio; nanoseconds.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -29,9 +29,9 @@ export type MessageOf<T extends MessageType> = { readonly type: T } & FieldsOf<(
 /** Any message. */
 export type Message = { [T in MessageType]: MessageOf<T> }[MessageType];
 
-/** The message, which must be one of this type: narrows what a map by type and number has kept. */
+/** The message, asserted to be of one type: narrows what a map by type and number has kept. */
 export function ofType<T extends MessageType>(message: Message, type: T): MessageOf<T> {
-  assert(isOfType(message, type), `${message.type} came where ${type} was awaited`);
+  assert(isOfType(message, type), `${message.type} arrived where ${type} was expected`);
   return message;
 }
 
@@ -48,5 +48,5 @@ export type MessageTo<P extends 'core' | 'skb' | 'client'> = {
       : never;
 }[MessageType];
 
-/** The version of the protocol: peers with another one refuse each other. */
+/** The version of the protocol: peers with different versions refuse each other. */
 export const PROTOCOL_VERSION = 1;

@@ -1,9 +1,9 @@
 import type { MessageSpec } from './spec.ts';
 
 /**
- * Between monitors, and to the SKB: who takes part (docs/ARCHITECTURE.md). Ordinals 340–359 and 380. A view travels flat: its
- * number, its leader, how many members, then core and incarnation of each; several follow one another. `round` and
- * `core` name a ballot.
+ * Between monitors, and to the SKB: membership in views (docs/ARCHITECTURE.md). Ordinals 340–359 and 380. A view
+ * travels flat: its number, its leader, how many members, then core and incarnation of each; several follow one
+ * another. `round` and `core` name a ballot.
  */
 export const VIEW_MESSAGES = {
   view_beacon: {
@@ -12,7 +12,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', round: 'u32', core: 'u32', sequence: 'u32', acked: 'u32', leads: 'bool' },
-    doc: 'From the leader to each member; acked: the newest answer that counts for the member’s lease, 0: none; leads: the leader has a lease itself.',
+    doc: 'From the leader to each member; acked: the newest answer that counts for the member’s lease, 0: none; leads: the leader itself has a lease.',
   },
   view_beacon_reply: {
     ordinal: 341,
@@ -20,7 +20,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', sequence: 'u32', suspects: 'u32s', newcomers: 'u32s' },
-    doc: 'Whose links to the sender seem broken, and whom it hears that wants to be taken in.',
+    doc: 'Whose links to the sender seem broken, and which cores it hears that want to join.',
   },
   view_newcomers: {
     ordinal: 342,
@@ -28,7 +28,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', newcomers: 'u32s' },
-    doc: 'To the leader, at once: whom the sender hears that wants to be taken in.',
+    doc: 'To the leader, at once: which cores the sender hears that want to join.',
   },
   view_probe: {
     ordinal: 343,
@@ -44,7 +44,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', round: 'u32' },
-    doc: 'The sender misses the leader; does the receiver as well?',
+    doc: 'The sender misses the leader; does the receiver miss it too?',
   },
   view_vote_reply: {
     ordinal: 345,
@@ -60,7 +60,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', round: 'u32', core: 'u32' },
-    doc: 'Promise this ballot, and say what was accepted before.',
+    doc: 'Promise this ballot, and report what was accepted before.',
   },
   view_promise: {
     ordinal: 347,
@@ -68,7 +68,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', round: 'u32', core: 'u32', accepted: 'u32s' },
-    doc: 'The ballot is promised; accepted: round and core of the ballot that was accepted, and its view, or nothing.',
+    doc: 'The ballot is promised; accepted: round and core of the ballot accepted before, and its view, or nothing.',
   },
   view_accept: {
     ordinal: 348,
@@ -92,7 +92,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { views: 'u32s', left: 'u32s' },
-    doc: 'Views that were agreed on and that the receiver may lack, in order; left: core and incarnation of each that they leave out because it ended of its own will.',
+    doc: 'Agreed views that the receiver may lack, in order; left: core and incarnation of each that they leave out because it ended of its own will.',
   },
   view_join: {
     ordinal: 351,
@@ -108,7 +108,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { incarnation: 'u32', leader: 'u32' },
-    doc: 'The sender hears this incarnation; who leads its view, which is to hear it as well (65534: nobody).',
+    doc: 'The sender hears this incarnation; leader: the leader of its view, which is to hear it too (65534: none).',
   },
   view_found: {
     ordinal: 353,
@@ -116,7 +116,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32s' },
-    doc: 'The first view of a machine: all cores are bound to one another and none is in a view. To a core that is not in it: an operator has begun one, and it may ask to be taken in.',
+    doc: 'Proposes the first view of a machine, whose cores are all bound to one another and in no view. To a core outside it: an operator has begun one, which it may ask to join.',
   },
   view_report: {
     ordinal: 354,
@@ -132,7 +132,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32' },
-    doc: 'To the leader: the sender has stopped acting and asks for a view without it; until that is agreed on it still votes.',
+    doc: 'To the leader: the sender has stopped acting and asks for a view without it; it votes until that view is agreed.',
   },
   view_accuse: {
     ordinal: 358,
@@ -140,7 +140,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32', accused: 'u32s' },
-    doc: 'To the leader, or to everybody when it is accused: core and incarnation of each member that the sender has proof against.',
+    doc: 'To the leader, or to everybody when the leader is accused: core and incarnation of each member that the sender has proof against.',
   },
   view_examine: {
     ordinal: 361,
@@ -148,7 +148,7 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'monitor',
     fields: { view: 'u32', core: 'u32' },
-    doc: 'From the leader: a member is accused, and the receiver is to look for proof itself.',
+    doc: 'From the leader: a member is accused, and the receiver should look for proof of its own.',
   },
   view_probe_request: {
     ordinal: 380,
@@ -156,6 +156,6 @@ export const VIEW_MESSAGES = {
     to: 'core',
     lane: 'urgent',
     fields: { view: 'u32' },
-    doc: 'From an observer that has heard nothing for longer than a beacon interval: asks for a probe, which is repeated until it comes.',
+    doc: 'From an observer that has heard nothing for longer than a beacon interval: asks for a probe, and repeats until it comes.',
   },
 } as const satisfies Record<string, MessageSpec>;

@@ -15,7 +15,7 @@ export const WORD: Ranges = [
   [95, 95],
   [97, 122],
 ];
-/** What JavaScript's `\s` matches. */
+/** The code points that JavaScript's `\s` matches. */
 export const SPACE: Ranges = [
   [9, 13],
   [32, 32],
@@ -53,7 +53,7 @@ export function complementOf(set: Ranges): Ranges {
 
 /** A set optimised for look-ups. */
 export class CharSet {
-  /** The only code point, or −1. */
+  /** The only code point, or −1 when there are several. */
   readonly single: number;
   private readonly ascii = new Uint8Array(ASCII);
   private readonly firsts: Int32Array;

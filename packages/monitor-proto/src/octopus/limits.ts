@@ -7,7 +7,7 @@ export const RECORD_LIMITS = {
   /** With the state bound, a match costs at most 512 steps per character, usually a handful. */
   maxPatternChars: 256,
   maxPatternStates: 512,
-  /** All patterns of a query together: looking at one record takes at most so many steps for each of its characters. */
+  /** All patterns of a query together: testing one record takes at most this many steps per character. */
   maxQueryStates: 1_024,
   /** `a{3,1000}` is unrolled, so repetition counts are bounded too. */
   maxRepeat: 64,

@@ -1,4 +1,4 @@
-/** Counts work in steps of some ten to thirty nanoseconds each: a state machine has no clock to bound a turn by. */
+/** Counts work in steps of some ten to thirty nanoseconds: a state machine has no clock to bound a turn by. */
 export class Meter {
   steps = 0;
 

@@ -1,12 +1,12 @@
 import { isOneOf } from '../guards.ts';
 
 /**
- * What names of records say. Recipes (locks, semaphores, barriers, services, names that programs offer on channels) keep their records under names of their
- * own, `lock:NAME_7`. A request that sets or deletes one says whose it is, so that no record of a user or another
- * recipe is mistaken for one. Pure.
+ * The meaning of record names. Recipes (locks, semaphores, barriers, services, names that programs offer on channels)
+ * keep their records under prefixed names, `lock:NAME_7`. A request that sets or deletes such a record names the
+ * recipe, so that no record of a user or another recipe is mistaken for one. Pure.
  */
 
-/** Whose record a name is, by its prefix. `counter` is the store's own, and nobody's to set. */
+/** The prefixes of recipes' records. `counter` belongs to the store itself: nobody may set it. */
 export type Recipe = 'lock' | 'semaphore' | 'permit' | 'barrier' | 'service' | 'offer' | 'counter';
 
 const RECIPES: readonly Recipe[] = ['lock', 'semaphore', 'permit', 'barrier', 'service', 'offer', 'counter'];
@@ -23,17 +23,17 @@ export function isRecipe(text: unknown): text is Exclude<Recipe, 'counter'> {
   return isOneOf(RECIPES, text) && text !== 'counter';
 }
 
-/** The recipe's name for what a user calls `name`. */
+/** The recipe's record name for a user's `name`. */
 export function recipeName(recipe: Recipe, name: string): string {
   return `${recipe}:${name}`;
 }
 
-/** A name as it stands in a query for exactly that record. */
+/** The name as a query for exactly that record. */
 export function quotedName(name: string): string {
   return `'${name.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 }
 
-/** A place in a sequence: the records of `base` are `base_1`, `base_2`, … */
+/** A position in a sequence: the records of `base` are `base_1`, `base_2`, … */
 export interface SequenceName {
   readonly base: string;
   readonly number: number;
@@ -42,7 +42,7 @@ export interface SequenceName {
 /** Fifteen digits: larger numbers are not exact. */
 const NUMBERED = /_([1-9]\d{0,14})$/;
 
-/** A name's place in its sequence; undefined: it is in none. */
+/** A name's position in its sequence; undefined when it has none. */
 export function sequenceOf(name: string): SequenceName | undefined {
   const digits = NUMBERED.exec(name)?.[1];
   if (digits === undefined) return undefined;

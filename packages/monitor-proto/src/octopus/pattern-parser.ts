@@ -3,7 +3,7 @@ import { known } from '../assert.ts';
 import { complementOf, DIGITS, type Ranges, SPACE, unionOf, WORD } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';
 
-/** Refused with what is wrong and where. */
+/** The pattern is refused; says why and where. */
 export class PatternError extends Error {}
 
 export type PatternNode =
@@ -15,7 +15,7 @@ export type PatternNode =
 const CLASSES: { readonly [letter: string]: Ranges } = { d: DIGITS, w: WORD, s: SPACE };
 const CONTROLS: { readonly [letter: string]: string } = { n: '\n', t: '\t', r: '\r' };
 const NEWLINE: Ranges = [[10, 10]];
-/** Groups inside groups; the parser recurses. */
+/** The deepest nesting of groups, on which the parser recurses. */
 const MAX_NESTING = 50;
 
 export class PatternParser {
@@ -30,7 +30,7 @@ export class PatternParser {
   /** Throws a `PatternError`. */
   parse(): PatternNode {
     const node = this.choice();
-    if (this.at < this.source.length) throw this.error('a bracket too many');
+    if (this.at < this.source.length) throw this.error('an unmatched bracket');
     return node;
   }
 
@@ -70,7 +70,7 @@ export class PatternParser {
     const least = Number(low);
     const most = high === undefined ? least : high === '' ? Infinity : Number(high);
     const bound = most === Infinity ? least : most;
-    if (bound > RECORD_LIMITS.maxRepeat || least > most) throw this.error('a repetition out of bounds');
+    if (bound > RECORD_LIMITS.maxRepeat || least > most) throw this.error('a repetition count out of bounds');
     return { kind: 'repeat', part, least, most };
   }
 
@@ -87,10 +87,10 @@ export class PatternParser {
   }
 
   private group(): PatternNode {
-    if (++this.depth > MAX_NESTING) throw this.error('groups nested too deep');
-    if (this.take('?') && !this.take(':')) throw this.error('a group of a kind that is not supported');
+    if (++this.depth > MAX_NESTING) throw this.error('groups nested too deeply');
+    if (this.take('?') && !this.take(':')) throw this.error('an unsupported kind of group');
     const node = this.choice();
-    if (!this.take(')')) throw this.error('a group that is not closed');
+    if (!this.take(')')) throw this.error('an unclosed group');
     this.depth -= 1;
     return node;
   }
@@ -135,7 +135,7 @@ export class PatternParser {
 
   private next(): string {
     const character = this.source[this.at];
-    if (character === undefined) throw this.error('an end too early');
+    if (character === undefined) throw this.error('an unexpected end');
     this.at += 1;
     return character;
   }

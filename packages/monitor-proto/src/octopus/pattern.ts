@@ -2,10 +2,10 @@
  * Regular expressions that cannot run away: a Thompson automaton, stepped over all states at once.
  *
  * Guarantees: time is at most states × characters, whatever the pattern; a pattern beyond the limits is refused; each
- * step is counted, so that whoever matches many texts can pause (docs/decisions/0075). A backtracking engine
- * (JavaScript's own) would let one client's `(a+)+$` stop the store for everybody. Understands literals, `.`, classes
- * with ranges and negation, `\d \w \s` and their opposites, escapes, groups, `|`, `* + ? {n} {n,} {n,m}`, `^` and `$`,
- * by Unicode code points. As in Barrelfish's PCRE use, a pattern matches anywhere unless anchored.
+ * step is counted, so that matching many texts can pause (docs/decisions/0075). A backtracking engine (JavaScript's
+ * own) would let one client's `(a+)+$` stop the store for everybody. Understands literals, `.`, classes with ranges and
+ * negation, `\d \w \s` and their complements, escapes, groups, `|`, `* + ? {n} {n,} {n,m}`, `^` and `$`, by Unicode
+ * code points. As in Barrelfish's PCRE use, a pattern matches anywhere unless anchored.
  */
 import { CharSet, type Ranges } from './char-set.ts';
 import { RECORD_LIMITS } from './limits.ts';
@@ -17,13 +17,13 @@ export { PatternError } from './pattern-parser.ts';
 const OP = { char: 0, set: 1, split: 2, start: 3, end: 4, accept: 5 } as const;
 const MOST = RECORD_LIMITS.maxPatternStates;
 
-/** Which states are alive at one position, each once: `stamps` holds where a state was last entered. */
+/** The states alive at one position, each once; `stamps` records when each was last entered. */
 class Alive {
   current: Int32Array;
   following: Int32Array;
   stamp = 0;
   readonly stamps: Float64Array;
-  /** Two other states can push each state before it is entered. */
+  /** Twice the states, because two others can push each state before it is entered. */
   readonly pending: Int32Array;
 
   constructor(states: number) {
@@ -34,15 +34,15 @@ class Alive {
   }
 }
 
-/** For every match that does not pause. */
+/** Shared by all matches that do not pause. */
 const SHARED = new Alive(MOST);
 
 export class Pattern {
   readonly source: string;
-  /** What every matching text begins with: the literals after `^`; '' when the pattern is not anchored. */
+  /** The prefix of every matching text: the literals after `^`; '' when the pattern is not anchored. */
   readonly prefix: string;
   private readonly ops: number[] = [];
-  /** The code point of `char`, the index of a `set`. */
+  /** For a `char` its code point, for a `set` its index. */
   private readonly operands: number[] = [];
   private readonly nexts: number[] = [];
   /** The second way of a `split`. */
@@ -51,7 +51,7 @@ export class Pattern {
   private readonly first: number;
   private readonly anchored: boolean;
 
-  /** Compiles; throws a `PatternError`. */
+  /** Compiles a pattern; throws a `PatternError`. */
   constructor(source: string) {
     if (source.length > RECORD_LIMITS.maxPatternChars) {
       throw new PatternError(`a pattern may have ${RECORD_LIMITS.maxPatternChars} characters`);
@@ -64,12 +64,12 @@ export class Pattern {
     this.prefix = this.anchored ? literalsOf(parts.slice(1)) : '';
   }
 
-  /** How many states it has, and so the most steps per character of a match. */
+  /** The number of states, and so the most steps per character of a match. */
   get size(): number {
     return this.ops.length;
   }
 
-  /** Whether the pattern matches somewhere in the text; adds the work to the meter. */
+  /** Whether the pattern matches anywhere in the text; adds the work to the meter. */
   test(text: string, meter: Meter = new Meter()): boolean {
     if (this.prefix !== '' && !text.startsWith(this.prefix)) {
       meter.steps += 1;
@@ -121,7 +121,7 @@ export class Pattern {
     return entered;
   }
 
-  /** Adds to the living states those reachable without a character; −1 when acceptance is among them. */
+  /** Adds the states reachable without a character; −1 when acceptance is among them. */
   private enter(from: number, atStart: boolean, atEnd: boolean, alive: Alive, count: number): number {
     const { ops, nexts, others } = this;
     const { pending, stamps, stamp, current } = alive;
@@ -175,7 +175,8 @@ export class Pattern {
     for (let needed = 0; needed < least; needed++) {
       const states = this.ops.length;
       after = this.compile(part, after);
-      if (this.ops.length === states) break; // repeating nothing is nothing: `(){64}{64}{64}…` would take ages
+      // repeating an empty part changes nothing, and `(){64}{64}{64}…` would take ages
+      if (this.ops.length === states) break;
     }
     return after;
   }

@@ -11,17 +11,17 @@ import { Pattern, PatternError } from './pattern.ts';
 type Value = number | string;
 type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
-/** What an attribute must satisfy. `any` (`_`) only demands that it is there. */
+/** A condition on an attribute. `any` (`_`) only demands that it exists. */
 export type Constraint =
   | { readonly attribute: string; readonly kind: Comparison; readonly value: Value }
   | { readonly attribute: string; readonly kind: 'matches'; readonly pattern: Pattern }
   | { readonly attribute: string; readonly kind: 'any' };
 
-/** Which records by name: one, those that match, or all. */
+/** A selection of records by name. */
 export type NameQuery =
   | { readonly kind: 'is'; readonly name: string }
   | { readonly kind: 'matches'; readonly pattern: Pattern }
-  /** The sequential records of a name; only a request says so, never a text. */
+  /** The sequential records of a name; only a request can ask for them, never a text. */
   | { readonly kind: 'sequence'; readonly base: string }
   | { readonly kind: 'any' };
 
@@ -34,10 +34,10 @@ export interface ParsedRecord {
   readonly constraints: readonly Constraint[];
 }
 
-/** Says what is wrong, and at which character, from 1. */
+/** The text is not a record; says why, and at which character, counted from 1. */
 export class RecordSyntaxError extends Error {}
 
-/** In this order: pattern, string, number, identifier, symbol. */
+/** Tried in this order: pattern, string, number, identifier, symbol. */
 const TOKEN_KINDS = [
   /r'(?:[^'\\]|\\[^])*'/,
   /'(?:[^'\\]|\\[^])*'/,
@@ -62,7 +62,7 @@ export function parseRecord(text: string): ParsedRecord {
   return new RecordParser(text, RECORD_LIMITS).parse();
 }
 
-/** Parses a record that was accepted once, whatever the bounds were then; throws a `RecordSyntaxError`. */
+/** Parses a record accepted earlier, whatever the bounds were then; throws a `RecordSyntaxError`. */
 export function parseKeptRecord(text: string): ParsedRecord {
   return new RecordParser(text, UNBOUNDED).parse();
 }
@@ -73,12 +73,12 @@ export function recordText(name: string, attributes: Attributes): string {
   return parts.length === 0 ? `${nameText(name)} {}` : `${nameText(name)} { ${parts.join(', ')} }`;
 }
 
-/** A name as records have it: quoted unless it is a plain identifier. */
+/** A name as it stands in a record: quoted unless it is a plain identifier. */
 function nameText(name: string): string {
   return PLAIN_NAME.test(name) ? name : quotedName(name);
 }
 
-/** Whether a record answers the query, whose plain attributes mean equality. Patterns' work goes to the meter. */
+/** Whether a record matches the query, whose plain attributes mean equality. Work on patterns goes to the meter. */
 export function matchesQuery(query: ParsedRecord, name: string, attributes: Attributes, meter?: Meter): boolean {
   if (!matchesName(query.name, name, meter)) return false;
   for (const [attribute, value] of query.attributes) if (attributes.get(attribute) !== value) return false;
@@ -102,7 +102,7 @@ export function* matchesSlowly(
   return true;
 }
 
-/** The most steps that examining a record may take. */
+/** The most steps that testing a record may take. */
 export function costOf({ constraints }: ParsedRecord, attributes: Attributes): number {
   let steps = 0;
   for (const each of constraints)
@@ -118,7 +118,7 @@ function matchesName(query: NameQuery, name: string, meter?: Meter): boolean {
   return recipeOf(name) === theirs && (query.kind === 'any' || query.pattern.test(name, meter));
 }
 
-/** Whether attributes meet the constraints; a number and a text are never in order. */
+/** Whether attributes meet the constraints; order comparisons between a number and a text fail. */
 export function meetsConstraints(constraints: readonly Constraint[], attributes: Attributes, meter?: Meter): boolean {
   return constraints.every((constraint) => {
     const held = attributes.get(constraint.attribute);

@@ -1,16 +1,16 @@
 /*
  * Writes Chrome trace events, which Perfetto and chrome://tracing open. Format: "Trace Event Format", Google, 2016. Ids
- * are whole numbers: Perfetto reads no others for flows.
+ * are whole numbers: Perfetto accepts no others for flows.
  */
 
-/** What a trace shows. Times in nanoseconds on one clock. */
+/** The content of a trace. Times in nanoseconds on one clock. */
 export interface TracePicture {
   readonly title: string;
   /** A track per process, in order of their ids. */
   readonly tracks: readonly { readonly id: number; readonly name: string }[];
-  /** What a track was busy with; slices of one track do not overlap. */
+  /** Turns of a track; slices of one track do not overlap. */
   readonly slices: readonly TraceSlice[];
-  /** What took several turns, and may overlap. */
+  /** Operations over several turns, which may overlap. */
   readonly spans: readonly TraceSpan[];
   readonly flows: readonly TraceFlow[];
   readonly marks: readonly TraceMark[];
@@ -35,7 +35,7 @@ export interface TraceFlow {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** Something at one moment; without a track it concerns the whole machine. */
+/** A moment on a track; without a track it concerns the whole machine. */
 export interface TraceMark {
   readonly track: number | null;
   readonly at: number;
@@ -73,7 +73,7 @@ function row(ph: string, tid: number, fields: Readonly<Record<string, unknown>>)
   return JSON.stringify({ ph, pid: PROCESS, tid, ...fields });
 }
 
-/** To the nanosecond. */
+/** Microseconds, exact to the nanosecond. */
 function micros(ns: number): number {
   return Math.round(ns) / 1000;
 }

@@ -1,4 +1,4 @@
-/** What a traced process notes, as it goes over the control port; times in nanoseconds of its own clock. */
+/** A traced process's note, as the control port carries it; times in nanoseconds of its own clock. */
 export type TraceEntry =
   /** One event handled by its state machine. */
   | readonly ['slice', name: string, from: number, to: number]

@@ -1,10 +1,10 @@
 /*
  * URPC channel between two process instances, over whatever links they have one after another.
  *
- * Guarantees, as long as both instances live and some link works for long enough now and then:
- *   U1  every message that `send` took is delivered exactly once;
+ * Guarantees, as long as both instances live and, now and then, some link works for long enough:
+ *   U1  every message that `send` accepted is delivered exactly once;
  *   U2  in the order of `send`, within its lane;
- *   U3  at most a window of each lane is on the way, and a full queue answers `false` (BUSY): nothing grows.
+ *   U3  at most a window of each lane is on the way, and a full queue answers `false` (BUSY): all is bounded.
  * Assumes of a link only that a frame arrives whole and unaltered, or not at all.
  *
  * From: URPC (Bershad et al.; Baumann et al., SOSP 2009, §4.6) for the ordered ring with credits; the resume is ours.
@@ -18,13 +18,13 @@ import { type Batch, type DataFrame, FRAME, type LaneMarks, NO_MARKS } from './f
 import { ReceiveLane } from './receive-lane.ts';
 import { SendLane } from './send-lane.ts';
 
-/** What a frame did to a channel. */
+/** The effect of a frame on a channel. */
 export interface Received {
   /** Messages to deliver, in order. */
   readonly messages: readonly WireMessage[];
-  /** A sender that was told BUSY may try again. */
+  /** A sender that got BUSY may try again. */
   readonly sendable: boolean;
-  /** Its messages that had come before. */
+  /** How many messages of the frame had come before. */
   readonly doubled: number;
 }
 
@@ -51,7 +51,7 @@ const FRAME_BYTES = limit('frameTargetBytes');
 const NO_BATCHES: readonly Batch[] = [];
 const NO_MESSAGES: readonly WireMessage[] = [];
 
-/** Lanes without traffic: nothing about them ever changes. */
+/** Lanes without traffic, which never change. */
 const UNUSED_OUT: readonly SendLane[] = LANE_LIMITS.map((_, lane) => newSendLane(lane));
 const UNUSED_IN: readonly ReceiveLane[] = LANE_LIMITS.map((_, lane) => newReceiveLane(lane));
 
@@ -60,7 +60,7 @@ const OUT = ['urgentOut', 'monitorOut', 'bulkOut'] as const;
 const IN = ['urgentIn', 'monitorIn', 'bulkIn'] as const;
 
 export class Channel {
-  // A thousand cores have a million channels: lanes that carried nothing yet are shared by all, and in no array.
+  // A thousand cores have a million channels: all share the lanes that have carried nothing, and no array holds them.
   private urgentOut = UNUSED_OUT[0]!;
   private monitorOut = UNUSED_OUT[1]!;
   private bulkOut = UNUSED_OUT[2]!;
@@ -76,14 +76,14 @@ export class Channel {
   private ackNow = false;
   private repeats: Batch[] | null = null;
   private retransmitAt: Nanos = Infinity;
-  private lastRepeatAt: Nanos = -1; // a whole number: V8 boxes a field that was ever anything else
+  private lastRepeatAt: Nanos = -1; // kept an integer: V8 boxes a field that was ever anything else
   private backoff = 1;
   private smoothedRttNs = 0;
   private probeLane = -1;
   private probeNumber = 0;
   private probeSentAt: Nanos = 0;
 
-  /** Takes a message for sending; false when its lane's queue is full (BUSY). */
+  /** Accepts a message for sending; false when its lane's queue is full (BUSY). */
   send(message: Message, codec = codecOf(message.type)): boolean {
     const out = this.outFor(codec.lane);
     if (!out.hasRoom) {
@@ -94,7 +94,7 @@ export class Channel {
     return true;
   }
 
-  /** The next frame for the link, or null when nothing (more) has to leave now. Call until it answers null. */
+  /** The next frame for the link; null when nothing more has to leave now. Call until it returns null. */
   takeFrame(now: Nanos, lamport: number): DataFrame | null {
     const batches = this.repeats === null ? this.takeBatches(now) : this.takeRepeats(this.repeats);
     if (batches.length === 0 && !this.ackNow) return null;
@@ -103,7 +103,7 @@ export class Channel {
     return { kind: FRAME.data, lamport, acks: this.takeAcks(), missing: this.missing(), batches };
   }
 
-  /** Owes the peer a frame now, if only of acks. */
+  /** Makes the channel owe the peer a frame, if only of acks. */
   owe(): void {
     this.ackNow = true;
   }
@@ -116,11 +116,11 @@ export class Channel {
       if (!this.in(lane).admits(batches[i]!)) return `lane ${lane} got ${first} outside its window`;
     }
     for (let i = 0; i < LANES.length; i++)
-      if (acks[i]! > this.out(i).highest) return 'an ack covers what was never sent';
+      if (acks[i]! > this.out(i).highest) return 'an ack covers messages that were never sent';
     return null;
   }
 
-  /** Takes in a frame that breaks nothing. */
+  /** Takes in a frame without violations. */
   receive(frame: DataFrame, now: Nanos): Received {
     this.framesReceived += 1;
     let messages: readonly WireMessage[] = NO_MESSAGES;
@@ -146,7 +146,7 @@ export class Channel {
     return [this.urgentIn.received, this.monitorIn.received, this.bulkIn.received];
   }
 
-  /** A new link is up and the peer has received up to `marks`: resumes there. False: it forgot what it acknowledged. */
+  /** A new link is up and the peer has received up to `marks`: resumes there. False: it forgot acknowledged messages. */
   resume(marks: LaneMarks, now: Nanos): boolean {
     for (let i = 0; i < LANES.length; i++) {
       const lane = this.out(i);
@@ -156,7 +156,7 @@ export class Channel {
     this.repeats = null;
     this.backoff = 1;
     this.retransmitAt = Infinity;
-    // The handshake has told what came; a frame is still owed, so that a dialler learns that its proof was taken.
+    // The handshake acknowledges everything; a frame is still owed, so that a dialler hears that its proof was taken.
     this.ackDueAt = now + ACK_DELAY;
     this.probeLane = -1;
     return true;
@@ -183,12 +183,12 @@ export class Channel {
     return this.unacknowledged === 0 && this.ackDueAt === Infinity && !this.ackNow;
   }
 
-  /** How many messages of a lane the peer has received, as far as it has told. */
+  /** How many messages of a lane the peer has acknowledged. */
   acknowledged(lane: number): number {
     return this.out(lane).acked;
   }
 
-  /** Messages taken and not yet acknowledged, over all lanes. */
+  /** Messages accepted and not yet acknowledged, over all lanes. */
   get unacknowledged(): number {
     const { urgentOut, monitorOut, bulkOut } = this;
     return urgentOut.last - urgentOut.acked + monitorOut.last - monitorOut.acked + bulkOut.last - bulkOut.acked;
@@ -313,14 +313,14 @@ export class Channel {
     this.probeLane = -1;
   }
 
-  /** The peer lacks `count` messages although later ones came: resends them, at most once a round trip. */
+  /** The peer lacks `count` messages although later ones arrived: resends them, at most once per round trip. */
   private repair(lane: SendLane, count: number, now: Nanos): void {
     if (now - this.lastRepeatAt < this.smoothedRttNs) return;
     this.lastRepeatAt = now;
     this.pushRepeat(lane.repeat(Math.min(count, FRAME_MESSAGES), FRAME_BYTES));
   }
 
-  /** Sends again what each lane has waited for too long: acks of another lane say nothing of it. */
+  /** Resends in each lane whose wait is too long: acks of another lane say nothing about it. */
   private repeatOverdue(now: Nanos): void {
     const timeout = this.timeoutNs();
     let overdue = false;
@@ -336,7 +336,7 @@ export class Channel {
     this.backoff = Math.min(this.backoff * 2, 64);
   }
 
-  /** When the first of the lanes will have waited for too long. */
+  /** When the first lane will have waited too long. */
   private nextRepeat(): Nanos {
     const { urgentOut, monitorOut, bulkOut } = this;
     const since = Math.min(urgentOut.awaitedSince, monitorOut.awaitedSince, bulkOut.awaitedSince);
@@ -345,7 +345,7 @@ export class Channel {
 
   private pushRepeat(batch: Batch | null): void {
     if (batch === null) return;
-    if (batch.lane === this.probeLane) this.probeLane = -1; // whose ack comes then is not known
+    if (batch.lane === this.probeLane) this.probeLane = -1; // its ack could answer either transmission
     (this.repeats ??= []).push(batch);
   }
 
@@ -359,7 +359,7 @@ export class Channel {
     else if (this.ackDueAt === Infinity) this.ackDueAt = now + ACK_DELAY;
   }
 
-  /** Whether a lane's sender may come to wait for an ack, or must hear what is missing. */
+  /** Whether a lane's sender may be waiting for an ack, or must hear what is missing. */
   private owesAtOnce(lane: number): boolean {
     const { received, acknowledged, missing } = this.in(lane);
     return received - acknowledged >= WINDOWS[lane]! / 2 || missing > 0;
@@ -377,7 +377,7 @@ export class Channel {
     return lane === 0 ? this.urgentIn : lane === 1 ? this.monitorIn : this.bulkIn;
   }
 
-  /** The lane, this channel's own from now on. */
+  /** The lane, which is this channel's own from now on. */
   private outFor(lane: number): SendLane {
     const out = this.out(lane);
     return out === UNUSED_OUT[lane] ? (this[OUT[lane]!] = newSendLane(lane)) : out;

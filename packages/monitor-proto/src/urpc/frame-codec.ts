@@ -25,13 +25,13 @@ const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsTyp
 const MAX_FRAME_BYTES = limit('maxFrameBytes');
 const MAX_LAMPORT = limit('maxLamport');
 /**
- * Frames up to this size are read in one place: msgpackr makes a DataView for each byte array that it has not seen. A page
- * of memory fits.
+ * Frames up to this size are copied here to be read: msgpackr makes a DataView for each byte array that it has not
+ * seen. A page of memory fits.
  */
 const READING_PLACE = Buffer.allocUnsafeSlow(8192);
 const upTo = { end: 0 };
 
-/** A frame's bytes: the caller's, and immutable from then on. */
+/** Encodes a frame. The bytes belong to the caller, and are immutable from then on. */
 export function encodeFrame(frame: Frame): Uint8Array {
   beginMsgpack();
   handlerFor(WRITE, frame.kind)(frame);
@@ -39,8 +39,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
 }
 
 /**
- * The frame in bytes from outside, or why they hold none. Messages are not decoded yet. The bytes are the caller's
- * again on return: the frame holds copies.
+ * Decodes bytes from outside into a frame, or says why they hold none. Messages are not decoded yet. The frame holds
+ * copies: the bytes are the caller's again on return.
  */
 export function decodeFrame(bytes: Uint8Array): Frame | string {
   if (bytes.length > MAX_FRAME_BYTES) return `a frame of ${bytes.length} bytes exceeds the limit of ${MAX_FRAME_BYTES}`;
@@ -55,7 +55,7 @@ export function decodeFrame(bytes: Uint8Array): Frame | string {
   }
   if (!Array.isArray(parts)) return 'a frame is not an array';
   const unpack = typeof parts[0] === 'number' ? UNPACK[parts[0]] : undefined;
-  return unpack !== undefined ? unpack(parts) : `no frame is of kind ${String(parts[0]).slice(0, 20)}`;
+  return unpack !== undefined ? unpack(parts) : `unknown kind of frame ${String(parts[0]).slice(0, 20)}`;
 }
 
 function inPlace(bytes: Uint8Array): Uint8Array {
@@ -64,7 +64,7 @@ function inPlace(bytes: Uint8Array): Uint8Array {
   return READING_PLACE;
 }
 
-/** Written piece by piece: this is every frame of a running cluster. */
+/** Written piece by piece because it is every frame of a running cluster. */
 function writeData(frame: DataFrame): void {
   const { batches } = frame;
   writeArrayHead(4 + batches.length);
@@ -167,7 +167,10 @@ function isNonce(v: unknown): v is Uint8Array {
 function isProof(v: unknown): v is Uint8Array {
   return v instanceof Uint8Array && v.length === 32;
 }
-/** Adopted and counted on: one without room to count would make every later frame of this end unreadable. */
+/**
+ * A whole number with room to count on: the clock is adopted, and one without room would make every later frame of this
+ * end unreadable.
+ */
 function isLamport(v: unknown): v is number {
   return isWhole(v, 0, MAX_LAMPORT);
 }

@@ -2,14 +2,14 @@ import type { PeerId } from '../ids.ts';
 import type { WireMessage } from '../messages/codec.ts';
 
 /**
- * What travels in one WebSocket frame: a msgpack array that begins with one of these kinds.
+ * The content of one WebSocket frame: a msgpack array that begins with one of these kinds.
  *
  * hello → welcome → prove is the handshake; refuse may answer any of them; data carries acks and messages; a volley
  * measures the link and is not a message: it is neither numbered, acknowledged nor resent.
  */
 export const FRAME = { hello: 1, welcome: 2, prove: 3, refuse: 4, data: 5, volley: 6 } as const;
 
-/** Who an end of a link claims to be. */
+/** The identity that an end of a link claims. */
 export interface Identity {
   readonly version: number;
   readonly cluster: string;
@@ -56,7 +56,7 @@ export interface Batch {
 
 /**
  * Acks and messages, at the sender's Lamport time. `acks[lane]` is the number of the last message delivered in order;
- * `missing[lane]` how many after it have not come although later ones have.
+ * `missing[lane]` counts those after it that have not come although later ones have.
  */
 export interface DataFrame {
   readonly kind: typeof FRAME.data;
@@ -68,7 +68,8 @@ export interface DataFrame {
 }
 
 /**
- * What a receiver of volleys measured: average, variance, minimum, maximum; nanoseconds. Empty before the last volley.
+ * The measurements of a receiver of volleys: average, variance, minimum, maximum; nanoseconds. Empty before the last
+ * volley.
  */
 export type VolleyFigures = readonly [average: number, variance: number, min: number, max: number] | readonly [];
 

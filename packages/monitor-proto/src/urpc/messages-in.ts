@@ -1,5 +1,5 @@
 /**
- * How many messages a frame carries; 1 for one without any (a handshake, an ack), which costs as much as a message.
+ * How many messages a frame carries, or 1 for one without any (a handshake, an ack), which costs as much as a message.
  * Reads only the heads of the frame's arrays: `[5, lamport, acks, missing, [lane, first, message, …], …]`.
  */
 export function messagesIn(frame: Uint8Array): number {
@@ -21,7 +21,7 @@ function arrayLength(bytes: Uint8Array, at: number): number {
   return head & 0x0f;
 }
 
-/** Sizes of fixed-size values by first byte, the head included. */
+/** Sizes of fixed-size values by first byte, head included. */
 const FIXED: Readonly<Record<number, number>> = {
   0xc0: 1,
   0xc2: 1,

@@ -1,18 +1,18 @@
 /*
- * Writes the msgpack that frames consist of: nil, booleans, numbers, strings, byte arrays and arrays, nothing else
- * (what scan.ts lets in). msgpackr reads it at the other end, and tests compare with its packer.
+ * Writes the msgpack that frames consist of: nil, booleans, numbers, strings, byte arrays and arrays, nothing else (the
+ * values that scan.ts admits). msgpackr reads it at the other end, and tests compare with its packer.
  *
  * Why not that packer: it looks a byte array up in a list of classes and hands it to a closure, a third of the cost of
  * sending a message with one; this takes a tenth to a third of its time (decision 0060).
  */
 
-/** What a frame may hold. */
+/** The values that a frame may hold. */
 export type WireValue = null | boolean | number | string | Uint8Array | readonly WireValue[];
 
 const SLAB_BYTES = 64 << 10;
-/** With less room than this a new slab begins, rather than growing in the middle of a frame. */
+/** With less room left, the next frame begins a new slab rather than growing in the middle. */
 const SPARE_BYTES = 2 << 10;
-/** The most that a head with its number takes: a byte and a float. */
+/** The longest head with its number: a byte and a float. */
 const HEAD_BYTES = 9;
 /** Up to here a loop copies faster than a call. */
 const LOOP_BYTES = 32;
@@ -24,13 +24,16 @@ let view: DataView = new DataView(slab.buffer);
 let start = 0;
 let at = 0;
 
-/** Begins a value: `write` writes it whole, `writeArrayHead` and `write` piece by piece, without an array for it. */
+/** Begins a value: `write` writes it whole, `writeArrayHead` and `write` piece by piece, without building an array. */
 export function beginMsgpack(): void {
   if (slab.length - at < SPARE_BYTES) useSlab(Buffer.allocUnsafeSlow(SLAB_BYTES), 0);
   start = at;
 }
 
-/** The bytes written since `beginMsgpack`: the caller's, and immutable from then on; many share one slab of memory. */
+/**
+ * The bytes written since `beginMsgpack`. They belong to the caller, are immutable from then on, and share a slab with
+ * others.
+ */
 export function endMsgpack(): Uint8Array {
   return slab.subarray(start, at);
 }
@@ -52,7 +55,7 @@ function writeArray(values: readonly WireValue[]): void {
   for (let i = 0; i < length; i++) write(values[i]!);
 }
 
-/** Begins an array of so many elements, which follow. */
+/** Begins an array of so many elements, which the caller writes next. */
 export function writeArrayHead(length: number): void {
   reserve(HEAD_BYTES);
   if (length < 0x10) slab[at++] = 0x90 | length;
@@ -92,7 +95,7 @@ function writeString(text: string): void {
   const { length } = text;
   reserve(HEAD_BYTES + 3 * length);
   if (length <= ASCII_LOOP && writeShortAscii(text, length)) return;
-  // As many length bytes as the longest text of so many characters needs.
+  // Room for the length of the longest encoding of so many characters.
   const head = 3 * length < 0x100 ? 2 : 3 * length < 0x10000 ? 3 : 5;
   const bytes = slab.write(text, at + head);
   const from = at;
@@ -102,7 +105,7 @@ function writeString(text: string): void {
   at = from + head + bytes;
 }
 
-/** False, with nothing written, for a text with other characters. */
+/** False, with nothing written, when the text has other characters. */
 function writeShortAscii(text: string, length: number): boolean {
   const from = length < 0x20 ? at + 1 : at + 2;
   for (let i = 0; i < length; i++) {
@@ -133,7 +136,7 @@ function head32(kind: number, value: number): void {
   at += 5;
 }
 
-/** Makes room for so many more bytes, moving the current frame to a larger slab if need be. */
+/** Makes room for so many more bytes; moves the current frame to a larger slab if need be. */
 function reserve(bytes: number): void {
   if (at + bytes <= slab.length) return;
   const written = at - start;

@@ -3,20 +3,20 @@ import type { WireMessage } from '../messages/codec.ts';
 import type { Batch } from './frames.ts';
 
 /**
- * The receiving half of one lane: delivers each message once and in order, whatever the link dropped, doubled or
- * reordered. Messages that came too early wait, at most a window of them.
+ * The receiving half of one lane: delivers each message once and in order, whatever the link dropped, duplicated or
+ * reordered. Early messages wait, at most a window of them.
  */
 export class ReceiveLane {
   /** Number of the last message delivered. */
   received = 0;
   /** Number of the last message covered by an ack that has left. */
   acknowledged = 0;
-  /** Messages that came before a predecessor, by number. */
+  /** Messages that overtook a predecessor, by number. */
   private early: Map<number, WireMessage> | null = null;
 
   constructor(private readonly windowMessages: number) {}
 
-  /** Messages that have not come although later ones have. */
+  /** How many messages have not come although later ones have. */
   get missing(): number {
     if (this.early === null || this.early.size === 0) return 0;
     let first = Infinity;
@@ -29,7 +29,7 @@ export class ReceiveLane {
     return batch.first + batch.messages.length - 1 <= this.received + this.windowMessages;
   }
 
-  /** Takes a batch that is exactly what comes next; true: deliver its messages. */
+  /** Takes a batch that continues exactly here; true: deliver its messages. */
   acceptWhole(batch: Batch): boolean {
     if (batch.first !== this.received + 1 || this.early !== null) return false;
     this.received += batch.messages.length;
@@ -37,8 +37,8 @@ export class ReceiveLane {
   }
 
   /**
-   * Appends to `deliver` what `batch`, which lies within the window, makes deliverable. Returns how many of its
-   * messages had come before.
+   * Takes a batch that lies within the window, and appends to `deliver` all messages that are deliverable now. Returns
+   * how many of the batch had come before.
    */
   accept(batch: Batch, deliver: WireMessage[]): number {
     const { first, messages } = batch;
@@ -51,7 +51,7 @@ export class ReceiveLane {
     return known;
   }
 
-  /** U3: early messages lie within the window, after what was delivered. */
+  /** U3: early messages lie within the window, after the delivered ones. */
   invariants(): void {
     const { received, acknowledged, windowMessages } = this;
     assertInvariant('U3', acknowledged <= received, () => `acknowledged ${acknowledged} of ${received} received`);
@@ -59,7 +59,7 @@ export class ReceiveLane {
       assertInvariant(
         'U3',
         number > received && number <= received + windowMessages,
-        () => `keeps ${number}, has received ${received}`,
+        () => `keeps early message ${number}, has received ${received}`,
       );
   }
 

@@ -1,11 +1,11 @@
 import { limit } from '../limits.ts';
 
 /**
- * Walks msgpack bytes without decoding them; returns what is wrong, or null when they may be decoded.
+ * Walks msgpack bytes without decoding them; returns what is wrong, or null when they are safe to decode.
  *
  * A decoder trusts an array's length and allocates it before it reads an element: five bytes can ask for gigabytes.
- * This pass costs a few nanoseconds per element, allocates nothing, and lets through only what the protocol uses: nil,
- * booleans, numbers, strings, binaries and arrays whose elements can all be there.
+ * This pass costs a few nanoseconds per element, allocates nothing, and admits only values that the protocol uses: nil,
+ * booleans, numbers, strings, binaries, and arrays short enough to fit the bytes left.
  */
 export function scanMsgpack(bytes: Uint8Array): string | null {
   const end = bytes.length;
@@ -51,7 +51,7 @@ const remaining = new Int32Array(MAX_DEPTH + 1);
 
 const LENGTH_PREFIXED = 1;
 const IS_ARRAY = 2;
-/** By first byte: (size of what follows << 2) | flags. Absent: maps, extensions and the unused 0xc1. */
+/** By first byte: (size of the rest << 2) | flags. Absent: maps, extensions and the unused 0xc1. */
 const RULES: (number | undefined)[] = [];
 for (const byte of [0xc0, 0xc2, 0xc3]) RULES[byte] = 0;
 for (const [byte, size] of [

@@ -10,15 +10,15 @@ import type { Batch } from './frames.ts';
  *     acked < … on the way … ≤ sent < … queued … ≤ last
  */
 export class SendLane {
-  /** Highest number that the receiver has acknowledged: all up to it are delivered and forgotten. */
+  /** Highest acknowledged number: everything up to it is delivered and forgotten. */
   acked = 0;
-  /** Highest number handed to the link at least once, or less after a rewind. */
+  /** Highest number handed to the link, or less after a rewind. */
   sent = 0;
   /** Highest number given to a message. */
   last = 0;
-  /** The highest number ever sent: what leaves again below it is a retransmission. */
+  /** Highest number ever sent: a message sent again below it is a retransmission. */
   highest = 0;
-  /** Since when an ack is awaited: the oldest message on the way left then, first or last, or an ack moved on. */
+  /** Since when an ack is awaited: since the oldest message on the way was first or last sent, or an ack moved on. */
   since: Nanos = 0;
   /** Whether a message was refused (BUSY) since the last acknowledgement. */
   refused = false;
@@ -35,7 +35,7 @@ export class SendLane {
     private readonly queueMessages: number,
   ) {}
 
-  /** Takes a message of about so many bytes. The lane must have room: whoever finds none sets `refused`. */
+  /** Accepts a message of about so many bytes. The lane must have room: a caller that finds none sets `refused`. */
   offer(message: WireMessage, bytes: number): void {
     if (this.last - this.acked === this.kept.length) this.grow();
     this.last += 1;
@@ -62,7 +62,7 @@ export class SendLane {
     return this.unacknowledged > 0 ? this.since : Infinity;
   }
 
-  /** The next messages that may leave, at most so many messages and about so many bytes; null when none may. */
+  /** The next messages to leave, at most so many and about so many bytes; null when none may. */
   take(maxMessages: number, maxBytes: number): Batch | null {
     const end = Math.min(this.last, this.acked + this.windowMessages, this.sent + maxMessages);
     if (end <= this.sent) return null;
@@ -72,7 +72,7 @@ export class SendLane {
     return this.batch(first, this.sent);
   }
 
-  /** The receiver has everything up to `number`. False when it was never sent: the peer is lying. */
+  /** The receiver has everything up to `number`. False when `number` was never sent: the peer is lying. */
   acknowledge(number: number): boolean {
     if (number > this.highest) return false;
     if (number <= this.acked) return true;
@@ -83,14 +83,14 @@ export class SendLane {
     return true;
   }
 
-  /** Rewinds to the first unacknowledged message; returns how many count as unsent again. */
+  /** Rewinds to the first unacknowledged message; returns how many messages count as unsent again. */
   rewind(): number {
     const again = this.sent - this.acked;
     this.sent = this.acked;
     return again;
   }
 
-  /** The `count` messages after the acknowledged ones, once more, without moving `sent`. */
+  /** The `count` messages after the acknowledged ones again, without moving `sent`. */
   repeat(count: number, maxBytes: number): Batch | null {
     const end = Math.min(this.sent, this.acked + count);
     if (end <= this.acked) return null;
@@ -121,7 +121,7 @@ export class SendLane {
     return { lane: this.lane, first, messages: messages as WireMessage[] };
   }
 
-  /** Doubles the ring: each message then already has its place, and a copy in a place that must be freed. */
+  /** Doubles the ring and copies it twice over: every message is then in its place, and its second copy is freed. */
   private grow(): void {
     const { length } = this.kept;
     this.kept = this.kept.concat(this.kept);
@@ -135,5 +135,5 @@ export class SendLane {
   }
 }
 
-/** A longer ring is dropped once it is empty: it served a burst. */
+/** A longer ring is freed once it is empty: it served a burst. */
 const KEPT = 16;

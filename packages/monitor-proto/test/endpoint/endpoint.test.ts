@@ -68,13 +68,13 @@ describe('a handshake', () => {
     core.endpoint.flush(0);
     other.endpoint.linkUp(2, side === 'dials' ? framesIn(core.outbox.take())[0]! : null, 0);
     const stood = side === 'dials' ? core : other;
-    stood.endpoint.flush(60 * SECOND); // its timers come before what it has received
+    stood.endpoint.flush(60 * SECOND); // after a standstill, timers fire before received frames are read
     expect(stood.outbox.take().some(({ type }) => type === 'close_link')).toBe(false);
   });
 });
 
 describe('a channel has one timer', () => {
-  /** A core whose messages were lost for so long that it next repeats them after seconds. */
+  /** A core whose messages were lost for so long that it will not repeat them for seconds. */
   function backedOff(): { readonly core: End; readonly other: End; readonly now: Nanos } {
     const [core, other] = pair();
     let now: Nanos = 0;

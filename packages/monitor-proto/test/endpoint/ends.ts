@@ -7,7 +7,7 @@ import { hmacSha256 } from '@mk/monitor-proto/io/crypto';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { Outbox } from '@mk/monitor-proto/outbox';
 
-/** An endpoint, what it was handed, and whether its frames are lost. */
+/** An endpoint, the messages delivered to it, and whether its frames are lost. */
 export class End implements EndpointOwner {
   readonly outbox = new Outbox('off');
   readonly endpoint: Endpoint;

@@ -46,7 +46,7 @@ test('T3 what was sent on a link with delay arrives before the close that came r
 
 test('a frame that has to wait keeps its bytes when the next read overwrites the buffer in which it came', () => {
   const got: string[] = [];
-  /** While it handles the first, two frames arrive in one lent buffer, one after the other. */
+  /** While it handles the first, two frames arrive in one lent buffer, one after another. */
   const busy = {
     step: (event: HostEvent): readonly Effect[] => {
       if (event.type === 'link_up') for (const byte of [1, 2]) deliver(Buffer.from([byte, byte]));
@@ -69,7 +69,7 @@ test('a frame that has to wait keeps its bytes when the next read overwrites the
   host.transport.shutdown();
 });
 
-/** Opens a link to a host from one with this link model; what the accepting machine was told, with times. */
+/** Opens a link to a host from one with this link model; returns the accepting machine's events, with times. */
 async function openedOver(
   model: Pick<HostOptions<Effect>, 'verdict' | 'clear'>,
 ): Promise<{ readonly told: readonly HostEvent[]; readonly tookMs: number }> {

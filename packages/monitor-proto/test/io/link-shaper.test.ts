@@ -13,7 +13,7 @@ function nowNs(): number {
   return performance.now() * 1e6;
 }
 
-/** A shaper with a given verdict for each frame, on a clock that the test moves, and what it delivered. */
+/** A shaper with a given verdict for each frame, on a clock that the test moves, and its deliveries. */
 function shaperFor(verdicts: Verdict[]) {
   const delivered: number[] = [];
   const resets: string[] = [];

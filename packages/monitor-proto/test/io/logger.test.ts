@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { PipeLogger } from '@mk/monitor-proto/io/logger';
 import { limit } from '@mk/monitor-proto/limits';
 
-/** A pipe with this much room, and what was read from it. */
+/** A pipe with this much room, and the bytes read from it. */
 class Pipe {
   text = '';
   failure: string | null = null;

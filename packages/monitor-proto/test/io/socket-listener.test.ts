@@ -12,7 +12,7 @@ afterAll(() => rmSync(place, { recursive: true, force: true }));
 
 const LOOK_MS = 100;
 
-/** What the listener at a socket says; null: there is none. */
+/** The answer of the listener at a socket; null: there is none. */
 function greeting(path: string): Promise<string | null> {
   return new Promise((resolve) => {
     const socket = connect({ path }).setEncoding('utf8');
@@ -52,7 +52,7 @@ test('a socket that another process has put there is left to it, also when this 
   const other = createServer((socket) => socket.end('theirs')).unref();
   await listenAtSocket(other, `${path}.new`);
   renameSync(`${path}.new`, path);
-  // Another listener, as often deleted as it comes back twice: in between this one has checked, too.
+  // Deletes another listener's socket until it has come back twice: in between this listener has checked, too.
   const witness = join(place, 'witness.sock');
   const second = await listening(witness);
   for (let round = 0; round < 2; round += 1) {

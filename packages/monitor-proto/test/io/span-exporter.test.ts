@@ -5,7 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { SpanExporter, spanExporter } from '../../src/io/span-exporter.ts';
 
-/** A small collector: keeps what is posted to it, and answers with `status`. */
+/** A small collector: keeps the posted spans, and answers with `status`. */
 interface Span {
   readonly traceId: string;
   readonly spanId: string;
@@ -54,7 +54,7 @@ const exporter = (): SpanExporter =>
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
-/** Bytes in use, of objects that somebody still holds. */
+/** Bytes in use by live objects. */
 function heapAfterGc(): number {
   collectGarbage();
   return process.memoryUsage().heapUsed;
@@ -104,7 +104,7 @@ test('what a collector does not take, or has no room to wait, is dropped and cou
   status = 200;
 });
 
-/** Collectors that end no request: one says nothing, one never finishes its answer. */
+/** Collectors that end no request: one never answers, one never finishes its answer. */
 const ENDLESS: Readonly<Record<string, (response: ServerResponse) => void>> = {
   'that is silent': () => undefined,
   'that trickles': (response) => {

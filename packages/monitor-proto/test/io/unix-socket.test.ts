@@ -59,7 +59,7 @@ test('a socket that somebody listens at, and a file that is none, stay', async (
   );
   const file = join(folder, 'file.sock');
   writeFileSync(file, 'kept');
-  await expect(listenAtSocket(server(), file)).rejects.toThrow(/file\.sock is no socket; move it away/);
+  await expect(listenAtSocket(server(), file)).rejects.toThrow(/file\.sock is not a socket; move it away/);
   await expect(listenAtSocket(server(), join(folder, 'missing', 'a.sock'))).rejects.toThrow(/^cannot listen at .*: E/);
 });
 

@@ -8,7 +8,7 @@ import { dialWebSocket, linkRequest } from '../../src/io/websocket-opening.ts';
 const ends: (() => void)[] = [];
 afterEach(() => ends.splice(0).forEach((end) => end()));
 
-/** How a dialler fares with a server that answers everything with this. */
+/** The outcome of dialling a server that answers everything with this. */
 async function dialInto(answer: (socket: Socket) => void): Promise<string> {
   const server: Server = createServer(
     (socket) => void socket.on('error', () => undefined).once('data', () => answer(socket)),
@@ -52,7 +52,7 @@ function accepted(): Promise<Socket> {
   });
 }
 
-/** So that what is written next comes as a piece of its own. */
+/** Makes the next write arrive as a piece of its own. */
 async function untilRead(socket: Socket, bytes: number): Promise<void> {
   while (socket.bytesRead < bytes) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -5,8 +5,8 @@ import { WebSocketTransport } from '../../src/io/transport.ts';
 import { answerPings } from '../../src/io/websocket-pings.ts';
 
 /*
- * Pings of a peer that has not said who it is. They are answered as long as it reads the answers, and cost neither memory nor
- * the time of others when it does not.
+ * Pings of a peer that has not identified itself. They are answered as long as it reads the answers, and cost neither
+ * memory nor others' time when it does not.
  */
 const PINGS = 20;
 const PING_BYTES = 100;
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => transport.shutdown());
 
-/** All that comes on a link that is opened, sends these frames and is closed then. */
+/** Everything received on a link that is opened, sends these frames and is then closed. */
 function answersTo(frames: Buffer, others: string): Promise<Buffer> {
   const opening = `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ${'A'.repeat(22)}==\r\nSec-WebSocket-Version: 13\r\n`;
   return new Promise((resolve) => {
@@ -69,7 +69,7 @@ class UnreadSocket extends EventEmitter {
     for (const text of texts) this.emit('ping', Buffer.from(text));
   }
 
-  /** All that waited has left. */
+  /** Everything queued has left. */
   read(): void {
     this.bufferedAmount = 0;
     for (const written of this.writes.splice(0)) written();

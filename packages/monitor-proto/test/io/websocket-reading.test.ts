@@ -55,7 +55,7 @@ beforeAll(async () => {
 });
 afterAll(() => void server.close());
 
-/** What each test opened. */
+/** The sockets that each test opened. */
 const opened: (() => void)[] = [];
 afterEach(() => {
   for (const end of opened.splice(0)) end();

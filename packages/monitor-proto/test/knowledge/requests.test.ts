@@ -4,7 +4,7 @@ import type { Message } from '../../src/messages/table.ts';
 
 const solutions: Message = { type: 'skb_solutions', id: 1, more: false, text: '[{"bindings":{"X":1}}]' };
 
-/** A query of which a solution has come. */
+/** A query with one solution so far. */
 function answered(): { readonly requests: Requests; readonly ends: string[]; readonly sent: Message[] } {
   const sent: Message[] = [];
   const ends: string[] = [];

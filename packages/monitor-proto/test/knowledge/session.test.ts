@@ -8,7 +8,7 @@ import { TimerQueue } from '../../src/timer-queue.ts';
 const MS = 1e6;
 const TIMEOUT_MS = 8_000;
 
-/** A client's session, and what a service that hears of it after some delay would believe. */
+/** A client's session, and the belief of a service that hears of it after some delay. */
 class Bench {
   readonly timers = new TimerQueue();
   readonly sent: { readonly id: number; readonly begins: boolean; readonly at: number }[] = [];

@@ -28,7 +28,7 @@ class Pair {
     private readonly random: () => number,
   ) {}
 
-  /** Sends what the channels want to send. */
+  /** Sends the frames that the channels have ready. */
   pump(): void {
     for (const from of [0, 1] as const) {
       for (

@@ -1,7 +1,7 @@
 import { isListOf, isOneOf, isRecord, isRecordOf, isText, isWhole } from '@mk/monitor-proto/guards';
 import { OperationError } from '../monitor/operations.ts';
 
-/** Reads typed arguments from a control request; what does not fit throws BAD_REQUEST with the argument's name. */
+/** Reads typed arguments from a control request; throws BAD_REQUEST with the name of an argument that does not fit. */
 export class Arguments {
   constructor(
     private readonly verb: string,
@@ -38,21 +38,21 @@ export class Arguments {
     return value;
   }
 
-  /** A list of texts; absent: none. */
+  /** A list of texts; empty when absent. */
   texts(name: string): readonly string[] {
     const value = this.values[name] ?? [];
     if (!isListOf(value, isText)) throw this.bad(name, 'must be a list of texts');
     return value;
   }
 
-  /** A record of texts; absent: an empty one. */
+  /** A record of texts; empty when absent. */
   names(name: string): Readonly<Record<string, string>> {
     const value = this.values[name] ?? {};
     if (!isRecordOf(value, isText)) throw this.bad(name, 'must be an object of texts');
     return value;
   }
 
-  /** A list of core ids, or null for "all". */
+  /** A list of core ids; null for "all". */
   cores(name: string): readonly number[] | null {
     const value = this.values[name];
     if (value === 'all') return null;

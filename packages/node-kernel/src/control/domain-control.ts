@@ -21,7 +21,7 @@ const ADDRESS = { min: 0, max: 2 ** 32 - 1 } as const;
 const BYTES = { min: 0, max: 2 ** 46 } as const;
 const CORE = { min: 0, max: 65_535 } as const;
 
-/** What control of domains needs of capability operations between cores. */
+/** Capability operations between cores, as this service uses them. */
 interface CapopsPort {
   snapshot(): CoreSnapshot;
   readonly busy: boolean;
@@ -43,13 +43,13 @@ export class DomainControl implements Service {
     caps: {
       args: [],
       withoutLease: true,
-      doc: 'Every capability on this core, one row a slot.',
+      doc: 'Every capability on this core, one row per slot.',
       run: () => this.listCapabilities(),
     },
     audit_snapshot: {
       withoutLease: true,
       args: [],
-      doc: 'What this core holds, for an audit of all cores.',
+      doc: 'The capabilities and memory of this core, for an audit of all cores.',
       run: () => {
         this.failUnlessBooted();
         return { ...this.capops.snapshot(), busy: this.capops.busy };
@@ -73,7 +73,7 @@ export class DomainControl implements Service {
     cspace: {
       withoutLease: true,
       args: ['domain'],
-      doc: 'What a domain holds, by address.',
+      doc: 'The capabilities of a domain, by address.',
       run: (args) => {
         const { cpuDriver } = this.failUnlessBooted();
         const domain = this.domain(args.whole('domain', DOMAIN));
@@ -86,7 +86,7 @@ export class DomainControl implements Service {
     },
     cap_alloc: {
       args: ['domain', 'bytes'],
-      doc: 'RAM of this core for a domain, as a memory server gives it; answers its address.',
+      doc: 'Gives a domain RAM of this core, as a memory server would; answers its address.',
       run: (args) => {
         const { cpuDriver } = this.failUnlessBooted();
         const { root } = this.domain(args.whole('domain', DOMAIN));
@@ -101,7 +101,7 @@ export class DomainControl implements Service {
     },
     cap_retype: {
       args: ['domain', 'source', 'destination', 'kind', 'offset', 'size', 'count', 'endpoint'],
-      doc: 'A domain retypes; without a destination into free slots. endpoint: the number of an EndPointLMP.',
+      doc: 'Retypes for a domain; without a destination into free slots. endpoint: the number of an EndPointLMP.',
       run: (args) => {
         const domain = args.whole('domain', DOMAIN);
         const free = freeAddress(this.failUnlessBooted().cpuDriver.state, this.domain(domain).root);
@@ -122,7 +122,7 @@ export class DomainControl implements Service {
     },
     cap_send: {
       args: ['domain', 'source', 'core', 'to', 'give_away'],
-      doc: 'A domain sends a copy to a domain of another core, or gives its own away; answers its address there.',
+      doc: 'Sends a copy to a domain of another core, or gives the domain’s own away; answers its address there.',
       run: (args) => {
         const call = {
           source: { address: args.whole('source', ADDRESS) },
@@ -135,7 +135,7 @@ export class DomainControl implements Service {
     },
     cap_revoke: {
       args: ['domain', 'target'],
-      doc: 'A domain revokes; answers how many cores took part and the messages.',
+      doc: 'Revokes for a domain; answers how many cores took part and the messages.',
       run: (args) => this.actFor(args.whole('domain', DOMAIN), onTarget('revoke', args.whole('target', ADDRESS)), null),
     },
     cap_delete: {
@@ -145,7 +145,7 @@ export class DomainControl implements Service {
     },
     cap_retrieve: {
       args: ['domain', 'target'],
-      doc: 'A domain makes its core the owner.',
+      doc: 'Makes the domain’s core the owner.',
       run: (args) =>
         this.actFor(
           args.whole('domain', DOMAIN),
@@ -155,7 +155,7 @@ export class DomainControl implements Service {
     },
     cap_call: {
       args: ['domain', 'call'],
-      doc: 'A domain makes any system call: call is {name, args}, as a program passes them; answers what the program is answered.',
+      doc: 'Makes any system call for a domain: call is {name, args}, as a program passes them; answers with the call’s result.',
       run: (args) => {
         const { name, args: passed } = args.object('call');
         if (typeof name !== 'string' || !Array.isArray(passed))
@@ -196,7 +196,7 @@ export class DomainControl implements Service {
     return rows;
   }
 
-  /** A domain's own system call, with the retries of its library. */
+  /** Makes a domain's own system call, with the retries of its library. */
   private *actFor(domain: DomainId, call: SystemCall, answer: unknown): Operation<unknown> {
     this.domain(domain);
     const { core, timers } = this.context;

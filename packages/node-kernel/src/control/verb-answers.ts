@@ -13,8 +13,8 @@ import type { View } from '../monitor/views/view.ts';
 import type { TimeSummary } from '../monitor/statistics.ts';
 
 /**
- * What the verbs of a core's control port answer. The services that bring them (`Verbs`) and their callers are compiled
- * against these rows, so nobody guesses an answer's form. A verb without a row answers `unknown`.
+ * The answers of a control port's verbs. The services that serve them (`Verbs`) and their callers are compiled against
+ * these rows, so nobody guesses an answer's form. A verb without a row answers `unknown`.
  */
 export interface CoreAnswers {
   readonly audit_snapshot: CoreSnapshot & { readonly busy: boolean };
@@ -48,14 +48,17 @@ export interface CoreAnswers {
   readonly view_force: View;
 }
 
-/** By which plan a core has translations dropped, how many rounds it has led, and the latest of them, oldest first. */
+/**
+ * The plan by which a core shoots translations down, the number of rounds it has led, and the latest of them, oldest
+ * first.
+ */
 interface UnmapReport {
   readonly plan: PlanKind | 'auto';
   readonly rounds: number;
   readonly last: readonly ShootdownReport[];
 }
 
-/** Which offences a core has caught its peers at, and how many of their requests are held or were dropped. */
+/** The offences that a core has caught its peers at, and how many of their requests are held or were dropped. */
 export interface OffenceReport {
   readonly offences: readonly (Pick<OffenceRow, 'peer' | 'offence' | 'count' | 'proof' | 'text'> & {
     readonly first_s_ago: number;
@@ -65,7 +68,7 @@ export interface OffenceReport {
   readonly dropped: number;
 }
 
-/** How a core misbehaves on command, and how many such messages it has sent. */
+/** How a core misbehaves on command, and the number of such messages sent. */
 export interface RogueState {
   readonly rogue: readonly RogueBehaviour[];
   readonly rogue_sent: number;
@@ -74,7 +77,7 @@ export interface RogueState {
 /** A verb's row, or `unknown`. */
 export type AnswerOf<Rows, V extends string> = V extends keyof Rows ? Rows[V] : unknown;
 
-/** What a churn did; its numbers grow while it runs. */
+/** The progress of a churn; its numbers grow while it runs. */
 export interface ChurnReport {
   operations: number;
   ok: number;
@@ -85,15 +88,15 @@ export interface ChurnReport {
   elapsedNs: Nanos;
 }
 
-/** A peer's clock against ours. */
+/** A peer's clock relative to ours. */
 export interface ClockOffset {
   /** Add it to our time to get the peer's; nanoseconds. */
   readonly offsetNs: Nanos;
-  /** The exchange's round trip: the offset is right to within half of it. */
+  /** The exchange's round trip: the offset is exact to half of it. */
   readonly roundTripNs: Nanos;
 }
 
-/** What the receiver of a flood counted, and how long the sender waited for that. */
+/** The receiver's counts of a flood, and how long the sender waited for them. */
 export interface FloodResult {
   readonly sent: number;
   readonly received: number;
@@ -113,7 +116,7 @@ export interface RoundSummary extends TimeSummary {
   readonly messages: number;
 }
 
-/** Revokes beside empty two-phase rounds; times in nanoseconds. */
+/** Revokes compared with empty two-phase rounds; times in nanoseconds. */
 export interface RevokeSummary {
   readonly cores: number;
   readonly messages: number;
@@ -122,7 +125,7 @@ export interface RevokeSummary {
   readonly round: TimeSummary;
 }
 
-/** A core's slot, as `caps` shows it. */
+/** A row of `caps`: one of the core's slots. */
 export interface CapabilityRow {
   readonly slot: number;
   readonly capability: string;
@@ -133,14 +136,14 @@ export interface CapabilityRow {
   readonly relations: number;
 }
 
-/** What a domain holds at one address. */
+/** One address of a domain's cspace. */
 interface CspaceRow {
   readonly address: number;
   readonly capability: string;
   readonly owner: CoreId;
 }
 
-/** A dispatcher, as its core shows it. */
+/** A row of a core's table of dispatchers. */
 export interface DispatcherRow {
   readonly dispatcher: number;
   readonly domain: string;

@@ -35,10 +35,13 @@ export class CpuDriver {
     invoke: (caller, { invocation }) => this.invoke(caller, invocation),
   };
 
-  /** `changes` hears what becomes of capabilities; whoever made it drains it. */
+  /** `changes` hears of all capability changes; its creator drains it. */
   constructor(private readonly changes: ChangeNotes) {}
 
-  /** The core has its number: its memory is its share of one physical address space, in order of core ids. */
+  /**
+   * Creates the capabilities once the core has its number: its memory is its share of one physical address space, in
+   * order of core ids.
+   */
   boot(core: CoreId, ramBytes: number): void {
     this.capabilities ??= bootCapabilities({
       core,
@@ -52,13 +55,13 @@ export class CpuDriver {
     return this.capabilities !== null;
   }
 
-  /** The capabilities of a core that has its number. */
+  /** The capabilities of a core that has its number; throws before that. */
   get state(): LocalCapabilities {
     if (this.capabilities === null) throw new Error('capabilities before the core was registered');
     return this.capabilities;
   }
 
-  /** Whether capabilities changed in ways that the services have not been told. */
+  /** Whether capabilities changed in ways that the services have not heard of yet. */
   get changed(): boolean {
     return this.changes.pending;
   }

@@ -7,16 +7,16 @@ import { copyExisting } from '../capability/global/monitor-primitives.ts';
 import { place } from '../capability/invocations/placement.ts';
 import { full, type FullSlot, type Slot, type SlotContainer } from '../capability/store/slot.ts';
 
-/** A caller: it holds what is in its cspace, and nothing else. */
+/** A caller: it holds the contents of its cspace, and nothing else. */
 export interface Domain {
   readonly id: DomainId;
-  /** The slot of the kernel in which its root CNode lies. */
+  /** The kernel's slot that holds its root CNode. */
   readonly root: Slot;
 }
 
 const CNODE_BYTES = 16 * 1024;
 
-/** Where a new domain finds what it starts with: level-2 addresses. */
+/** Level-2 addresses of a new domain's first capabilities. */
 export const FIRST_SLOTS = { taskCNode: 0, memory: 1 } as const;
 
 /** The domains of one core. */
@@ -32,15 +32,15 @@ export class Domains {
     return [...this.byId.values()];
   }
 
-  /** Its cspace has been deleted: the number names nothing, and is not reused. */
+  /** Forgets a domain whose cspace has been deleted; its number is not reused. */
   remove(id: DomainId): void {
     this.byId.delete(id);
   }
 
   /**
-   * A domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and `memoryBytes`
-   * of RAM in its second if any are asked for. All of it is memory that this core brought: a cspace does not end with another
-   * core, and has no ancestor on one. Null: no memory or no number left.
+   * Creates a domain with a cspace of `cnodes` L2 CNodes, its root CNode as a capability in its own first slot, and
+   * `memoryBytes` of RAM, if any, in its second. All of it is memory that this core contributes: a cspace does not end
+   * with another core, and has no ancestor on one. Null: no memory or no number left.
    */
   create(state: LocalCapabilities, cnodes: number, memoryBytes: number): Domain | null {
     if (this.byId.size >= limit('domainsPerCore')) return null;

@@ -4,7 +4,7 @@ import type { Invocation, Operation } from '../capability/invocations/decode.ts'
 import type { SlotRef } from '../capability/store/cspace.ts';
 import { CAPABILITY_TYPES } from '../capability/model/types.ts';
 
-/** What the fields of an invocation may be. */
+/** The forms of an invocation's fields. */
 type Kind = 'slot' | 'whole' | 'type' | 'wholes?';
 
 const FIELDS: { readonly [K in Operation]: Readonly<Record<string, Kind>> } = {
@@ -60,9 +60,9 @@ function isInvocation(value: unknown): value is Invocation {
   return Object.entries(fields).every(([name, kind]) => CHECKS[kind](value[name]));
 }
 
-/** Why a program's argument is no invocation, for whoever wrote the program. */
+/** Explains to a program's author why an argument is not an invocation. */
 export function whyNoInvocation(value: unknown): string {
-  if (!isRecord(value)) return `an invocation is a record, not ${shown(value)}`;
+  if (!isRecord(value)) return `an invocation must be a record, not ${shown(value)}`;
   const { operation } = value;
   if (typeof operation !== 'string' || !isKeyOf(FIELDS, operation)) return `there is no operation ${shown(operation)}`;
   const fields = FIELDS[operation];
@@ -81,14 +81,14 @@ const WORDS: { readonly [K in Kind]: string } = {
   'wholes?': 'list of at most 8 whole numbers',
 };
 
-/** A program's value for a message to people: its beginning, on one line. */
+/** Shows a program's value in an error text: its beginning, on one line. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
   if (Array.isArray(value)) return 'a list';
   return isRecord(value) ? shownRecord(value) : String(value).slice(0, 40);
 }
 
-/** A capability is told by its address. */
+/** A capability is shown by its address. */
 function shownRecord({ address }: Readonly<Record<string, unknown>>): string {
   return typeof address === 'number' || typeof address === 'string' ? shown(address) : 'a record';
 }

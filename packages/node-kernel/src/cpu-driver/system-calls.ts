@@ -11,10 +11,10 @@ import type { GiveUp } from './give-up.ts';
 import { isBytes } from '@mk/libmk/dispatcher/plain-value';
 import { checkInvocation, isSlotRef } from './invocation-check.ts';
 
-/** What a system call came to: a value, or a named error. */
+/** The result of a system call: a value, or a named error. */
 export type SystemCallResult =
   | { readonly ok: true; readonly value: unknown }
-  /** `text`: for people, where it adds to the error’s own doc: which operation it was, who held it up. */
+  /** `text`: an explanation for people beyond the error’s own doc, such as the operation or the culprit. */
   | { readonly ok: false; readonly error: ErrorName; readonly text?: string };
 
 /** Called once with the result of a system call. */
@@ -38,29 +38,29 @@ interface ArgumentTypes {
   'texts?': readonly string[] | undefined;
   /** A record of texts. */
   'names?': Readonly<Record<string, string>> | undefined;
-  /** Anything that crosses the border. */
+  /** Any value that can cross between dispatcher and core. */
   value: unknown;
   invocation: Invocation;
 }
 export type Kind = keyof ArgumentTypes;
-/** An argument that is an object with these fields and no others. */
+/** An object argument with exactly these fields. */
 export type ObjectForm = Readonly<Record<string, Kind>>;
 
 export interface SystemCallSpec {
-  /** The arguments in their order, by the name under which the handler gets them. */
+  /** The arguments in order, by the names that the handler sees. */
   readonly args: Readonly<Record<string, Kind | ObjectForm>>;
   /** The CPU driver, which answers at once and knows no other core, or the service that answers when it can. */
   readonly servedBy: string;
-  /** The service that carries out what the CPU driver cannot finish because other cores are concerned. */
+  /** The service that finishes calls that the CPU driver cannot, because other cores are concerned. */
   readonly acrossCores?: string;
-  /** Always answered at once, whoever serves it: a dispatcher can make it within its turn. */
+  /** Always answered at once, whoever serves it: a dispatcher can make the call within its turn. */
   readonly atOnce?: true;
   readonly doc: string;
 }
 
 /** Every system call: a dispatcher passes its name and arguments; the handler gets them checked. */
 export const SYSTEM_CALLS = {
-  nop: { args: {}, servedBy: 'cpuDriver', doc: 'Does nothing: what a system call itself costs.' },
+  nop: { args: {}, servedBy: 'cpuDriver', doc: 'Does nothing: measures the cost of a system call.' },
   invoke: {
     args: { invocation: 'invocation' },
     servedBy: 'cpuDriver',
@@ -81,25 +81,25 @@ export const SYSTEM_CALLS = {
   unsubscribe_revoke: {
     args: { source: 'slot' },
     servedBy: 'capops',
-    doc: 'Ends such a subscription; answers whether.',
+    doc: 'Ends such a subscription; answers whether there was one.',
   },
-  revokes_asked: { args: {}, servedBy: 'capops', doc: 'The revokes that wait for the consent of the domain.' },
+  revokes_asked: { args: {}, servedBy: 'capops', doc: 'The revokes that wait for the domain’s consent.' },
   yield: {
     args: {},
     servedBy: 'dispatchers',
-    doc: 'Gives up what is left of the slice; the dispatcher goes on later.',
+    doc: 'Gives up the rest of the slice; the dispatcher is resumed later.',
   },
   set_timer: {
     args: { timer: 'whole', at: 'number' },
     servedBy: 'dispatchers',
     atOnce: true,
-    doc: 'Asks for the upcall timer at this time of the kernel’s clock (ns); replaces the timer of that number.',
+    doc: 'Requests the upcall timer at this time of the kernel’s clock (ns); replaces the timer of that number.',
   },
   cancel_timer: {
     args: { timer: 'whole' },
     servedBy: 'dispatchers',
     atOnce: true,
-    doc: 'Takes a timer back; answers whether it was set.',
+    doc: 'Cancels a timer; answers whether it was set.',
   },
   print: {
     args: { text: 'text', stream: 'text?' },
@@ -122,7 +122,7 @@ export const SYSTEM_CALLS = {
   fail: {
     args: { error: 'text', text: 'text' },
     servedBy: 'programs',
-    doc: 'Ends the domain as one that failed: an error that nobody caught.',
+    doc: 'Ends the domain as failed, with an uncaught error.',
   },
   spawn: {
     args: {
@@ -139,12 +139,12 @@ export const SYSTEM_CALLS = {
       },
     },
     servedBy: 'programs',
-    doc: 'A new domain of a program (the caller’s own unless named), on a core, with arguments, environment and capabilities of the caller; answers domain and core. weight, or wcet, period and deadline in ns.',
+    doc: 'Creates a domain of a program (the caller’s own unless named), on a core, with arguments, environment and capabilities of the caller; answers domain and core. weight, or wcet, period and deadline in ns.',
   },
   span: {
     args: { core: 'whole' },
     servedBy: 'programs',
-    doc: 'Gives the domain a dispatcher on that core, too; answered when it has begun.',
+    doc: 'Adds a dispatcher of the domain on that core; answered once it has started.',
   },
   span_send: {
     args: { core: 'whole', data: 'value' },
@@ -154,83 +154,83 @@ export const SYSTEM_CALLS = {
   kill: {
     args: { domain: 'text' },
     servedBy: 'programs',
-    doc: 'Stops every dispatcher of a domain; answered when they have been told to.',
+    doc: 'Stops every dispatcher of a domain; answered once they have been told to stop.',
   },
   wait: {
     args: { domain: 'text', nohang: 'flag?' },
     servedBy: 'programs',
-    doc: 'How a domain ended, once all its dispatchers have stopped; with nohang, its state now.',
+    doc: 'How a domain ended, once all its dispatchers have stopped; with nohang, its present state.',
   },
   domains: { args: {}, servedBy: 'programs', doc: 'The domains whose home this core is.' },
   consent_revoke: {
     args: { op: 'text', consents: 'flag' },
     servedBy: 'capops',
-    doc: 'Answers whether the domain consents to a revoke.',
+    doc: 'Answers a revoke’s question whether the domain consents.',
   },
   allocate: {
     args: { request: { bytes: 'whole', alignment: 'whole?', near: 'whole?', from: 'whole?', to: 'whole?' } },
     servedBy: 'memory',
-    doc: 'RAM in a free slot, from this core’s memory server or the nearest peer that has some; answers its address.',
+    doc: 'RAM in a free slot, from this core’s memory server or the nearest peer with free memory; answers its address.',
   },
   vspace_root: {
     args: { root: 'slot' },
     servedBy: 'addressSpaces',
-    doc: 'The domain’s address space is what hangs below this VNode_L0; once, on the core where the domain began.',
+    doc: 'Makes this VNode_L0 the root of the domain’s address space; once, on the core where the domain began.',
   },
   page_fault: {
     args: { address: 'whole', access: 'text' },
     servedBy: 'addressSpaces',
-    doc: 'Makes an access (read, write; snapshot: a private copy) possible: answers the rights and the number of the memory that comes beside the answer.',
+    doc: 'Makes an access (read, write; snapshot: a private copy) possible: answers the rights and the number of the memory that comes with the answer.',
   },
   memory_atomic: {
     args: { address: 'whole', request: 'value' },
     servedBy: 'addressSpaces',
-    doc: 'operation (add, swap, compare_and_swap, and, or), operand and expected as texts: done on 8 bytes at their home; answers the old value.',
+    doc: 'Performs an atomic operation (add, swap, compare_and_swap, and, or) on 8 bytes at their home; operand and expected are texts; answers the old value.',
   },
   memory_put: {
     args: { address: 'whole', data: 'bytes' },
     servedBy: 'addressSpaces',
-    doc: 'Writes bytes of one page at its home: how a copy that is not kept coherent is published.',
+    doc: 'Writes bytes of one page at its home: publishes a copy that is not kept coherent.',
   },
   vspace_lookup: {
     args: { address: 'whole' },
     servedBy: 'addressSpaces',
-    doc: 'Where an address leads: physical address, rights, bytes of the page; null where nothing is mapped.',
+    doc: 'Translates an address: physical address, rights, bytes of the page; null where nothing is mapped.',
   },
   channel_look_up: {
     args: { name: 'text', wait: 'flag', timeout: 'whole?' },
     servedBy: 'channels',
-    doc: 'Where a name is offered: core and port. Waits until it is, or until the timeout in nanoseconds.',
+    doc: 'Where a name is offered: core and port. Waits for the offer, or until the timeout in nanoseconds.',
   },
   dispatcher_self: {
     args: {},
     servedBy: 'endpoints',
-    doc: 'The address of the caller’s own Dispatcher capability, which is made when it is first asked for.',
+    doc: 'The address of the caller’s own Dispatcher capability, which is created on first request.',
   },
   endpoint_create: {
     args: { number: 'whole' },
     servedBy: 'endpoints',
-    doc: 'An endpoint of that number out of the caller’s Dispatcher; answers what upcalls call it, and where its capability lies.',
+    doc: 'Creates an endpoint of that number from the caller’s Dispatcher; answers its name in upcalls and the address of its capability.',
   },
   endpoint_send: {
     args: { endpoint: 'whole', words: 'wholes', capability: 'whole?' },
     servedBy: 'endpoints',
-    doc: 'Sends words, and a copy of a capability, to the endpoint that the capability at this address names. ENDPOINT_OVERFLOW: not taken; the upcall writable tells when to try again.',
+    doc: 'Sends words, and a copy of a capability, to the endpoint that the capability at this address names. ENDPOINT_OVERFLOW: not delivered; the upcall writable says when to try again.',
   },
   lrpc: {
     args: { endpoint: 'whole', words: 'wholes' },
     servedBy: 'endpoints',
-    doc: 'Sends at most four words and hands the core to the receiver when this turn ends.',
+    doc: 'Sends at most four words and gives the receiver the core when this turn ends.',
   },
   endpoint_taken: {
     args: { endpoint: 'whole', count: 'whole' },
     servedBy: 'endpoints',
-    doc: 'The program has taken so many messages more of an endpoint.',
+    doc: 'The program has taken so many more messages from an endpoint.',
   },
   octopus: {
     args: { request: 'value' },
     servedBy: 'programKnowledge',
-    doc: 'One request to Octopus, answered by its reply; triggers tell by the upcall octopus_event.',
+    doc: 'One request to Octopus, answered by its reply; triggers notify by the upcall octopus_event.',
   },
   skb_query: {
     args: { query: { goal: 'text', time_limit_ms: 'whole?', max_solutions: 'whole?' } },
@@ -240,9 +240,9 @@ export const SYSTEM_CALLS = {
   channel_export: {
     args: { name: 'text', interface: 'text', scope: 'text' },
     servedBy: 'channels',
-    doc: 'Offers a name on this core (`core`) or on all (`machine`); answers the port on which connections are told.',
+    doc: 'Offers a name on this core (`core`) or on all (`machine`); answers the port on which connections are announced.',
   },
-  channel_withdraw: { args: { port: 'whole' }, servedBy: 'channels', doc: 'No longer offers a name.' },
+  channel_withdraw: { args: { port: 'whole' }, servedBy: 'channels', doc: 'Withdraws the offer of a name.' },
   channel_bind: {
     args: {
       request: {
@@ -256,22 +256,22 @@ export const SYSTEM_CALLS = {
       },
     },
     servedBy: 'channels',
-    doc: 'A channel to whoever offers the name; answers its number, its way (0 lmp, 1 urpc, 2 multihop), core and window.',
+    doc: 'Opens a channel to the program that offers the name; answers its number, its transport (0 lmp, 1 urpc, 2 multihop), core and window.',
   },
   channel_send: {
     args: { channel: 'whole', data: 'bytes', capabilities: 'wholes', give: 'wholes' },
     servedBy: 'channels',
-    doc: 'Hands messages over, at most what the window leaves; with capabilities, and which are given away, answers when they are there.',
+    doc: 'Sends messages, at most as many bytes as the window leaves; with capabilities, and which of them are given away, answers once they have arrived.',
   },
   channel_taken: {
     args: { channel: 'whole', bytes: 'whole' },
     servedBy: 'channels',
-    doc: 'The program has taken so many bytes more: the sender may send as many.',
+    doc: 'The program has taken so many more bytes: the sender may send as many.',
   },
   channel_close: {
     args: { channel: 'whole', error: 'text' },
     servedBy: 'channels',
-    doc: 'Closes a channel after what was sent; the other end is told the error.',
+    doc: 'Closes a channel after everything sent; the other end receives the error.',
   },
 } as const satisfies Record<string, SystemCallSpec>;
 
@@ -288,14 +288,14 @@ export type ArgumentsOf<C extends SystemCallName> = {
 
 /** The calls that the CPU driver serves. */
 export type LocalCall = { [C in SystemCallName]: Specs[C]['servedBy'] extends 'cpuDriver' ? C : never }[SystemCallName];
-/** The calls that some service serves, or finishes. */
+/** The calls that a service serves or finishes. */
 export type ServedCall = {
   [C in SystemCallName]: Specs[C] extends { readonly acrossCores: string } ? C : C extends LocalCall ? never : C;
 }[SystemCallName];
 
 /**
- * A service's half: `done` once, now or later. An OperationError that it throws is the answer. A call that may wait for
- * long returns what ends the wait.
+ * A service's handler: calls `done` once, now or later. An OperationError that it throws becomes the answer. A call that
+ * may wait for long returns what ends the wait.
  */
 export type SystemCallHandler<C extends ServedCall> = (
   caller: Domain,
@@ -304,13 +304,13 @@ export type SystemCallHandler<C extends ServedCall> = (
   done: SystemCallDone,
 ) => GiveUp | void;
 
-/** A call whose name and arguments have the form of the table. */
+/** A call whose name and arguments fit the table. */
 export interface CheckedCall {
   readonly name: SystemCallName;
   readonly args: Readonly<Record<string, unknown>>;
 }
 
-/** A dispatcher's call, checked against the table; null: no such call, or arguments of another form. */
+/** Checks a dispatcher's call against the table; null: no such call, or arguments of the wrong form. */
 export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null {
   const form = FORMS.get(name);
   if (form === undefined || args.length > form.checks.length) return null;

@@ -4,7 +4,10 @@ import type { SystemCall } from '../effects.ts';
 import { shown, whyNoInvocation } from './invocation-check.ts';
 import { CHECKS, type Kind, type ObjectForm, SYSTEM_CALLS, type SystemCallSpec } from './system-calls.ts';
 
-/** Why `checkSystemCall` refused it, for whoever wrote the call. A dispatcher’s host passes on what could not cross as `malformed`, with the reason. */
+/**
+ * Explains to the call's author why `checkSystemCall` refused it. A dispatcher’s host reports values that could not
+ * cross as `malformed`, with the reason.
+ */
 export function whyNoSystemCall({ name, args }: SystemCall): string {
   const [reason] = args;
   if (name === MALFORMED && typeof reason === 'string') return reason;
@@ -16,7 +19,7 @@ export function whyNoSystemCall({ name, args }: SystemCall): string {
   return `${name}: ${misfit ?? `takes ${Object.keys(forms).length} arguments, not ${args.length}`}`;
 }
 
-/** Why a value has not the form of an argument; null: it has. */
+/** Why a value does not have the form of an argument; null: it does. */
 function whyNot(argument: string, form: Kind | ObjectForm, value: unknown): string | null {
   if (typeof form === 'string') {
     if (CHECKS[form](value)) return null;
@@ -50,6 +53,6 @@ const WORDS: { readonly [K in Kind]: string } = {
   invocation: 'invocation',
 };
 
-/** The name under which what could not cross the border comes, with the reason; no system call is called so. */
+/** The pseudo-call that carries the reason why a call could not cross. */
 const MALFORMED = 'malformed';
 const NAME_SHOWN = 40;

@@ -5,25 +5,25 @@ import { CLEAR_LINK, type LinkSettings } from '@mk/monitor-proto/link/link-setti
 import { createPrng } from '@mk/monitor-proto/prng';
 import type { Registration } from '../config.ts';
 
-/** What the SKB tells a core about its links, as JSON: see skb/src/io/settings.ts. */
+/** The SKB's description of a core's links, as JSON: see skb/src/io/settings.ts. */
 interface CoreLinkSettings {
   readonly seed: string;
   readonly base: Partial<LinkSettings>;
   /** Added one-way delay to each core by id, from the machine description. */
   readonly delaysNs: readonly number[];
-  /** What a message to and from each core occupies this one; absent: nothing. */
+  /** The modelled time that a message to or from each core occupies this one; absent: none. */
   readonly sendNs?: readonly number[];
   readonly receiveNs?: readonly number[];
 }
 
-/** What messages cost a core that the registry has named; null: no more than they really cost. */
+/** The costs of messages on a core that the registry has named; null: only their real cost. */
 export function costsOfCore(registration: Registration): MessageCosts | null {
   const { sendNs, receiveNs } = settingsOf(registration);
   if (sendNs === undefined || receiveNs === undefined) return null;
   return { sendNs: (to) => sendNs[to] ?? 0, receiveNs: (from) => receiveNs[from] ?? 0 };
 }
 
-/** What shapes the links of a core that the registry has named: the machine's latencies, between cores only. */
+/** The shape of the links of a core that the registry has named: the machine's latencies, between cores only. */
 export function linksOfCore(registration: Registration): OwnLinks {
   const { core, incarnation } = registration;
   const { seed, base, delaysNs } = settingsOf(registration);

@@ -25,15 +25,15 @@ import type { CoreSettings } from './settings.ts';
 import { tierUpSoon } from './tier-up.ts';
 import { faultOfListening } from '@mk/monitor-proto/io/listen-fault';
 
-/** When a core loads what boot did without, at the latest. */
+/** The latest time for loading modules that boot did without. */
 const LOAD_LATEST_MS = 5000;
-/** A core that was asked to end and has not by then is ended. */
+/** A core that has not ended this long after it was asked to is killed. */
 const STOP_MS = 2000;
 const LEAVE_MS = 4000;
 /** Pause between a core's own readiness and that load: others may still be booting. */
 const LOAD_PAUSE_MS = 500;
 
-/** A core's kernel in a process of its own. */
+/** Runs a core's kernel in a process of its own. */
 export class CoreProcess {
   private readonly logger: Logger;
   private readonly kept: KeptLines | null;
@@ -63,7 +63,8 @@ export class CoreProcess {
     const { settings } = this;
     process.on('uncaughtException', (error) => this.fail('process_failed', error));
     watchParent(settings.detached, (reason) => this.stop(reason));
-    // The kernel must know where it listens, and the listener needs a kernel: frames wait in the host until both exist.
+    // The kernel must know its listening address, and the listener needs a kernel: frames wait in the host until both
+    // exist.
     const host = new Host<KernelEvent, KernelEffect>(
       lateBound(() => this.kernel),
       {
@@ -136,7 +137,7 @@ export class CoreProcess {
     }
   }
 
-  /** The address of a Unix socket for links; null: none is wanted. */
+  /** The address of a Unix socket for links; null: none is configured. */
   private async listenLocally({ transport }: Host<KernelEvent, KernelEffect>): Promise<string | null> {
     const { socketDir, core } = this.settings;
     if (socketDir === undefined) return null;
@@ -154,7 +155,7 @@ export class CoreProcess {
     handlerFor(this.performers, effect.type)(effect);
   }
 
-  /** What a kernel asks of its own host; the compiler misses none. */
+  /** How each effect of the kernel is carried out; the compiler misses none. */
   private readonly performers: {
     readonly [T in HostEffect['type']]: (effect: Extract<HostEffect, { readonly type: T }>) => void;
   } = {
@@ -163,7 +164,7 @@ export class CoreProcess {
       tierUpSoon();
       tellParent({ type: 'takes_part', view });
     },
-    upcall: () => undefined, // for the dispatcher of a domain: a process has none yet
+    upcall: () => undefined, // upcalls to a domain have no dispatcher here
     start_dispatcher: (effect) => this.dispatchers.performers.start_dispatcher(effect),
     resume_dispatcher: (effect) => this.dispatchers.performers.resume_dispatcher(effect),
     answer_dispatcher: (effect) => this.dispatchers.performers.answer_dispatcher(effect),
@@ -182,7 +183,7 @@ export class CoreProcess {
 
   private control(request: ControlRequest): ControlReply | null {
     if (request.verb === 'shutdown') {
-      setImmediate(() => this.stop('asked over the control port'));
+      setImmediate(() => this.stop('requested over the control port'));
       return { ok: true, value: null };
     }
     return this.faults.control(request);
@@ -216,7 +217,7 @@ export class CoreProcess {
     this.faults.close();
     if (error === null) {
       if (process.connected) process.disconnect();
-      setTimeout(() => process.exit(0), 50); // lets close frames leave
+      setTimeout(() => process.exit(0), 50); // time for close frames to leave
       return;
     }
     process.stderr.write(`mk core ${this.settings.core ?? ''}: ${error}\n`);
@@ -226,7 +227,7 @@ export class CoreProcess {
   }
 }
 
-/** A state machine that is made after its host. */
+/** A state machine that is created after its host. */
 function lateBound(kernel: () => Kernel | null): ConstructorParameters<typeof Host<KernelEvent, KernelEffect>>[0] {
   return {
     step: (event, now) => kernel()?.step(event, now) ?? [],

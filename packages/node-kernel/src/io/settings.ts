@@ -5,46 +5,46 @@ import { asError } from '@mk/monitor-proto/thrown';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { type Isolation, ISOLATIONS } from './dispatchers/isolation.ts';
 
-/** What a core's process is started with: JSON in the environment variable MK_CORE. */
+/** The settings of a core's process: JSON in the environment variable MK_CORE. */
 export interface CoreSettings {
   readonly cluster: string;
   /** Hex. */
   readonly secret: string;
-  /** `host:port` or `ws+unix:/path`; null: the parent will tell over IPC. */
+  /** `host:port` or `ws+unix:/path`; null: the parent will tell it over IPC. */
   readonly skb: string | null;
   /** The id to ask for; null: any. */
   readonly core: CoreId | null;
   readonly listenHost: string;
   readonly listenPort: number;
-  /** How the others reach this host; absent: `listenHost`. */
+  /** The address by which others reach this host; absent: `listenHost`. */
   readonly advertiseHost?: string;
-  /** The host's name; absent: the kernel's id of its boot. */
+  /** The host's name; absent: the kernel's boot id. */
   readonly host?: string;
-  /** Folder for a Unix socket at which the others reach this process; absent: they come by its port. */
+  /** Folder for a Unix socket for links; absent: others connect to the port. */
   readonly socketDir?: string;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'off';
   readonly logFile?: string;
-  /** Keeps its last log lines for `log_lines`: where nobody else keeps them within mkctl's reach. */
+  /** Keeps the last log lines for `log_lines`, where nothing else keeps them within mkctl's reach. */
   readonly keepLines?: boolean;
   /** How long it tries to become a member; absent: the limit `joinDeadlineNs`. */
   readonly joinMs?: number;
-  /** Goes on when the parent is gone. */
+  /** Keeps running when the parent is gone. */
   readonly detached: boolean;
-  /** What keeps dispatchers apart: threads of the core's process (absent), or a process each. */
+  /** How dispatchers are isolated: threads of the core's process (absent), or a process each. */
   readonly isolation?: Isolation;
   /** A protocol version other than this build's; only tests of the refusal set it. */
   readonly version?: number;
   /** Absent: links and control over plain TCP. */
   readonly tls?: TlsSettings;
-  /** The token for /metrics and /healthz; absent: none is asked for. */
+  /** The token for /metrics and /healthz; absent: they need none. */
   readonly metricsToken?: string;
 }
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'off'];
 
 /**
- * Parses settings; returns one line where something is wrong. Checked by hand: a core loads nothing that it can do
- * without.
+ * Parses settings; returns one line when something is wrong. Checked by hand, because a booting core loads nothing that
+ * it can do without.
  */
 export function parseCoreSettings(text: string | undefined): CoreSettings | string {
   if (text === undefined) return 'MK_CORE is not set; cores are started by mk-launch or docker compose';

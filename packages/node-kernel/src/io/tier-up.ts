@@ -1,16 +1,16 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Bytecodes that a function runs before V8 considers compiling it for good; by default 67,584. A core is woken for a few
- * microseconds of work at a time, so what it runs for each message would stay slow for thousands of messages.
+ * Bytecodes that a function runs before V8 considers optimising it; by default 67,584. A core wakes for a few
+ * microseconds of work at a time, so its code for each message would stay slow for thousands of messages.
  */
 const INTERRUPT_BUDGET = 15_000;
-/** Others may still be booting, and what runs only then is not worth compiling. */
+/** Others may still be booting, and code that runs only then is not worth compiling. */
 const PAUSE_MS = 500;
 
 /**
- * From soon on what this process runs often, in dispatchers' threads too, is compiled after a quarter of the usual runs
- * (decision 0179).
+ * Makes V8 optimise frequent code of this process, dispatchers' threads included, after a quarter of the usual runs,
+ * soon after the call (decision 0179).
  */
 export function tierUpSoon(): void {
   setTimeout(() => setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET}`), PAUSE_MS).unref();

@@ -1,7 +1,7 @@
 /**
- * An address space at its home: the root of its page tables, and who may hold which of its translations. Other cores
- * cache translations; whoever asked for one is remembered until told to forget it (V2). The epoch counts removals: an
- * answer from before one does not count after it.
+ * An address space at its home: the root of its page tables, and the cores that may hold each of its translations.
+ * Other cores cache translations; a core that asked for one is remembered until it is told to forget it (V2). The epoch
+ * counts removals: an answer from before one does not count after it.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
@@ -15,7 +15,7 @@ export interface PageRange {
   readonly count: number;
 }
 
-/** Where a virtual page leads. */
+/** The translation of a virtual page. */
 export interface PageTranslation {
   /** Number of the physical page. */
   readonly physical: number;
@@ -42,7 +42,7 @@ export class AddressSpace {
     return { physical: found.address / PAGE_BYTES, rights: found.rights, entryBytes: found.pageBytes };
   }
 
-  /** A core has been given a page's translation. */
+  /** Notes that a core has been given a page's translation. */
   hold(page: number, core: CoreId): void {
     const cores = this.holders.get(page);
     if (cores === undefined) this.holders.set(page, new Set([core]));
@@ -56,7 +56,7 @@ export class AddressSpace {
     return [...cores].sort((a, b) => a - b);
   }
 
-  /** Nobody holds translations of these pages any more. */
+  /** Notes that no core holds translations of these pages any more. */
   forget({ first, count }: PageRange): void {
     for (const page of this.heldIn(first, count)) this.holders.delete(page);
   }
@@ -65,7 +65,7 @@ export class AddressSpace {
     for (const [page, cores] of this.holders) if (cores.delete(core) && cores.size === 0) this.holders.delete(page);
   }
 
-  /** The virtual pages that entries of one of this space's tables cover; null: the table is not part of it. */
+  /** The virtual pages covered by entries of one of this space's tables; null: the table is not part of it. */
   pagesOf(tables: PageTables, { table, first, count, level }: Entries): PageRange | null {
     const base = this.baseOf(tables, table);
     if (base === null) return null;

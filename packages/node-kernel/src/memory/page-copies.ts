@@ -1,16 +1,18 @@
 /**
- * The bytes of the pages that a core holds, as its dispatchers see them: shared memory of a page each, with a word that says
- * what may be done with it. Guarantees that what the core gives up is given up (V2, M6), whatever a program does meanwhile:
+ * The pages that a core holds, as its dispatchers see them: a page of shared memory each, with a word that says which
+ * accesses are allowed. Guarantees that no access survives the core's giving a page up (V2, M6), whatever a program
+ * does meanwhile:
  *
- * - while a dispatcher of this core is in a turn, a page that is taken back *relocates*: its word becomes `invalid`, a raw view
- *   ends with the turn, and the bytes go on in a fresh buffer. What the program still holds is a dead copy.
- * - between turns nobody looks: changing the word is enough, except for a mapping that is taken away, which relocates as well.
+ * - while a dispatcher of this core is in a turn, a page that is taken back *relocates*: its word becomes `invalid`, a
+ *   raw view ends with the turn, and the bytes go on in a fresh buffer. The program is left with a dead copy.
+ * - between turns nobody looks: changing the word is enough, except for a mapping that is taken away, which relocates
+ *   as well.
  *
- * A page that a fault was answered with stays as it is until the turn that gets the answer is over (M4: whoever faults can
- * use what it was given). It is only promised to end, not needed for safety.
+ * A page that answered a fault stays as it is until the turn that gets the answer is over, so that the dispatcher can
+ * use it (M4). That is for progress, not for safety.
  *
- * A page that was recalled leaves its buffer behind, `invalid`, for whoever was handed it: when the page comes back it goes into the same
- * one, and no memory has to be made and handed over (decision 0177).
+ * A recalled page leaves its buffer behind, `invalid`, with the dispatchers that have it: when the page comes back it
+ * uses the same buffer, so that no memory has to be made and handed over (decision 0177).
  */
 import { limit } from '@mk/monitor-proto/limits';
 import { type FrameView, makeFrameView, PAGE_STATES, pinWordOf } from '@mk/libmk/dispatcher/frame-view';
@@ -19,7 +21,7 @@ import type { PageState } from './coherence/messages.ts';
 export interface CopiesPort {
   /** Whether a dispatcher of this core may be in the middle of an access: in a turn, or being stopped. */
   inTurn(): boolean;
-  /** Whether this core brought the page's memory and knows of it: then its bytes stay, whatever the state. */
+  /** Whether this core contributes the page's memory and knows of it, so that its bytes stay, whatever the state. */
   keeps(page: number): boolean;
 }
 
@@ -33,7 +35,7 @@ interface PageCopy {
   readonly handed: Set<number>;
   /** Dispatchers whose fault the page answered, until the turn that gets the answer is over. */
   readonly kept: Set<number>;
-  /** The word lags behind `state`: somebody keeps the page, or a raw view is open. */
+  /** The word lags behind `state`, because somebody keeps the page or a raw view is open. */
   closing: boolean;
   /** The buffer must be replaced even though nobody is in a turn: the mapping is gone. */
   mustMove: boolean;
@@ -49,9 +51,9 @@ export class PageCopies {
   private readonly closing = new Set<PageCopy>();
   /** Invalid since the last sweep. */
   private readonly unused = new Set<PageCopy>();
-  /** The same, and nobody will want them back. */
+  /** Invalid since the last sweep, and nobody will want them back. */
   private readonly useless = new Set<PageCopy>();
-  /** Invalid, with a buffer that a dispatcher may have still; who came first goes first. */
+  /** Invalid, with a buffer that a dispatcher may still have; the oldest go first. */
   private readonly idle = new Set<PageCopy>();
   relocations = 0;
 
@@ -65,18 +67,18 @@ export class PageCopies {
     return this.copyOf(page).bytes;
   }
 
-  /** The bytes, if there are any: for observers. */
+  /** The bytes, if there are any; for observers. */
   peek(page: number): Uint8Array | null {
     return this.copies.get(page)?.bytes ?? null;
   }
 
-  /** What the word lets programs do now: 0 nothing, 1 read, 2 write. For checkers. */
+  /** The access that the word allows programs now: 0 none, 1 read, 2 write. For checkers. */
   wordOf(page: number): number {
     const copy = this.copies.get(page);
     return copy === undefined ? 0 : Atomics.load(copy.words, 0);
   }
 
-  /** What programs may do with the page from now on; a restriction takes effect when `quiesce` says so. */
+  /** Sets what programs may do with the page from now on; a restriction takes effect when `quiesce` says so. */
   setState(page: number, state: PageState): void {
     if (state === 'invalid' && !this.copies.has(page)) return; // given up silently before
     const copy = this.copyOf(page);
@@ -94,7 +96,7 @@ export class PageCopies {
     else copy.waiting.push(done);
   }
 
-  /** Calls `done` once no buffer that a dispatcher was given of this page is the page any more. */
+  /** Calls `done` once no buffer of this page that a dispatcher was given is the page any more. */
   relocate(page: number, done: () => void): void {
     const copy = this.copies.get(page);
     if (copy === undefined || copy.handed.size === 0) return this.quiesce(page, done);
@@ -103,7 +105,7 @@ export class PageCopies {
     return this.quiesce(page, done);
   }
 
-  /** What a dispatcher is handed: the page as it is now, and stays until turn number `turn` is over. */
+  /** Hands the page to a dispatcher as it is now; it stays so until turn number `turn` is over. */
   hand(page: number, dispatcher: number, turn: number): FrameView {
     const copy = this.copyOf(page);
     copy.handed.add(dispatcher);
@@ -142,7 +144,7 @@ export class PageCopies {
 
   /** Drops buffers that nobody holds. Call once everything due has been answered. */
   sweep(): void {
-    if (this.unused.size + this.useless.size === 0) return; // only what became unused makes the idle more
+    if (this.unused.size + this.useless.size === 0) return; // only pages that became unused add to the idle ones
     for (const copy of this.unused)
       if (copy.handed.size > 0 && this.isUnused(copy)) this.idle.add(copy);
       else this.useless.add(copy);
@@ -169,7 +171,7 @@ export class PageCopies {
     return [...this.closing].map(({ page }) => `page ${page.toString(16)} is being closed`);
   }
 
-  /** M6 as far as the words tell: none allows more than the state does, except while it is closing. */
+  /** M6 as far as the words show: none allows more than the state does, except while it is closing. */
   invariants(): string[] {
     return [...this.copies.values()]
       .filter(({ closing, words, state }) => !closing && Atomics.load(words, 0) > PAGE_STATES[state])
@@ -208,7 +210,7 @@ export class PageCopies {
   }
 
   private tryClose(copy: PageCopy): void {
-    if (copy.kept.size > 0 && !copy.mustMove) return; // it may use what it was given
+    if (copy.kept.size > 0 && !copy.mustMove) return; // the dispatcher may use the page that answered its fault
     const inTurn = copy.handed.size > 0 && this.port.inTurn();
     const moves = inTurn || copy.mustMove;
     Atomics.store(copy.words, 0, moves ? PAGE_STATES.invalid : PAGE_STATES[copy.state]);

@@ -1,6 +1,6 @@
 /**
- * The translations that a core knows, by domain and virtual page: the cache in front of the home's page tables. A
- * removal comes with the space's epoch; an answer from an earlier epoch is not kept (VS1).
+ * A core's cached translations, by domain and virtual page: the cache in front of the home's page tables. A removal
+ * comes with the space's epoch; an answer from an earlier epoch is not kept (VS1).
  */
 import { type FrameView, makeFrameView, PAGE_BYTES, PAGE_STATES } from '@mk/libmk/dispatcher/frame-view';
 import type { PageRange, PageTranslation } from './address-space.ts';
@@ -32,12 +32,12 @@ export class Translations {
     return size;
   }
 
-  /** Whether an answer of this epoch counts: nothing newer has been removed here. */
+  /** Whether an answer of this epoch counts, because nothing newer has been removed here. */
   isCurrent(domain: string, epoch: number): boolean {
     return epoch >= (this.byDomain.get(domain)?.epoch ?? 0);
   }
 
-  /** Keeps the home's answer, which is current. */
+  /** Keeps a current answer of the home. */
   keep(domain: string, _epoch: number, page: number, translation: PageTranslation): PageTranslation {
     this.knownOf(domain).pages.set(page, translation);
     return translation;
@@ -61,7 +61,7 @@ export class Translations {
     return [...physical];
   }
 
-  /** A copy of a page that is its dispatcher's alone, until the mapping is taken away. */
+  /** A private copy of a page for one dispatcher, valid until the mapping is taken away. */
   privateView(domain: string, address: number, bytes: Uint8Array): FrameView {
     const view = makeFrameView(1);
     new Uint8Array(view.bytes).set(bytes);

@@ -18,7 +18,7 @@ export class Answers<T> {
   private lastId = 0;
   private wrapped = false;
 
-  /** `unheard`: what a missing answer means, as in “core 3 `did not answer a ping`”. */
+  /** `unheard`: the meaning of a missing answer, as in “core 3 `did not answer a ping`”. */
   constructor(
     private readonly context: MonitorContext,
     private readonly unheard: string,

@@ -10,7 +10,7 @@ import { Offences } from './conduct/offences.ts';
 import { OperationRunner } from './operations.ts';
 import { isMember, type Member, type View } from './views/view.ts';
 
-/** A monitor that this core has been told of, and may talk to, over a link that opens then. */
+/** A monitor that was announced to this core, which may talk to it over a link that opens on demand. */
 export interface KnownMonitor {
   readonly core: CoreId;
   readonly incarnation: Incarnation;
@@ -20,15 +20,15 @@ export interface KnownMonitor {
   suspected: boolean;
 }
 
-/** What every part of the monitor builds on: who we are, whom we know, and the way out. */
+/** The basis of every part of the monitor: this core's identity, the cores it knows, and the way out. */
 export class MonitorContext {
   core: CoreId = -1;
   incarnation: Incarnation = 0;
   /** The number of the agreed view, 0 before the first; every global operation carries it. */
   view = 0;
-  /** This core is in a view and has no lease: nothing that it computes may leave it (V2). */
+  /** This core is in a view but has no lease: nothing that it computes may leave it (V2). */
   fenced = false;
-  /** The view that the registry knew when it named this core; 0: none. */
+  /** The latest view that the registry knew when it named this core; 0: none. */
   registeredView = 0;
   private inView: View | null = null;
   /** Whether this core is in the view that it has installed (J2). */
@@ -36,18 +36,18 @@ export class MonitorContext {
   /** When the current event arrived. */
   now: Nanos = 0;
   /**
-   * The host's clock within a step, for figures only: nothing is decided by it. In the simulator a step takes no time.
+   * The host's clock within a step, for figures only: no decision depends on it. In the simulator a step takes no time.
    */
   stopwatch: () => Nanos = () => this.now;
   machine = '{}';
   settings = '{}';
   readonly monitors = new Map<CoreId, KnownMonitor>();
   readonly operations: OperationRunner;
-  /** What peers were caught at. */
+  /** The offences of peers. */
   readonly offences: Offences;
-  /** Whether they wait for what they ask. */
+  /** Detects peers that end their rounds without awaiting answers. */
   readonly earlyEnds: EarlyEnds;
-  /** Counts the changes of the members. */
+  /** Counts changes of the members. */
   memberChanges = 0;
   private memberList: readonly CoreId[] | null = null;
 
@@ -77,7 +77,7 @@ export class MonitorContext {
       .sort((a, b) => a - b));
   }
 
-  /** A view is installed: it says who takes part. */
+  /** Enters an installed view, which says who takes part. */
   enterView(view: View): void {
     this.inView = view;
     this.view = view.number;
@@ -100,7 +100,7 @@ export class MonitorContext {
     return isCorePeer(peer) && this.monitors.has(peer.id) ? peer.id : -1;
   }
 
-  /** What a misbehaving core says in place of a message; null: this one behaves. */
+  /** Replaces messages of a misbehaving core; null: this one behaves. */
   disguise: ((message: Message, to: PeerId) => Message) | null = null;
 
   send(to: PeerId, message: Message): ErrorName | null {

@@ -12,8 +12,8 @@ import { MonitorContext } from './context.ts';
 import type { ServiceTable } from './service-table.ts';
 
 /**
- * This core towards the others: its identity, its end of every link, and what the services share. The services decide
- * what to do about messages, links and peers. The CPU driver of the same core never sees a peer.
+ * This core towards the others: its identity, its end of every link, and the state that services share. The services
+ * handle messages, links and peers. The CPU driver of the same core never sees a peer.
  */
 export class Monitor implements EndpointOwner {
   readonly endpoint: Endpoint;
@@ -38,7 +38,7 @@ export class Monitor implements EndpointOwner {
     this.outbox.push({ type: 'halt', error: `${error}: ${text}` });
   }
 
-  // What the endpoint asks and reports.
+  // Callbacks of the endpoint.
 
   admit(from: Identity, dialled: boolean): ErrorName | null {
     return this.services().linkPolicy.admit(from, dialled);

@@ -3,13 +3,13 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
 
-/** How far an operation over many cores had come when it failed: for its caller and the log. */
+/** The state of a failed operation over many cores, for its caller and the log. */
 export interface Trouble {
   /** Cores involved, the initiator included. */
   readonly cores: number;
   /** Requests and replies of its rounds, as far as this core knows of them. */
   readonly messages: number;
-  /** Who did not answer. */
+  /** The cores that did not answer. */
   readonly silent: readonly CoreId[];
 }
 
@@ -25,7 +25,7 @@ export class OperationError extends Error {
 }
 
 /**
- * What an operation waits for. `arm` is called once when the operation yields it, with the function that resumes the
+ * A wait of an operation. `arm` is called once when the operation yields it, with the function that resumes the
  * operation with a value or an error; it returns the function that cancels the wait.
  */
 export interface Wait<T> {
@@ -33,10 +33,10 @@ export interface Wait<T> {
 }
 export type Resume<T> = (outcome: T | OperationError, now: Nanos) => void;
 
-/** The initiating side of something that takes more than one turn: yields what it waits for, returns its result. */
+/** The initiating side of work over several turns: yields its waits, returns its result. */
 export type Operation<T> = Generator<Wait<unknown>, T, unknown>;
 
-/** The typed form of `yield`: waits and returns the value. Ends in the error that came instead. */
+/** The typed form of `yield`: waits and returns the value. Throws the error that came instead. */
 export function* wait<T>(on: Wait<T>): Operation<T> {
   return (yield on) as T;
 }
@@ -58,17 +58,17 @@ interface Running {
 
 const MAX_RUNNING = limit('operationsInFlight');
 
-/** Runs operations: one turn whenever what they wait for has come. */
+/** Runs operations: one turn whenever the awaited value has come. */
 export class OperationRunner {
   private readonly running = new Set<Running>();
   private count = 0;
-  /** Of those running, what nobody else waits for. */
+  /** Running operations that nobody else waits for. */
   private own = 0;
   private prefix = 'none.0';
 
   constructor(readonly timers: TimerQueue) {}
 
-  /** From now on ids are `core.incarnation.n`. */
+  /** Sets the prefix of ids, which are `core.incarnation.n` from now on. */
   setIdentity(core: CoreId, incarnation: Incarnation): void {
     this.prefix = `${core}.${incarnation}`;
   }
@@ -78,7 +78,7 @@ export class OperationRunner {
     return `${this.prefix}.${this.count}`;
   }
 
-  /** Ids assigned so far: about how much this core has begun. */
+  /** Ids assigned so far: about as many as this core has begun operations. */
   get begun(): number {
     return this.count;
   }
@@ -88,8 +88,8 @@ export class OperationRunner {
   }
 
   /**
-   * Starts an operation; `done` is told how it ended, before `start` returns if it waits for nothing. An `owed` one,
-   * which others wait for, is started however many there are. Returns what stops it.
+   * Starts an operation and calls `done` with its outcome, before `start` returns if the operation waits for nothing.
+   * An `owed` operation, for which others wait, starts however many there are. Returns what stops it.
    */
   start<T>(
     id: OperationId,
@@ -148,7 +148,7 @@ export class OperationRunner {
     }
   }
 
-  /** Goes on to what the operation waits for next; null: it has ended. */
+  /** Advances to the operation's next wait; null: it has ended. */
   private step<T>(
     running: Running,
     operation: Operation<T>,
@@ -198,7 +198,7 @@ export function sleepUntil(timers: TimerQueue, at: Nanos): Wait<void> {
 }
 
 /**
- * Waits for whoever holds `slot` to call it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text.
+ * Waits until the holder of `slot` calls it, at most until `deadline`: then OPERATION_TIMEOUT with `what` in its text.
  */
 export function answerIn<T>(
   timers: TimerQueue,

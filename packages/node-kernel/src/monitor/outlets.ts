@@ -4,22 +4,22 @@ import type { Message } from '@mk/monitor-proto/messages/table';
 import type { MonitorContext } from './context.ts';
 
 /**
- * Messages to other cores, or the SKB, that must not be lost, in order per peer: what a link’s lane refuses with BUSY
- * waits here until there is room. The sender bounds how much that can be.
+ * Messages to other cores, or the SKB, that must not be lost, in order per peer: messages that a link’s lane refuses
+ * with BUSY wait here until there is room. The sender bounds how many there can be.
  */
 export class Outlets {
   private readonly waiting = new Map<PeerId, Message[]>();
 
   constructor(private readonly context: MonitorContext) {}
 
-  /** Messages that wait for room. */
+  /** The number of messages that wait for room. */
   get size(): number {
     let size = 0;
     for (const queue of this.waiting.values()) size += queue.length;
     return size;
   }
 
-  /** Sends in order; nothing to a peer that is gone. */
+  /** Sends in order; drops messages to a peer that is gone. */
   send(peer: PeerId, message: Message): void {
     const queue = this.waiting.get(peer);
     if (queue !== undefined) queue.push(message);

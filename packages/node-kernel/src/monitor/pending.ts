@@ -6,7 +6,7 @@ interface Entry<T> {
   readonly resume: Resume<T>;
 }
 
-/** What waits for a peer's answer, by the answer's key: the one map of the kind. */
+/** Waits for a peer's answer, by the answer's key: the one map of its kind. */
 export class Pending<K, T> {
   private readonly waiting = new Map<K, Entry<T>>();
 
@@ -19,7 +19,7 @@ export class Pending<K, T> {
     return { arm: (resume) => this.expect(key, peer, resume) };
   }
 
-  /** Like `answerOf`, for those who do more than wait; the returned function cancels the wait. */
+  /** Like `answerOf`, for callers that do more than wait; call the returned function to cancel the wait. */
   expect(key: K, peer: PeerId, resume: Resume<T>): () => void {
     const entry = { peer, resume };
     this.waiting.set(key, entry);
@@ -28,7 +28,10 @@ export class Pending<K, T> {
     };
   }
 
-  /** An answer. One that nobody waits for, or that is another peer's to give, came late or wrongly, and is dropped. */
+  /**
+   * Delivers an answer. One that nobody waits for, or that another peer should give, came late or wrongly, and is
+   * dropped.
+   */
   answered(key: K, from: PeerId, answer: T | OperationError, now: Nanos): void {
     const entry = this.waiting.get(key);
     if (entry?.peer === from) entry.resume(answer, now);
@@ -40,7 +43,7 @@ export class Pending<K, T> {
       if (entry.peer === peer) entry.resume(new OperationError('PEER_GONE', `${peerTitle(peer)} is gone`), now);
   }
 
-  /** What waits, and for whom, in the order of asking. */
+  /** The keys and peers of all waits, in the order of asking. */
   *entries(): Generator<readonly [key: K, peer: PeerId]> {
     for (const [key, { peer }] of this.waiting) yield [key, peer];
   }

@@ -14,7 +14,7 @@ import type { ServiceEvent } from '../effects.ts';
 import { type Act, ROUND_ACTIONS, type RoundActionName } from './agreement/round-actions.ts';
 import type { LinkPolicy, Service } from './service.ts';
 
-/** A message's handler, and whose messages it takes. */
+/** A message's handler, and the kind of sender that it accepts. */
 export interface MessageRoute {
   readonly handler: (from: Peer, message: Message, now: Nanos) => void;
   readonly fromCore: boolean;
@@ -25,8 +25,8 @@ type CallHandler = (caller: Domain, args: Readonly<Record<string, unknown>>, now
 type ServiceEventHandler = (event: ServiceEvent, now: Nanos) => void;
 
 /**
- * Everything that a core's services bring, by key: one look-up for each message, call and event. Made once, with the
- * kernel, which refuses what two services bring.
+ * The contributions of a core's services, by key: one look-up for each message, call and event. Made once, with the
+ * kernel, which refuses duplicates.
  */
 export class ServiceTable {
   readonly list: readonly Service[];
@@ -37,12 +37,12 @@ export class ServiceTable {
   readonly linkPolicy: LinkPolicy;
   /** By ordinal. */
   readonly acts: readonly (Act | undefined)[];
-  /** The services with each hook, so that nobody is called who does not listen. */
+  /** The services with each hook, so that only listeners are called. */
   readonly told: { readonly [H in Hook]: readonly (Service & Required<Pick<Service, H>>)[] };
 
   constructor(
     services: Readonly<Record<string, Service>>,
-    /** The kernel's own verbs: no service may bring one of their names. */
+    /** The kernel's own verbs, whose names no service may use. */
     ownVerbs: Readonly<Record<string, Verb>>,
   ) {
     this.list = Object.values(services);
@@ -76,7 +76,7 @@ export class ServiceTable {
   }
 }
 
-/** By name, so that an omission does not compile. */
+/** Listed by name, so that an omission does not compile. */
 const HOOKS = [
   'start',
   'registered',
@@ -97,7 +97,7 @@ function toldOf(list: readonly Service[]): ServiceTable['told'] {
   return tableOf(HOOKS, (hook) => list.filter((service) => service[hook] !== undefined)) as ServiceTable['told'];
 }
 
-/** All that the services bring of one kind; an Error names two that bring the same. */
+/** Merges the services' contributions of one kind; throws an Error that names two with the same key. */
 function merged<K extends string, T>(
   kind: string,
   services: readonly (readonly [name: string, service: Service])[],
@@ -129,7 +129,7 @@ function routeOf([type, handler]: [MessageType, unknown]): [MessageType, Message
   return [type, route];
 }
 
-/** The handlers of system calls; each call must be brought by the service that its row names. */
+/** The handlers of system calls; each call must come from the service that its row names. */
 function checkedCalls(named: readonly (readonly [string, Service])[]): ReadonlyMap<SystemCallName, CallHandler> {
   const found = merged<SystemCallName, unknown>('system call', named, ({ systemCalls }) => systemCalls);
   for (const [service, { systemCalls = {} }] of named) {

@@ -1,6 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 
-/** Running statistics of a series: Welford's method, no samples kept. */
+/** Running statistics of a series by Welford's method, without keeping samples. */
 export class RunningStatistics {
   count = 0;
   average = 0;

@@ -9,7 +9,7 @@ export function* pause(timers: TimerQueue, attempt: number): Operation<void> {
   yield* sleep(timers, ns);
 }
 
-/** Waits so long. */
+/** Waits for so long. */
 export function* sleep(timers: TimerQueue, ns: Nanos): Operation<void> {
   yield* wait<void>({ arm: (resume, now) => sleepUntil(timers, now + ns).arm(resume, now) });
 }

@@ -1,9 +1,9 @@
 /*
- * CHURN: random capability operations of one domain, from a seed, with an oracle beside each: what the caller held
- * before the call decides which answers are right. Other domains do the same on other cores with the same memory, so
- * the oracle knows what may not happen (success without the right, a false error, anything left after a revoke) rather
- * than what must. Invariants that span cores are checked from outside: after each step in the simulator, by the audit
- * on a real cluster.
+ * CHURN: random capability operations of one domain, from a seed, each judged by an oracle: the caller's capabilities
+ * before the call decide which answers are right. Other domains do the same on other cores with the same memory, so the
+ * oracle knows what may not happen (success without the right, a false error, anything left after a revoke) rather than
+ * what must. Invariants that span cores are checked from outside: after each step in the simulator, by the audit on a
+ * real cluster.
  */
 import { keysOf } from '@mk/monitor-proto/tables';
 import type { ChurnReport } from '../control/verb-answers.ts';
@@ -26,7 +26,7 @@ import type { Workbench } from './workbench.ts';
 
 export interface ChurnOptions {
   readonly domain: DomainId;
-  /** Where else to send: core and domain. */
+  /** Other targets of sends: core and domain. */
   readonly peers: readonly (readonly [core: CoreId, domain: DomainId])[];
   readonly operations: number;
   /** Ends by then at the latest; nanoseconds from the beginning. */
@@ -35,11 +35,11 @@ export interface ChurnOptions {
   readonly pauseNs: Nanos;
   /** A domain that holds more prefers to let go: with few capabilities, domains compete for the same ones. */
   readonly keep: number;
-  /** Somebody has said that it shall end. */
+  /** Whether somebody has asked it to end. */
   readonly isOver: () => boolean;
 }
 
-/** What a domain holds at an address. */
+/** A capability of a domain, with its address. */
 interface Held {
   readonly address: number;
   readonly capability: Capability;
@@ -78,7 +78,7 @@ const TYPES: readonly CapabilityType[] = [
   'Dispatcher',
   'Dispatcher',
 ];
-/** What a caller may be told: a library hides everything that a retry can cure, until its deadline. */
+/** Errors that a caller may see: a library hides everything that a retry can cure, until its deadline. */
 const REAL: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'CAPABILITY_NOT_FOUND',
   'CAPABILITY_BUSY',
@@ -127,12 +127,12 @@ export function* churn(bench: Workbench, options: ChurnOptions, prng: Prng): Ope
 }
 
 class Runner {
-  /** The address of the running call, and what lay there when it was last tried. */
+  /** The address of the running call, and its capability when the call was last tried. */
   private address = 0;
   private current: Capability | null = null;
-  /** Whether another core owned that: it is asked to act, and may be in a later view than this one. */
+  /** Whether another core owned it: that core is asked to act, and may be in a later view than this one. */
   private foreign = false;
-  /** Which incarnation of its target the view had when a send was last tried; null: none that was known. */
+  /** The incarnation of its target when a send was last tried; null: none was known. */
   private asked: Incarnation | null = null;
   /** The incarnation in which a core last had the target domain: its next one has no such domain. */
   private readonly reached = new Map<CoreId, Incarnation>();
@@ -165,7 +165,7 @@ class Runner {
       this.object(`${kind} of ${describeCapability(picked.capability)} was answered ${result.error}`);
   }
 
-  /** Everything in the cspace but the domain's own task CNode. */
+  /** Everything in the cspace except the domain's own task CNode. */
   private held(): Held[] {
     const { cpuDriver } = this.bench;
     const found: Held[] = [];
@@ -181,7 +181,7 @@ class Runner {
     return known(KINDS.find((kind) => (at -= WEIGHTS[kind]) < 0));
   }
 
-  /** As a memory server would. */
+  /** Allocates as a memory server would. */
   private allocate(): void {
     const { state } = this.bench.cpuDriver;
     const address = freeAddress(state, known(this.domain).root);
@@ -251,7 +251,7 @@ class Runner {
   private *send(source: { readonly address: number }, giveAway: boolean): Operation<SystemCallResult> {
     const { peers } = this.options;
     const [core, domain] = known(peers[this.prng.nextInt(peers.length)]);
-    // An answer may come when the core that gave it is gone: it is about whoever was there when it was asked for.
+    // The answer may arrive after its core is gone: it concerns the incarnation that was asked.
     const result = yield* this.call('send', [{ source, core, domain, giveAway }], () => {
       this.asked = this.incarnationOf(core);
     });
@@ -259,7 +259,7 @@ class Runner {
     if (asked === null) return result;
     if (result.ok) this.reached.set(core, asked);
     else if (result.error === 'NO_SUCH_DOMAIN' && !this.foreign && this.reached.get(core) === asked)
-      this.object(`a domain of core ${core} that has taken capabilities is not there any more`);
+      this.object(`a domain of core ${core} that has accepted capabilities is gone`);
     return result;
   }
 
@@ -369,7 +369,7 @@ class Runner {
     });
   }
 
-  /** C6: whether what lay at the address when the call was made carries the rights. */
+  /** C6: whether the capability at the address carried the rights when the call was made. */
   private holdsRight(rights: number): boolean {
     return this.current !== null && hasRights(this.current.rights, rights);
   }

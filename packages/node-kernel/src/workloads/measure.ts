@@ -21,7 +21,7 @@ const NO_PAYLOAD = new Uint8Array();
 
 /**
  * Alternates revokes that have a copy on every peer's core with empty two-phase rounds over the same plan, each after
- * `quiet` nanoseconds in which earlier acks settle. Times in nanoseconds, taken at the initiator.
+ * `quiet` nanoseconds, in which earlier acks settle. Times in nanoseconds, taken at the initiator.
  */
 export function* measureRevokes(
   bench: Workbench,
@@ -52,8 +52,8 @@ export function* measureRevokes(
 }
 
 /**
- * Retypes that need every core's consent: `count` one after the other, then as many at once, of as many sources that
- * have a descendant on a peer's core. Nanoseconds for each.
+ * Retypes that need every core's consent: `count` one after another, then as many at once, of as many sources that have
+ * a descendant on a peer's core. Nanoseconds for each.
  */
 export function* measureRetypes(
   bench: Workbench,
@@ -118,7 +118,7 @@ class Caller {
     return known(address);
   }
 
-  /** RAM of this domain with a part in a peer's hands, so that retyping it concerns every core. */
+  /** RAM of this domain with a part in a peer's cspace, so that retyping it concerns every core. */
   *sharedSource(core: CoreId, to: number): Operation<number> {
     const source = this.allocate(4 * PAGE);
     const part = yield* this.retype(source, 3 * PAGE);
@@ -132,7 +132,7 @@ class Caller {
     return known(destination);
   }
 
-  /** Addresses of so many empty slots. */
+  /** The addresses of so many empty slots. */
   freeSlots(count: number): readonly number[] {
     const { cpuDriver } = this.bench;
     const first = freeAddress(cpuDriver.state, this.root);

@@ -3,7 +3,7 @@ import type { Agreement } from '../monitor/agreement/agreement.ts';
 import type { MonitorContext } from '../monitor/context.ts';
 import type { SystemCallPort } from './caller.ts';
 
-/** What a workload runs on: one core, seen from its domains. */
+/** A workload's surroundings: one core, seen from its domains. */
 export interface Workbench {
   readonly context: MonitorContext;
   readonly cpuDriver: CpuDriver;

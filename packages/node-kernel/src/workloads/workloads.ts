@@ -20,7 +20,7 @@ export class Workloads implements Service {
   readonly verbs: Verbs = {
     bench_revoke: {
       args: ['domain', 'peers', 'count', 'quiet_ms'],
-      doc: 'Revokes with a copy at each peer, and two-phase rounds that do nothing, in turns, with a pause before each; nanoseconds.',
+      doc: 'Revokes with a copy at each peer, alternating with two-phase rounds that do nothing, with a pause before each; nanoseconds.',
       run: (args) => {
         const quietNs = args.whole('quiet_ms', QUIET_MS) * 1e6;
         return measureRevokes(
@@ -34,7 +34,7 @@ export class Workloads implements Service {
     },
     bench_retype: {
       args: ['domain', 'peers', 'count'],
-      doc: 'Retypes that every core must consent to, one after the other and all at once; nanoseconds for each.',
+      doc: 'Retypes that need every core’s consent, one after another and all at once; nanoseconds for each.',
       run: (args) =>
         measureRetypes(this.bench, args.whole('domain', DOMAIN), known(peersOf(args)[0]), args.whole('count', COUNT)),
     },
@@ -61,7 +61,7 @@ export class Workloads implements Service {
     },
     churn_stop: {
       args: [],
-      doc: 'Every churn of this core ends after the operation that is under way, and is answered.',
+      doc: 'Ends every churn of this core after its current operation; the churns answer.',
       run: () => {
         this.stops += 1;
         return null;

@@ -14,7 +14,7 @@ function slot(capability: Capability, rest: Partial<SlotSnapshot> = {}): SlotSna
   return { slot: 64, capability: wire, owner: 0, locked: false, inDelete: false, relations: 7, ...rest };
 }
 
-/** Core n brings pages 10n … 10n+9; those not covered by its slots are free. */
+/** Core n contributes pages 10n … 10n+9; those not covered by its slots are free. */
 function core(number: number, slots: SlotSnapshot[], rest: Partial<CoreSnapshot> = {}): CoreSnapshot {
   return { core: number, memory: [], free: [], reclaiming: [], slots, inFlight: [], ...rest };
 }

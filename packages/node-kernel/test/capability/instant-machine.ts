@@ -180,7 +180,7 @@ export class InstantMachine {
     for (const world of this.worlds) this.settle(world);
   }
 
-  /** Freed memory goes home; what is not certain the home asks about in two rounds. */
+  /** Freed memory goes home; where it is not certain that nobody covers it, the home asks in two rounds. */
   private settle({ sink }: World): void {
     for (const candidate of sink.takeCandidates()) {
       const home = this.worlds[candidate.home]!.state;

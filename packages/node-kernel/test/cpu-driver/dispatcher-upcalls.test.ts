@@ -12,7 +12,7 @@ const message = (channel: number, data: readonly number[], capabilities: readonl
   capabilities,
 });
 
-/** What a channel's program reads: its bytes in order, and where capabilities stand among them. */
+/** The reads of a channel's program: bytes in order, and the positions of capabilities among them. */
 function streamOf(upcalls: readonly Upcall[], channel: number): readonly (number | string)[] {
   return upcalls.flatMap((upcall) => {
     if (!('channel' in upcall) || upcall.channel !== channel) return [];

@@ -141,7 +141,7 @@ export class CoherenceWorld {
     for (const [key, queue] of this.links) if (key.endsWith(`>${core}`)) queue.length = 0;
   }
 
-  /** All are told, in any order, after everything the dead core had sent. */
+  /** All cores learn of the death, in any order, after everything that the dead core had sent. */
   declareGone(core: number): void {
     for (const node of this.nodes) {
       if (!node.alive) continue;

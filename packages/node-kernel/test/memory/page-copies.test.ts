@@ -8,7 +8,7 @@ import { PageCopies } from '@mk/node-kernel/memory/page-copies';
 
 const [PAGE, DISPATCHER] = [7, 1] as const;
 
-/** The copies of a core that brought none of the pages, and whether one of its dispatchers is in a turn. */
+/** The copies of a core that contributes none of the pages, and whether one of its dispatchers is in a turn. */
 function scene() {
   const world = { inTurn: false };
   const copies = new PageCopies({ inTurn: () => world.inTurn, keeps: () => false });

@@ -27,7 +27,7 @@ describe('rounds that are over (A7)', () => {
       finished.of('1.1.91').isOver(91),
       finished.of('1.2.90').isOver(90),
     ]).toEqual([true, false, false]);
-    finished.of('1.1.50').heard(3); // itself late: reports less than is known
+    finished.of('1.1.50').heard(3); // late itself: reports less than is known
     expect(finished.of('1.1.90').isOver(90)).toBe(true);
   });
 

@@ -6,7 +6,7 @@ import type { MonitorContext } from '../../src/monitor/context.ts';
 
 const payload = new Uint8Array();
 
-/** What a receiver tells the sender of stream 1 after these messages. */
+/** The receiver's report to the sender of stream 1 after these messages. */
 function toldOf(numbers: readonly number[], streams: readonly number[] = numbers.map(() => 1)): Message | undefined {
   const told: Message[] = [];
   const context = { send: (_core: number, message: Message) => void told.push(message) } as unknown as MonitorContext;

@@ -23,7 +23,7 @@ test('whoever is asked is in it once, however many there are', () => {
     const cores = all.filter((_, i) => (chosen & (1 << i)) !== 0);
     const routes = over(...cores);
     expect(coresOf(routes).sort((a, b) => a - b)).toEqual(cores);
-    // As many messages of the sender as there are packages asked, at the most.
+    // The sender sends at most as many messages as packages are asked.
     expect(routes.length).toBeLessThanOrEqual(TREE.length);
   }
 });

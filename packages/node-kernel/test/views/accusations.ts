@@ -1,4 +1,4 @@
-/* What members say of one another (quarantine.ts). Each answers what is wrong with how it ends, or null. */
+/* Members' accusations (quarantine.ts). Each scenario returns what is wrong with its outcome, or null. */
 import type { Prng } from '@mk/monitor-proto/prng';
 import type { Member } from '@mk/node-kernel/monitor/views/view';
 import { settled, troubledChanges } from './random-faults.ts';
@@ -6,7 +6,7 @@ import { ViewWorld } from './view-world.ts';
 
 type MakePrng = (seed: number) => Prng;
 
-/** Five members, and some accuse one; who is put out starts again, as a program does. */
+/** Five members, some of which accuse one; an excluded core starts again, as a program does. */
 function accused(prngOf: MakePrng, core: number, by: readonly number[], count = 5): ViewWorld {
   const world = new ViewWorld(count, prngOf(count), 3);
   world.run(2000);
@@ -25,7 +25,7 @@ function brokenBy(world: ViewWorld): string | null {
   return world.violations[0]?.slice(0, 2) ?? (world.converged ? null : 'V4');
 }
 
-/** QV1: one member, whatever it says of whom, and two of four others put nobody out. */
+/** QV1: one member, whatever it claims, and two of four others exclude nobody. */
 export function tooFew(prngOf: MakePrng): string | null {
   const alone = new ViewWorld(5, prngOf(1), 3);
   alone.run(2000);
@@ -40,7 +40,10 @@ export function tooFew(prngOf: MakePrng): string | null {
   return brokenBy(alone) ?? brokenBy(two) ?? brokenBy(pair);
 }
 
-/** A member, and a leader, that a majority of the others has proof against are in no view any more; their next lives are. */
+/**
+ * A member, and a leader, that a majority of the others has proof against are in no view any more; their next lives
+ * are.
+ */
 export function enough(prngOf: MakePrng): string | null {
   for (const [core, by] of [
     [4, [0, 1, 2]],
@@ -56,7 +59,7 @@ export function enough(prngOf: MakePrng): string | null {
   return null;
 }
 
-/** Who is guilty is out as soon as the others have agreed on it, long before its lease ends. */
+/** A guilty member is out as soon as the others have agreed on it, long before its lease ends. */
 export function atOnce(prngOf: MakePrng): string | null {
   const world = new ViewWorld(5, prngOf(1), 3);
   world.run(2000);
@@ -65,7 +68,7 @@ export function atOnce(prngOf: MakePrng): string | null {
   return isIn(world, 4) ? 'V4' : (world.violations[0]?.slice(0, 2) ?? null);
 }
 
-/** What was proven against an earlier life is not held against the next one. */
+/** Offences proven against an earlier life do not count against the next one. */
 export function earlierLife(prngOf: MakePrng): string | null {
   const world = new ViewWorld(5, prngOf(1), 3);
   world.run(2000);
@@ -80,7 +83,7 @@ export function earlierLife(prngOf: MakePrng): string | null {
   return world.agreed.size > views ? 'QV1' : brokenBy(world);
 }
 
-/** QV2: two of four are accused, the leader one of them; the view cannot spare both, so they go one after the other. */
+/** QV2: two of four are accused, one of them the leader; the view cannot spare both, so they go one after another. */
 export function oneAfterTheOther(prngOf: MakePrng): string | null {
   for (const [guilty, accusers] of [
     [
@@ -114,13 +117,13 @@ export function amongFaults(prngOf: MakePrng, seed: number): string | null {
     world.accuse(rogue, self.core);
   }
   troubledChanges(world, prng);
-  // Who started again has forgotten; it will see for itself.
+  // A core that started again has forgotten its accusations; it will find proof itself.
   if (world.cores[rogue]!.self.incarnation === 1)
     for (const { self } of world.cores) if (self.core !== rogue) world.accuse(self.core, rogue);
   world.run(6000);
   const well = settled(world, 60_000);
   const [violation] = world.violations;
   if (violation !== undefined) return violation.slice(0, 2);
-  if (!world.canSpare(rogue)) return null; // what lives beside it is no majority
+  if (!world.canSpare(rogue)) return null; // the rest is not a majority
   return well && !isIn(world, rogue) ? null : 'V4';
 }

@@ -1,7 +1,7 @@
 /*
- * Links that left no three of five cores that hear one another are whole again: nobody of the view that stood so
- * long need be dropped. What a leader hears of the links then comes piece by piece. Nor need a candidate be whose leader
- * is heard again between the votes and the promises.
+ * Links heal after no three of five cores heard one another: no member of the view that stood so long need be dropped,
+ * although a leader hears of the healed links one by one. Nor need a candidate stand whose leader is heard again
+ * between the votes and the promises.
  */
 import { expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';

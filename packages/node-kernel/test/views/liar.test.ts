@@ -1,6 +1,7 @@
 /*
- * One member that does not lead lies about views, as fast as it likes. While a leader is heard only its word counts (decision
- * 0196): nobody is deposed, left out, fenced or told another view than the others; and a leader that dies is followed as ever.
+ * One member that does not lead lies about views, as fast as it likes. While a leader is heard only its word counts
+ * (decision 0196): nobody is deposed, left out, fenced or given another view than the others; and a leader that dies is
+ * succeeded as ever.
  */
 import { expect, test } from '@jest/globals';
 import { createPrng } from '@mk/monitor-proto/prng';

@@ -87,7 +87,7 @@ function proposerDies({ ViewWorld: Worlds, createPrng: prngOf }: World): string 
     const world = new Worlds(5, prngOf(number));
     world.proofAfter = 0;
     world.run(2000);
-    // In every other case the successor has not even heard of it: others have to tell it.
+    // In every other case the successor has not even heard of it: others must tell it.
     if (number % 2 === 1) world.cut(0, 1);
     world.crash(4);
     world.run(40 + 20 * (number % 3));
@@ -133,7 +133,7 @@ function promises({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nu
   ] as const) {
     const world = new Worlds(3, prngOf(1));
     world.run(1000);
-    // Who hears its leader would heed neither; and nobody is to agree on a view without it meanwhile.
+    // A member that hears its leader would heed neither; and nobody may agree on a view without it meanwhile.
     for (const from of [0, 1, 2]) for (const to of [0, 1, 2]) if (from !== to) world.cut(from, to);
     world.run(3000);
     const [first, , third] = world.agreed.get(1)!.members;
@@ -163,7 +163,9 @@ function deposed({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nul
   return world.violations[0]?.slice(0, 2) ?? null;
 }
 
-/** Whoever a view leaves out comes back between its proposal, which nobody hears yet, and its installation. */
+/**
+ * A core that a view leaves out comes back between the view's proposal, which nobody hears yet, and its installation.
+ */
 function tooLate({ ViewWorld: Worlds, createPrng: prngOf }: World): string | null {
   for (let step = 0; step < 40; step += 1) {
     const world = new Worlds(5, prngOf(step));

@@ -1,4 +1,4 @@
-/** A deliberate bug in view agreement: a replacement for some text of a file, and what has to detect it. */
+/** A deliberate bug in view agreement: a replacement for some text of a file, and what must detect it. */
 export interface ViewMutant {
   readonly name: string;
   /** Relative to src/monitor/views. */

@@ -19,7 +19,7 @@ export function randomFaults(world: ViewWorld, prng: Prng): void {
   for (const core of world.cores) if (!core.alive) world.restart(core.self.core);
 }
 
-/** Runs until all agree and act, or something broke; whether they do. */
+/** Runs until all agree and act, or something broke; returns whether they do. */
 export function settled(world: ViewWorld, ms: number): boolean {
   for (let waited = 0; waited < ms && !world.converged && world.violations.length === 0; waited += 200) world.run(200);
   return world.converged && world.violations.length === 0;
@@ -51,8 +51,8 @@ export function troubledChanges(world: ViewWorld, prng: Prng): void {
 }
 
 /**
- * The leader of two members has a view with a third core accepted, learns of it only together with the third, and dies:
- * the other member alone is a quorum. This needs the link to it to break at the right moment, this many ticks after the
+ * The leader of two members gets a view with a third core accepted, learns of it only together with the third, and
+ * dies: the other member alone is a quorum. This needs its link to break at the right moment, this many ticks after the
  * third has asked.
  */
 export function leaderOfTwoDies(world: ViewWorld, ticks: number): void {

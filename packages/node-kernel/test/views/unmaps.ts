@@ -3,7 +3,7 @@ import { isMember, type Member } from '@mk/node-kernel/monitor/views/view';
 import type { ViewWorld } from './view-world.ts';
 
 const MS = 1_000_000;
-/** A core begins an unmap so long after it has begun the last one, and asks again who has not answered. */
+/** The time from one unmap of a core to its next, and between repeated requests to members that have not answered. */
 const PERIOD_MS = 700;
 const REPEAT_MS = 400;
 
@@ -21,24 +21,24 @@ interface Flight {
 interface Unmap {
   readonly id: string;
   readonly by: Member;
-  /** Everybody who had the translation, and whom of them the initiator has heard. */
+  /** The cores that had the translation, and those that the initiator has heard. */
   readonly acked: Set<string>;
   askedAt: number;
   returned: boolean;
 }
 
-/** Whether an unmap returns, when so many of so many members have let go. */
+/** Whether an unmap returns once so many of so many members have let go. */
 export type Enough = (acked: number, members: number) => boolean;
 
 /**
- * Unmaps as a kernel makes them, on the views of a `ViewWorld`: every core begins one now and then when it may act; it asks the members of its view,
- * who let go of the translation if they are in that view and may act; it returns when all members of its view have. Who leaves the view is
- * not waited for. A core that starts anew has no translation.
+ * Unmaps as a kernel makes them, on the views of a `ViewWorld`: every core begins one now and then when it may act; it
+ * asks the members of its view, which let go of the translation if they are in that view and may act; it returns when
+ * all members of its view have. Nobody waits for a core that leaves the view. A restarted core has no translation.
  *
  *   V2  after an unmap has returned, no core that still has the translation may act;
  *   V4  when the machine has converged, every unmap of a core that lived on returns.
  *
- * Letters have a network of their own, under the same broken links: views come about as they would without them.
+ * Unmap messages have a network of their own, under the same broken links, so that they do not affect the views.
  */
 export class Unmaps {
   returned = 0;
@@ -57,7 +57,7 @@ export class Unmaps {
     world.afterTick = () => this.tick();
   }
 
-  /** Unmaps that a core which lives on has begun and that have not returned. */
+  /** Unfinished unmaps of living cores. */
   get waiting(): readonly string[] {
     return this.open.filter(({ by, returned }) => !returned && this.lives(by)).map(({ id }) => id);
   }
@@ -104,7 +104,7 @@ export class Unmaps {
       return;
     }
     const { view } = core.agreement;
-    // Of another view, or without a lease: refused, and asked again.
+    // In another view, or without a lease: refused, and asked again.
     if (view === null || view.number !== letter.view || !this.world.mayAct(to.core)) return;
     this.let(to, letter.id);
     this.send(to, from, { type: 'gone', id: letter.id });
@@ -117,14 +117,14 @@ export class Unmaps {
         if (alive && this.hasStill(self, unmap) && this.world.mayAct(self.core))
           this.world.violations.push(`V2: unmap ${unmap.id} has returned and core ${self.core} may act through it`);
     }
-    // Nobody who lives has it any more, or nobody who could end it lives.
+    // No living core has the translation any more, or none that could end the unmap lives.
     const over = this.open.filter((unmap) =>
       unmap.returned ? !this.world.cores.some(({ self }) => this.hasStill(self, unmap)) : !this.lives(unmap.by),
     );
     for (const unmap of over) this.open.splice(this.open.indexOf(unmap), 1);
   }
 
-  /** A life that began later than the unmap never had the translation: of lives of one core only the first has any. */
+  /** A life that began later than the unmap never had the translation: of a core's lives only the first has any. */
   private hasStill(self: Member, { id }: Unmap): boolean {
     return self.incarnation === 1 && !this.letGoBy(self).has(id);
   }
@@ -140,7 +140,7 @@ export class Unmaps {
   }
 
   private send(from: Member, to: Member, letter: Letter): void {
-    if (this.world.broken.has(`${from.core}>${to.core}`)) return; // lost: it is asked again
+    if (this.world.broken.has(`${from.core}>${to.core}`)) return; // lost: the request is repeated
     this.flying.push({ from, to, letter, due: this.world.now + (1 + this.prng.nextInt(40)) * MS });
   }
 

@@ -23,11 +23,11 @@ interface Core {
   readonly rate: number;
   readonly views: View[];
   excludedAt: number | null;
-  /** Whom it has heard enough accusers of. */
+  /** The members against which it has heard enough accusers. */
   readonly quarantined: Member[];
 }
 
-/** Cores with their own clocks, and links that can break in one direction and then hold what is sent for a while. */
+/** Cores with their own clocks, and links that can break in one direction and then hold messages for a while. */
 export class ViewWorld {
   readonly cores: Core[] = [];
   readonly broken = new Set<string>();
@@ -38,7 +38,7 @@ export class ViewWorld {
   messages = 0;
   /** The delay after which the launcher tells all living cores of a crash. Infinity: never. */
   proofAfter = Infinity;
-  /** What else goes on in this world; it may add violations. */
+  /** Other activity in this world; it may add violations. */
   afterTick: () => void = () => undefined;
   private flying: InFlight[] = [];
   private readonly held = new Map<string, InFlight[]>();
@@ -77,7 +77,7 @@ export class ViewWorld {
     if (this.proofAfter < Infinity) this.proofs.push({ due: this.now + this.proofAfter, member: self });
   }
 
-  /** Whether the machine has a majority of its view, also without `core`: otherwise only an operator can help. */
+  /** Whether the machine has a majority of its view, even without `core`: otherwise only an operator can help. */
   canSpare(core = -1): boolean {
     const { members } = this.agreed.get(Math.max(...this.agreed.keys()))!;
     const left = members.filter((m) => {
@@ -92,7 +92,7 @@ export class ViewWorld {
     this.cores[core] = this.boot({ core, incarnation: old.self.incarnation + 1 }, old.rate);
   }
 
-  /** A core has proof against another, as it is now. */
+  /** Gives a core proof against another's present life. */
   accuse(by: number, core: number): void {
     const accuser = this.cores[by]!;
     accuser.agreement.accuse(this.cores[core]!.self, this.clockOf(accuser));
@@ -151,7 +151,7 @@ export class ViewWorld {
   }
 
   private boot(self: Member, rate: number): Core {
-    // Each on a host of its own: their probes and beacons fall together on one host only.
+    // Each on a host of its own: probes and beacons coincide on one host only.
     const hostClockNs = (self.core * 137 + self.incarnation * 61) * MS;
     const settings = { ...DEFAULT_VIEW_SETTINGS, observers: this.observers, hostClockNs };
     const others = Array.from({ length: this.count }, (_, core) => core).filter((core) => core !== self.core);
@@ -190,8 +190,8 @@ export class ViewWorld {
     else if (JSON.stringify(known) !== JSON.stringify(view))
       this.violations.push(`V3: core ${by.core} installs another view ${view.number}`);
     if (known !== undefined) return;
-    // V1 in its strictest form: a core outside the view has no valid lease from the moment that anybody is in it. Nobody
-    // waits for the guilty.
+    // V1 in its strictest form: a core outside the view has no valid lease from the moment that anybody is in the view.
+    // Nobody waits for the guilty.
     for (const core of this.cores) {
       if (
         core.alive &&
@@ -205,7 +205,7 @@ export class ViewWorld {
     }
   }
 
-  /** Whether somebody has heard enough accusers of a core as it is now. */
+  /** Whether somebody has heard enough accusers of a core's present life. */
   private isGuilty({ core, incarnation }: Member): boolean {
     return this.cores.some(({ quarantined }) =>
       quarantined.some((one) => one.core === core && one.incarnation === incarnation),
@@ -254,7 +254,7 @@ export class ViewWorld {
     }
   }
 
-  /** Removes and returns what is due, in order. */
+  /** Removes and returns the messages that are due, in order. */
   private take<T extends { readonly due: number }>(list: T[]): T[] {
     const due = list.filter((item) => item.due <= this.now).sort((a, b) => a.due - b.due);
     const rest = list.filter((item) => item.due > this.now);

@@ -41,7 +41,7 @@ test('while those who decide are slow to answer no others are asked; once all ha
   for (const core of asked) wish.heardBy(core, 1, now);
   say(5);
   expect(asked.size).toBeGreaterThan(deciding);
-  // And in the end everybody, though not all of them answer.
+  // In the end it asks everybody, though not all of them answer.
   say(400);
   expect(asked.size).toBe(contacts.length);
 });

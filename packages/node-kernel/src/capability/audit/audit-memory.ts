@@ -1,4 +1,4 @@
-/** C2 and C5: what covers memory, and whether any is lost. See `audit.ts`. */
+/** C2 and C5: no incompatible overlap of memory, and none lost. See `audit.ts`. */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { AuditEntry, CoreSnapshot, Violation } from './audit-snapshot.ts';
@@ -90,7 +90,9 @@ function intersectFrom(sorted: readonly Range[], range: Range): Range | undefine
   return candidate === undefined ? undefined : intersectRanges([range], [candidate])[0];
 }
 
-/** C5: memory is free, covered, on its way home or written off as lost; anything else that was brought has leaked. */
+/**
+ * C5: memory is free, covered, on its way home or written off as lost; any other that a core contributed has leaked.
+ */
 export function auditConservation(entries: readonly AuditEntry[], snapshots: readonly CoreSnapshot[]): Violation[] {
   const flying = snapshots.flatMap(({ inFlight }) => inFlight.map(decode));
   const capabilities = [...entries.map(({ capability }) => capability), ...flying];
@@ -105,7 +107,10 @@ export function auditConservation(entries: readonly AuditEntry[], snapshots: rea
   );
   const brought = snapshots.flatMap(({ memory }) => memory);
   const extra = subtractRanges(accounted, brought);
-  return [...problems, ...extra.map((range) => memoryViolation('foreign', range, [], 'memory that no core brought'))];
+  return [
+    ...problems,
+    ...extra.map((range) => memoryViolation('foreign', range, [], 'memory that no core contributed')),
+  ];
 }
 
 function memoryViolation(

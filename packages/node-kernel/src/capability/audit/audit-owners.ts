@@ -45,7 +45,7 @@ function disagreements(copies: readonly AuditEntry[]): Violation[] {
   return problems;
 }
 
-/** Where something exists on another core, the unlocked owner's bit must say so. */
+/** If a relative exists on another core, the unlocked owner's bit must say so. */
 export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
   const live = entries.filter((entry) => !entry.inDelete && typeRow(entry.capability.type).needsLocality);
   const firsts = [...grouped(live).values()].map((copies) => ({
@@ -63,7 +63,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
       ...aboutOf(owner.capability),
       cores: [owner.core, ...others],
       owners: [owner.core],
-      detail: `the owner knows of no ${kind} on another core`,
+      detail: `the owner does not know of a ${kind} on another core`,
     });
   };
   firsts.sort((a, b) => compareWithinTree(a.capability, b.capability));
@@ -73,7 +73,7 @@ export function auditRelations(entries: readonly AuditEntry[]): Violation[] {
     while (above.length > 0 && end(known(above[above.length - 1])) <= holder.capability.address) above.pop();
     for (const outer of above) {
       if (!isAncestor(outer.capability, holder.capability)) continue;
-      // A mapping lives with the copy that it was made through: to know of that one is enough.
+      // A mapping lives with the copy that it was made through: knowing of that copy is enough.
       const bits = mappingTypeOf(outer.capability.type) === holder.capability.type ? ANY_BELOW : REMOTE.descendants;
       demand(outer, bits, holder.cores, `descendant (${describeCapability(holder.capability)})`);
       demand(holder, REMOTE.ancestors, outer.cores, `ancestor (${describeCapability(outer.capability)})`);

@@ -1,4 +1,4 @@
-/** Snapshots of what each core holds, as plain data, and their decoded form for the audit. */
+/** Snapshots of each core's capabilities and memory, as plain data, and their decoded form for the audit. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { identityOf } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
@@ -18,13 +18,13 @@ export interface SlotSnapshot {
 
 export interface CoreSnapshot {
   readonly core: CoreId;
-  /** The memory that this core brought. */
+  /** The memory that this core contributes. */
   readonly memory: readonly Range[];
   readonly free: readonly Range[];
-  /** Memory on its way to an allocator, or lost with a core and accounted as lost. */
+  /** Memory on its way to an allocator, or lost with a core and written off. */
   readonly reclaiming: readonly Range[];
   readonly slots: readonly SlotSnapshot[];
-  /** Capabilities that this core sent and that are not yet in a slot of any core. */
+  /** Capabilities that this core sent and that are not in a slot of any core yet. */
   readonly inFlight: readonly WireCapability[];
 }
 
@@ -34,11 +34,11 @@ export interface Violation {
   readonly what: string;
   readonly cores: readonly number[];
   readonly detail: string;
-  /** The memory concerned; absent for capabilities without. */
+  /** The memory concerned; absent for capabilities without any. */
   readonly range?: Range;
-  /** Of C1 and relations: the named owners. */
+  /** The named owners, for C1 and relations. */
   readonly owners?: readonly number[];
-  /** Of C5: memory that nobody has, or that nobody brought. */
+  /** For C5: memory that nobody has, or that no core contributed. */
   readonly memory?: 'leaked' | 'foreign';
 }
 
@@ -81,7 +81,9 @@ export function memoryOf(
   };
 }
 
-/** The entries of one core straight from its state: what `entriesOf` makes of its snapshot, without the wire form. */
+/**
+ * The entries of one core straight from its state: the result of `entriesOf` on its snapshot, without the wire form.
+ */
 export function entriesOfCore(state: LocalCapabilities): AuditEntry[] {
   const { core } = state;
   const entries: AuditEntry[] = [];

@@ -28,7 +28,7 @@ export function auditCapabilities(
   ];
 }
 
-/** C3: what is left of the target after a successful revoke, except for the one slot that survives it. */
+/** C3: everything left of the target after a successful revoke, except the one slot that survives it. */
 export function noneOf(
   target: Capability,
   snapshots: readonly CoreSnapshot[],

@@ -1,25 +1,26 @@
 /*
- * What of an audit's findings nobody can judge: a core that crashed took its capabilities with it, and one that came back brings its
- * memory anew although others may still hold capabilities to it from before (decision 0089). Nobody who lived has done wrong.
+ * Audit findings that nobody can judge: a crashed core took its capabilities with it, and one that came back
+ * contributes its memory anew although others may still hold earlier capabilities to it (decision 0089). No survivor
+ * has done wrong.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { intersectRanges } from '../model/ranges.ts';
 import type { CoreSnapshot, Violation } from './audit-snapshot.ts';
 
-/** The cores that are not as they were when the capabilities were made. */
+/** The cores whose life ended after the capabilities were made. */
 export interface Gone {
   readonly absent: ReadonlySet<number>;
-  /** By core: the life that it leads now. */
+  /** By core: its present incarnation. */
   readonly reborn: ReadonlyMap<number, number>;
 }
 
-/** A finding that only somebody who is gone explains, and who that is; null: any of those who are gone. */
+/** A finding that only a core that is gone explains, and which one; null: any of those that are gone. */
 export interface Loss extends Violation {
   readonly why: 'earlier_life' | 'absent_core' | 'owner_gone' | 'held_by_nobody';
   readonly of: number | null;
 }
 
-/** Parts what an audit found into what is wrong and what cannot be known. */
+/** Splits an audit's findings into errors and what cannot be known. */
 export function partLosses(
   found: readonly Violation[],
   snapshots: readonly CoreSnapshot[],
@@ -47,7 +48,7 @@ function lossOf(violation: Violation, snapshots: readonly CoreSnapshot[], { abse
   return owner === undefined ? null : { ...violation, why: 'owner_gone', of: owner };
 }
 
-/** The core that brought the memory, of those that were asked. */
+/** The core that contributed the memory, among those that were asked. */
 function homeOf(range: Loss['range'] & object, snapshots: readonly CoreSnapshot[]): number | undefined {
   return snapshots.find(({ memory }) => intersectRanges(memory, [range]).length > 0)?.core;
 }

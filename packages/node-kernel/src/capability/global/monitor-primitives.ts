@@ -1,7 +1,7 @@
 /**
- * What the CPU driver does for its monitor and nobody else (Barrelfish’s `monitor_*` invocations). Values come from
- * other cores, so they are checked and refused with a named error; slots come from our own monitor, so a wrong one is a
- * bug and asserts. See also `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation),
+ * Operations of the CPU driver for its monitor alone (Barrelfish’s `monitor_*` invocations). Values come from other
+ * cores, so they are checked and refused with a named error; slots come from our own monitor, so a wrong one is a bug
+ * and asserts. See also `revoke.ts` (marks), `delete-step.ts` (stepping), `retype.ts` (range check, creation),
  * `reclaim.ts`.
  */
 import { assert } from '@mk/monitor-proto/assert';
@@ -22,13 +22,13 @@ import { type CopyGroup, full, type FullSlot, type Slot } from '../store/slot.ts
 import { sizeAllowed } from '../model/type-rules.ts';
 import { typeRow } from '../model/types.ts';
 
-/** An empty slot of the kernel, to hold something for an operation. */
+/** An empty slot of the kernel, for an operation to hold something in. */
 export function allocateKernelSlot(state: LocalCapabilities): Result<Slot> {
   const slot = state.kernelSlots.freeSlot();
   return slot === null ? refuse('NO_FREE_SLOT') : succeed(slot);
 }
 
-/** The copies of a capability that another core names, unless there are none or all are being revoked. */
+/** The copies of a capability that another core names; refused when there are none or all are being revoked. */
 export function findLive(state: LocalCapabilities, capability: Capability): Result<CopyGroup> {
   const group = state.database.find(capability);
   return group === undefined || liveSlot(group) === undefined ? refuse('CAPABILITY_NOT_FOUND') : succeed(group);
@@ -47,7 +47,9 @@ export function isSendable(capability: Capability): boolean {
   return typeRow(capability.type).sendable && hasRights(capability.rights, RIGHTS.grant);
 }
 
-/** A capability that arrives from another core (or, at boot, from nowhere). Copies here must agree on the owner. */
+/**
+ * Inserts a capability that arrives from another core (or, at boot, from nowhere). Copies here must agree on the owner.
+ */
 export function createCapability(
   state: LocalCapabilities,
   slot: Slot,
@@ -68,7 +70,7 @@ export function createCapability(
   return succeed(undefined);
 }
 
-/** RAM out of the allocator, as a capability in an empty slot, owned by this core. */
+/** Allocates RAM and puts its capability in an empty slot, owned by this core. */
 export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, alignment?: number): Result<void> {
   if (!Number.isSafeInteger(bytes) || bytes <= 0) return refuse('SIZE_ALIGNMENT');
   const unfit = unfitFor(slot, 'RAM');
@@ -79,27 +81,27 @@ export function createRam(state: LocalCapabilities, slot: Slot, bytes: number, a
   return succeed(undefined);
 }
 
-/** A newly allocated range as a capability in an empty slot. Stolen memory has its ancestor at its home. */
+/** Puts the capability of a newly allocated range in an empty slot. Stolen memory has its ancestor at its home. */
 export function ramFrom(state: LocalCapabilities, slot: Slot, range: Range): void {
   const ram: Capability = { type: 'RAM', rights: typeRow('RAM').rights, ...range, fields: [] };
   const relations = state.homeOf(range.address) === state.core ? 0 : REMOTE.ancestors;
   place(state, slot, ram, { owner: state.core, relations });
 }
 
-/** Memory of this core lies in another core's allocator: from now on it may be covered there. */
+/** Notes that memory of this core lies in another core's allocator, where capabilities may cover it from now on. */
 export function lendMemory(state: LocalCapabilities): void {
   const { address, size } = state.memory;
   const root = state.database.find(makeCapability('PhysAddr', address, size));
   if (root !== undefined) addRelations(state, root, REMOTE.descendants);
 }
 
-/** A mapping made by `map` through the object in `through`; it lives and dies with that very copy. */
+/** Inserts a mapping made by `map` through the object in `through`; it lives and dies with that very copy. */
 export function createMapping(state: LocalCapabilities, slot: Slot, mapping: Capability, through: Slot): void {
   place(state, slot, mapping, { owner: state.core, relations: 0 });
   linkMapping(state, full(slot), through);
 }
 
-/** Another local copy for the monitor, whatever the lock says. */
+/** Makes another local copy for the monitor, whatever the lock says. */
 export function copyExisting(state: LocalCapabilities, source: FullSlot, destination: Slot, rights?: number): void {
   copyLocally(state, source, destination, rights);
 }
@@ -114,7 +116,7 @@ export function unlockGroup(group: CopyGroup): void {
   group.locked = false;
 }
 
-/** Passes ownership. The core that loses it knows from then on that there is a remote copy. */
+/** Passes ownership. The core that loses it knows from then on that a remote copy exists. */
 export function setOwner(state: LocalCapabilities, group: CopyGroup, owner: number): void {
   if (!typeRow(group.capability.type).needsLocality || group.owner === owner) return;
   group.owner = owner;
@@ -129,7 +131,7 @@ export function setRelations(state: LocalCapabilities, group: CopyGroup, bits: n
   addRelations(state, group, bits & mask);
 }
 
-/** Deletes the owner's last copy; the caller has seen to the remote ones. CNodes and Dispatchers begin to empty. */
+/** Deletes the owner's last copy; the caller has dealt with the remote ones. CNodes and Dispatchers begin to empty. */
 export function deleteLast(state: LocalCapabilities, slot: Slot): void {
   const { group, capability } = full(slot);
   assert(!hasOtherCopies(state, group), 'deleteLast of what is not the last owned copy');
@@ -138,14 +140,14 @@ export function deleteLast(state: LocalCapabilities, slot: Slot): void {
   deleteLastCopy(state, { slot, capability, forced: false });
 }
 
-/** Removes one copy that is foreign, or beside which another local one remains. */
+/** Removes one copy that is foreign, or that is not the last local one. */
 export function deleteCopy(state: LocalCapabilities, slot: Slot): void {
   const copy = full(slot);
   assert(hasOtherCopies(state, copy.group), 'deleteCopy of the last owned copy');
   removeCopy(state, copy);
 }
 
-/** Removes all copies of a foreign capability, locked or not, because its owner says so. There may be none. */
+/** Removes all copies of a foreign capability, locked or not, on its owner's order. There may be none. */
 export function deleteForeigns(state: LocalCapabilities, capability: Capability): Result<void> {
   const group = state.database.find(capability);
   if (group === undefined) return succeed(undefined);

@@ -1,10 +1,10 @@
 /**
- * RAM that lost a capability, and where it goes. Freed RAM returns to its home, the core that brought it, and only the
- * home frees it. What no other core can cover ("certain") it frees at once. For the rest the home asks in two rounds:
- * every core starts a watch on the range; when all have, each reports what it held at any time since. A capability is
- * always held by somebody (a sender keeps it until the receiver has it), so what nobody saw does not exist. Freeing
- * free memory does nothing, so two candidates for the same bytes are harmless. Differs from Barrelfish, which loses
- * memory whose parent was deleted before its children.
+ * Reclaims RAM that lost a capability. Freed RAM returns to its home, the core that contributed it, and only the home
+ * frees it. Memory that no other core can cover ("certain") is freed at once. For the rest the home asks in two rounds:
+ * every core starts a watch on the range; when all have, each reports everything that it has held since. Every
+ * capability has a holder at any time (a sender keeps it until the receiver has it), so one that nobody saw does not
+ * exist. Freeing free memory does nothing, so two candidates for the same bytes are harmless. Differs from Barrelfish,
+ * which loses memory whose parent was deleted before its children.
  */
 import type { CopyGroup } from '../store/slot.ts';
 import { overlaps } from '../model/capability.ts';
@@ -40,7 +40,7 @@ export function endWatch(state: LocalCapabilities, watch: RangeWatch): Range[] {
   return intersectRanges([watch.range], unionRanges(inside));
 }
 
-/** What becomes of the memory of an object whose last copy on its owner has just been removed. */
+/** Reclaims the memory of an object whose last copy on its owner has just been removed. */
 export function reclaimObject(state: LocalCapabilities, removed: CopyGroup): void {
   const { type, address, size } = removed.capability;
   if (!isRamBacked(type)) return;
@@ -49,7 +49,7 @@ export function reclaimObject(state: LocalCapabilities, removed: CopyGroup): voi
   else state.changes.offer(candidate);
 }
 
-/** Frees, at the home, what neither this core nor `coveredElsewhere` covers; returns the bytes freed. */
+/** Frees, at the home, the part that neither this core nor `coveredElsewhere` covers; returns the bytes freed. */
 export function reclaimAtHome(state: LocalCapabilities, range: Range, coveredElsewhere: readonly Range[]): number {
   let freed = 0;
   const covered = [...coveredElsewhere, ...coveredRanges(state, range)];

@@ -1,7 +1,7 @@
 /**
  * The capability invocations of a program, decoded: names become slots, every right and every rule is checked, and
- * nothing changes. What needs another core is answered RETRY_THROUGH_MONITOR; it is exactly:
- * a retype whose source is foreign or may have remote descendants; a delete that finds a lock, or the owner's last copy
+ * nothing changes. Operations that need another core are refused with RETRY_THROUGH_MONITOR; these are exactly: a
+ * retype whose source is foreign or may have remote descendants; a delete that finds a lock, or the owner's last copy
  * when remote copies may exist, when it is a CNode or Dispatcher (emptied in steps), or when its memory goes to another
  * core or may be covered on one; and every revoke.
  */
@@ -22,7 +22,7 @@ import { hasRights, RIGHTS } from '../model/rights.ts';
 import { type CopyGroup, type FullSlot, isFull, isInDelete, type Slot, type SlotContainer } from '../store/slot.ts';
 import { holdsSlots, isRamBacked } from '../model/type-rules.ts';
 
-/** What a program can ask of the CPU driver about capabilities, by operation. */
+/** A program's requests to the CPU driver about capabilities, by operation. */
 export interface Invocations {
   copy: { readonly source: SlotRef; readonly destination: SlotRef };
   mint: { readonly source: SlotRef; readonly destination: SlotRef; readonly rights: number };
@@ -49,7 +49,7 @@ export interface Invocations {
 export type Operation = keyof Invocations;
 export type Invocation = { [K in Operation]: { readonly operation: K } & Invocations[K] }[Operation];
 
-/** A decoded invocation: nothing in it can be refused any more, provided nothing else happens in between. */
+/** A decoded invocation: it cannot be refused any more, provided that nothing else happens in between. */
 export type Action =
   | { readonly action: 'copy'; readonly source: FullSlot; readonly destination: Slot; readonly rights: number }
   | { readonly action: 'move'; readonly source: FullSlot; readonly destination: Slot }
@@ -146,7 +146,10 @@ function deleteNeedsMonitor(state: LocalCapabilities, group: CopyGroup): boolean
   return isRamBacked(type) && (group.relations !== 0 || state.homeOf(address) !== state.core);
 }
 
-/** Revoke takes the grant right (who may hand out may take back), and always the monitor: subscribers must consent. */
+/**
+ * Revoke takes the grant right (a holder that may hand out may take back), and always the monitor: subscribers must
+ * consent.
+ */
 function decodeRevoke(state: LocalCapabilities, caller: Slot, given: Invocations['revoke']): Result<Action> {
   const target = lookup(state, caller, given.target, RIGHTS.grant);
   return target.ok ? refuse('RETRY_THROUGH_MONITOR') : target;
@@ -160,7 +163,7 @@ function decodeRetype(state: LocalCapabilities, caller: Slot, given: Invocations
   return elsewhere ? refuse('RETRY_THROUGH_MONITOR') : checked;
 }
 
-/** Everything about a retype that this core can judge, whoever owns the source. */
+/** Checks everything about a retype that this core can judge, whoever owns the source. */
 export function checkRetype(
   state: LocalCapabilities,
   caller: Slot,
@@ -215,7 +218,7 @@ function decodeResize(state: LocalCapabilities, caller: Slot, given: Invocations
   return succeed({ action: 'resize_cnode', root: caller, cnode: cnode.value, returnTo: returnTo.value });
 }
 
-/** Another operation holds a slot of the container. */
+/** Whether another operation holds a slot of the container. */
 function isUnsettled(container: SlotContainer): boolean {
   for (const slot of container.occupiedSlots()) if (isInDelete(slot) || slot.group.locked) return true;
   return false;

@@ -1,6 +1,6 @@
 /**
  * Deletion in bounded steps. A step touches at most `budget` slots, so that emptying a large CNode never holds the
- * core; the monitor calls `deleteStep` again until it answers `idle`. Order: the delete list, then the contents of
+ * core; the monitor calls `deleteStep` again until it returns `idle`. Order: the delete list, then the contents of
  * containers on their way out, then the emptied containers themselves.
  */
 import { assert, known } from '@mk/monitor-proto/assert';
@@ -46,12 +46,12 @@ export function deleteStep(state: LocalCapabilities, budget: number = CAPABILITY
   return { state: queue.drained ? 'idle' : 'more' };
 }
 
-/** The copy may simply go: another local one remains, or the owner elsewhere keeps the object. */
+/** Whether the copy may simply go: another local one remains, or the owner elsewhere keeps the object. */
 export function hasOtherCopies(state: LocalCapabilities, group: CopyGroup): boolean {
   return group.slots.size > 1 || state.isForeign(group);
 }
 
-/** Other cores may hold copies that the owner must see to before its last copy goes. */
+/** Whether other cores may hold copies that the owner must deal with before its last copy goes. */
 export function mayHaveRemoteCopies(group: CopyGroup): boolean {
   return typeRow(group.capability.type).needsLocality && (group.relations & REMOTE.copies) !== 0;
 }
@@ -124,7 +124,7 @@ function scan(state: LocalCapabilities, item: ClearEntry): void {
   }
 }
 
-/** A domain ends with its dispatcher, so all copies of its root CNode go, also those inside the cspace itself. */
+/** A domain ends with its dispatcher, so all copies of its root CNode go, including those inside the cspace itself. */
 function doomedWith(slot: Slot, item: ClearEntry): Slot[] {
   const isRoot = item.container.kind === 'Dispatcher' && slot.capability?.type === 'L1CNode';
   return isRoot ? [...full(slot).group.slots] : [slot];

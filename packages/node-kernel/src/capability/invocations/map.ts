@@ -1,7 +1,7 @@
 /**
  * map, protect, unmap. `map` enters part of a frame, or a table of the next level, in a page table, and makes the
- * Mapping capability that later protects and unmaps it. Illegal requests are refused with the reason and change
- * nothing. Rights are enforced: a frame without WRITE maps read-only.
+ * Mapping capability for a later protect or unmap. Illegal requests are refused with the reason and change nothing.
+ * Rights are enforced: a frame without WRITE maps read-only.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { makeCapability } from '../model/capability.ts';
@@ -26,17 +26,17 @@ export interface MapRequest {
   /** The first entry of the table to fill. */
   readonly entry: number;
   readonly count: number;
-  /** Bytes from the start of the frame; a multiple of what an entry covers. 0 for a table. */
+  /** Bytes from the start of the frame, in multiples of an entry's size; 0 for a table. */
   readonly offset: number;
-  /** READ, WRITE, EXECUTE; at most the source's. */
+  /** READ, WRITE, EXECUTE; no more than the source's. */
   readonly rights: number;
-  /** Where the Mapping capability goes. */
+  /** The slot for the Mapping capability. */
   readonly destination: SlotRef;
 }
 
 export interface ProtectRequest {
   readonly mapping: SlotRef;
-  /** Entries from the first of the mapping, and how many. */
+  /** The first entry, counted from the mapping's own first, and the number of entries. */
   readonly entry: number;
   readonly count: number;
   readonly rights: number;
@@ -82,7 +82,7 @@ export function decodeMap(state: LocalCapabilities, caller: Slot, given: MapRequ
   return succeed({ action: 'map', source: source.value, destination: to.value, run });
 }
 
-/** Cannot fail. */
+/** Enters the run and makes the Mapping capability. Cannot fail. */
 export function performMap(state: LocalCapabilities, { source, destination: to, run }: MapAction): void {
   const type = known(mappingTypeOf(run.object.type));
   const mapping = makeCapability(type, run.object.address + run.offset, 1, [run.table, run.first]);
@@ -104,7 +104,7 @@ export function decodeProtect(state: LocalCapabilities, caller: Slot, given: Pro
   return succeed({ action: 'protect', run, from: entry, count, rights });
 }
 
-/** Cannot fail. */
+/** Changes the rights of the entries. Cannot fail. */
 export function performProtect(state: LocalCapabilities, { run, from, count, rights }: ProtectAction): void {
   run.rights.fill(rights, from, from + count);
   state.changes.note({ kind: 'protected', run, from, count, rights });

@@ -1,4 +1,4 @@
-/** Performs what `decode.ts` has allowed. Cannot fail; reports what changed. */
+/** Performs actions that `decode.ts` has allowed. Cannot fail; reports all changes to the sink. */
 import { known } from '@mk/monitor-proto/assert';
 import { makeCapability, withRights } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
@@ -13,7 +13,7 @@ import { place, relocate, removeCopy } from './placement.ts';
 import { createRetyped } from './retype.ts';
 import type { FullSlot, Slot } from '../store/slot.ts';
 
-/** The answer of `identify`. */
+/** The result of `identify`. */
 export interface Identity {
   readonly capability: Capability;
   readonly owner: number;
@@ -45,7 +45,7 @@ const PERFORMERS: Performers = {
   protect: performProtect,
 };
 
-/** Returns `identify`'s answer; nothing for any other action. */
+/** Performs an action. Returns `identify`'s result; null for any other action. */
 function performAction(state: LocalCapabilities, action: Action): Identity | null {
   return performAs(state, action.action, action) ?? null;
 }
@@ -64,7 +64,7 @@ export function invoke(state: LocalCapabilities, caller: Slot, invocation: Invoc
   return decoded.ok ? succeed(performAction(state, decoded.value)) : decoded;
 }
 
-/** Another copy on this core, sharing owner, lock and relations. */
+/** Makes another copy on this core, sharing owner, lock and relations. */
 export function copyLocally(
   state: LocalCapabilities,
   source: FullSlot,

@@ -1,4 +1,4 @@
-/** Puts capabilities in slots and takes them out, with all that depends on it. No decisions here. */
+/** Puts capabilities in slots and takes them out, with all consequences. Decides nothing. */
 import { assert, known } from '@mk/monitor-proto/assert';
 import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
@@ -86,7 +86,10 @@ function destroyObject(state: LocalCapabilities, capability: Capability): void {
   state.changes.note({ kind: 'destroyed', capability });
 }
 
-/** Endpoints end with their dispatcher: they take no memory, so nothing else would keep its bytes from a new owner. */
+/**
+ * Removes a dispatcher's endpoints, which end with it: they take no memory, so nothing else would keep its bytes from a
+ * new owner.
+ */
 function removeEndpoints(state: LocalCapabilities, dispatcher: Capability): void {
   for (const group of state.database.descendantsOf(dispatcher)) {
     for (const slot of [...group.slots]) removeCopy(state, slot);

@@ -1,7 +1,7 @@
 /**
- * Retype, as far as one core can judge it. Checks run in Barrelfish’s order: alignment, not a mapping, a legal edge,
- * the count, the fit, no overlap. The overlap rule: the range to be retyped may hold only the source, its copies and
- * its ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
+ * The part of retype that one core can judge. Checks run in Barrelfish’s order: alignment, not a mapping, a legal edge,
+ * the count, the fit, no overlap. The overlap rule: the retyped range may hold only the source, its copies and its
+ * ancestors. Mappings and LMP endpoints take no memory and exclude nothing.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy, makeCapability } from '../model/capability.ts';
@@ -23,10 +23,10 @@ export interface RetypeRequest {
   /** Bytes from the start of the source. */
   readonly offset: number;
   readonly type: CapabilityType;
-  /** Bytes of each object; 0 means the size of a type that has only one. */
+  /** Bytes of each object; 0 for a type with only one size. */
   readonly objectSize: number;
   readonly count: number;
-  /** For types with fields of their own that the caller chooses (endpoint, device). */
+  /** For types whose fields the caller chooses (endpoint, device). */
   readonly fields?: readonly number[];
 }
 
@@ -49,8 +49,8 @@ export function retypeRange(children: readonly Capability[]): Range {
 }
 
 /**
- * Whether this core knows of nothing in the way. Ask the owner first, then every core with relations; the source need
- * not be present. Answers CAPABILITY_BUSY when what stands in the way is being deleted.
+ * Whether nothing that this core knows is in the way. Ask the owner first, then every core with relations; the source
+ * need not be present here. CAPABILITY_BUSY: the obstacle is being deleted.
  */
 export function isRetypeable(state: LocalCapabilities, source: Capability, range: Range): Result<void> {
   if (typeRow(source.type).multiRetype) return succeed(undefined);
@@ -116,7 +116,7 @@ function objectSizeOf({ type, objectSize }: RetypeRequest): number {
   return size.kind === 'exact' && objectSize === 0 ? size.bytes : objectSize;
 }
 
-/** The CPU driver assigns the fields of Domain and ID, so that nobody can name another's. */
+/** Whether the CPU driver assigns the type's fields, as for Domain and ID, so that nobody can name another's. */
 function isAssigned(type: CapabilityType): boolean {
   return typeRow(type).fields[1] === 'local_id';
 }

@@ -1,7 +1,7 @@
 /**
- * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing. It is all or
- * nothing: a locked copy or descendant means "wait for that lock", never a crash; descendants are found at any depth.
- * While a mark stands, nothing that it covers is accepted.
+ * The local half of revoke: freeze on mark, delete on commit, thaw on abort. A mark deletes nothing and is all or
+ * nothing: a locked copy or descendant means "wait for that lock"; descendants are found at any depth. While a mark
+ * stands, nothing that it covers is accepted.
  */
 import { assert, known } from '@mk/monitor-proto/assert';
 import { isAncestor, isCopy } from '../model/capability.ts';
@@ -14,8 +14,8 @@ export type MarkResult =
   { readonly ok: true; readonly mark: RevokeMark } | { readonly ok: false; readonly locked: CopyGroup };
 
 /**
- * On the revoking core: freezes every other copy of what lies in `survivor` and all descendants, and pauses deletion.
- * The caller holds the lock of the target.
+ * On the revoking core: freezes every other copy of the capability in `survivor` and all descendants, and pauses
+ * deletion. The caller holds the lock of the target.
  */
 export function revokeMarkTarget(state: LocalCapabilities, survivor: Slot): MarkResult {
   return freeze(state, full(survivor).capability, survivor);
@@ -26,7 +26,7 @@ export function revokeMarkRelations(state: LocalCapabilities, target: Capability
   return freeze(state, target, null);
 }
 
-/** Puts all that was frozen on the delete list, deepest first, and resumes deletion. */
+/** Puts everything frozen on the delete list, deepest first, and resumes deletion. */
 export function revokeCommit(state: LocalCapabilities, mark: RevokeMark): void {
   lift(state, mark);
   for (let i = mark.frozen.length - 1; i >= 0; i -= 1) {
@@ -35,12 +35,14 @@ export function revokeCommit(state: LocalCapabilities, mark: RevokeMark): void {
   }
 }
 
-/** Thaws what no other revoke has frozen, and resumes deletion. */
+/** Thaws everything that no other revoke has frozen, and resumes deletion. */
 export function revokeAbort(state: LocalCapabilities, mark: RevokeMark): void {
   lift(state, mark);
 }
 
-/** Under a mark that nobody will lift soon what others wait for is deleted all the same: what it has frozen stays so. */
+/**
+ * Resumes deletion under a mark that nobody will lift soon, because others wait for it; the frozen slots stay frozen.
+ */
 export function letDeletionGoOn(state: LocalCapabilities, mark: RevokeMark): void {
   if (mark.pausesDeletion) state.deletions.resume();
   mark.pausesDeletion = false;

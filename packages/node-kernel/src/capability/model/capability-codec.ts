@@ -9,7 +9,7 @@ import type { CapabilityType } from './types.ts';
 
 export type WireCapability = readonly number[];
 
-/** Why something received is not a capability. */
+/** Why received data is not a capability. */
 export interface Malformed {
   readonly malformed: string;
 }
@@ -19,7 +19,7 @@ export function encodeCapability(capability: Capability): number[] {
   return [typeRow(type).ordinal, rights, address, size, ...fields];
 }
 
-/** The capability, or why the value is none. Trusts nothing: a peer or a program may send anything. */
+/** Decodes a capability, or says why the value is none. Trusts nothing: a peer or a program may send anything. */
 export function decodeCapability(wire: unknown): Capability | Malformed {
   if (!Array.isArray(wire) || wire.length < 4) return malformed('not an array of four numbers or more');
   if (!isListOf(wire, isWhole)) return malformed('not all natural numbers');

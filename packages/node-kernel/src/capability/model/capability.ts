@@ -1,4 +1,4 @@
-/** A capability as a value: immutable, the same on every core. Where it lies and who owns it is state around it. */
+/** A capability as a value: immutable, the same on every core. Its slot and owner are state around it. */
 import { known } from '@mk/monitor-proto/assert';
 import { descendsFrom, typeTreeRoot } from './type-rules.ts';
 import { typeRow } from './types.ts';
@@ -8,7 +8,7 @@ export interface Capability {
   readonly type: CapabilityType;
   /** Bit mask, see `rights.ts`. Not part of identity: copies may differ in rights. */
   readonly rights: number;
-  /** Physical address in bytes; 0 for types without. */
+  /** Physical address in bytes; 0 for types without one. */
   readonly address: number;
   /** Bytes. */
   readonly size: number;
@@ -40,7 +40,9 @@ export function withRights(capability: Capability, rights: number): Capability {
   return { ...capability, rights };
 }
 
-/** Two capabilities name the same object: same type, address, size and equality fields. Null is never a copy. */
+/**
+ * Whether two capabilities name the same object: same type, address, size and equality fields. Null is never a copy.
+ */
 export function isCopy(a: Capability, b: Capability): boolean {
   return a.type !== 'Null' && compareWithinTree(a, b) === 0;
 }
@@ -67,20 +69,20 @@ function compareFields(a: readonly number[], b: readonly number[]): number {
   return 0;
 }
 
-/** `ancestor` covers `capability` and its type is above, over any number of edges: grandchildren count. */
+/** Whether `ancestor` covers `capability` and its type is above, over any number of edges: grandchildren count. */
 export function isAncestor(ancestor: Capability, capability: Capability): boolean {
   if (!covers(ancestor, capability)) return false;
   if (ancestor.type !== capability.type) return descendsFrom(capability.type, ancestor.type);
   return typeRow(ancestor.type).fromSelf && ancestor.size > capability.size;
 }
 
-/** `inner` lies wholly in `outer`; something of size zero lies where its address is, not at an end. */
+/** Whether `inner` lies wholly in `outer`. A range of size zero lies at its address, but not at an end. */
 export function covers(outer: Range, inner: Range): boolean {
   if (inner.address < outer.address || inner.address + inner.size > outer.address + outer.size) return false;
   return inner.size > 0 || inner.address < outer.address + outer.size || outer.size === 0;
 }
 
-/** The two share at least one byte. */
+/** Whether two ranges share at least one byte. */
 export function overlaps(a: Range, b: Range): boolean {
   return a.address < b.address + b.size && b.address < a.address + a.size && a.size > 0 && b.size > 0;
 }
@@ -92,7 +94,7 @@ export function describeCapability(capability: Capability): string {
   return `${capability.type}[0x${capability.address.toString(16)}+${capability.size}]${fields}`;
 }
 
-/** A string equal for copies and different otherwise. */
+/** A string that is equal for copies and different otherwise. */
 export function identityOf(capability: Capability): string {
   return `${capability.type}:${capability.address}:${capability.size}:${capability.fields.join(':')}`;
 }

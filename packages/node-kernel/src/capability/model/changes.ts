@@ -1,4 +1,4 @@
-/** What became of capabilities, for those who must follow: the CPU driver, the address spaces, the monitor. */
+/** Changes of capabilities, for the parts that must follow: the CPU driver, the address spaces, the monitor. */
 import type { Capability, Range } from './capability.ts';
 
 /** A run of entries of one page table that one mapping fills. */
@@ -34,37 +34,39 @@ export type Change =
     }
   /** Page table entries are gone: no translation through them may be used from now on. */
   | { readonly kind: 'unmapped'; readonly run: Entries }
-  /** Back in this core's allocator. */
+  /** Returned to this core's allocator. */
   | { readonly kind: 'freed'; readonly address: number; readonly size: number };
 
-/** Memory that lost a capability and perhaps has no other. */
+/** Memory that lost a capability and may have no other. */
 export interface ReclaimCandidate extends Range {
-  /** The core that brought the memory: freed RAM goes back there. */
+  /** The core that contributed the memory: freed RAM goes back there. */
   readonly home: number;
-  /** No other core can hold anything that covers it; otherwise the home asks before it frees (see `reclaim.ts`). */
+  /**
+   * Whether no other core can hold anything that covers it; if not, the home asks before it frees (see `reclaim.ts`).
+   */
   readonly certain: boolean;
 }
 
-/** The sink as operations see it: they report to it, and have no way to take anything out. */
+/** The sink as operations see it: they can report to it, but take nothing out. */
 export interface ChangeNotes {
   note(change: Change): void;
-  /** Leaves memory to the monitor; what this core can free alone is freed at once. */
+  /** Offers memory to the monitor to reclaim; memory that this core can free alone is freed at once. */
   offer(candidate: ReclaimCandidate): void;
-  /** Whether there is anything to tell. */
+  /** Whether changes or candidates wait. */
   readonly pending: boolean;
-  /** Whether it holds lost translations, or memory that became another object, not yet told. */
+  /** Whether lost translations, or memory that became another object, wait. */
   readonly concernsPages: boolean;
 }
 
 /**
- * The one place that hears what became of capabilities on this core. Whatever changes the state reports here, and
- * nobody passes changes around. Only the kernel, which made it, can drain it; it does so at the end of every step and
- * tells the services.
+ * The one place that hears of capability changes on this core. Code that changes the state reports here, and nobody
+ * passes changes around. Only the kernel, which made it, can drain it; it does so at the end of every step and tells
+ * the services.
  */
 export class ChangeSink implements ChangeNotes {
   private changes: Change[] = [];
   private candidates: ReclaimCandidate[] = [];
-  /** Changes ever noted; whoever passes them on counts as well (CS1). */
+  /** Changes ever noted; the code that passes them on counts too (CS1). */
   noted = 0;
 
   note(change: Change): void {
@@ -89,7 +91,7 @@ export class ChangeSink implements ChangeNotes {
     return this.changes.some(({ kind }) => kind === 'unmapped' || kind === 'protected' || kind === 'zeroed');
   }
 
-  /** What has changed since the last call, in order. */
+  /** The changes since the last call, in order. */
   takeChanges(): readonly Change[] {
     if (this.changes.length === 0) return NONE;
     const taken = this.changes;

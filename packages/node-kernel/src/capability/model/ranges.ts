@@ -1,4 +1,4 @@
-/** Sets of byte ranges: normalised arrays, sorted by address, neither empty nor touching. */
+/** Sets of byte ranges: normalised arrays, sorted by address, with no empty and no adjacent ranges. */
 import { known } from '@mk/monitor-proto/assert';
 import type { Range } from './capability.ts';
 

@@ -16,7 +16,7 @@ function matrixRow(from: CapabilityType, names: readonly CapabilityType[]): stri
   return `| **${from}** | ${names.map((to) => (retypeAllowed(from, to) ? '✓' : '·')).join(' | ')} |`;
 }
 
-/** Markdown: one line per type with all that the table says about it. */
+/** Markdown: one line per type with everything from its row. */
 export function typeTableMarkdown(): string {
   const header = '| type | retyped from | size | fields | properties | rights | |\n|---|---|---|---|---|---|---|';
   return [header, ...CAPABILITY_TYPE_NAMES.map(typeLine)].join('\n') + '\n';

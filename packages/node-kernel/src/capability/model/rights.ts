@@ -7,7 +7,7 @@ export type RightName = keyof typeof RIGHTS;
 
 export const ALL_RIGHTS = 31;
 
-/** True when `held` contains every bit of `needed`. */
+/** Whether `held` contains every bit of `needed`. */
 export function hasRights(held: number, needed: number): boolean {
   return (held & needed) === needed;
 }

@@ -1,4 +1,4 @@
-/** What follows from the type table, precomputed: legal retypes, transitive descent, tree roots, sizes. */
+/** Consequences of the type table, precomputed: legal retypes, transitive descent, tree roots, sizes. */
 import { known } from '@mk/monitor-proto/assert';
 import { CAPABILITY_TYPE_NAMES, typeRow } from './types.ts';
 import type { CapabilityType } from './types.ts';
@@ -11,7 +11,7 @@ export function typeOfOrdinal(ordinal: number): CapabilityType | undefined {
   return BY_ORDINAL[ordinal];
 }
 
-/** Whether `from` may be retyped to `to` by an explicit retype: one edge of the tree, or a part of itself. */
+/** Whether an explicit retype from `from` to `to` is legal: one edge of the tree, or a part of itself. */
 export function retypeAllowed(from: CapabilityType, to: CapabilityType): boolean {
   const row = typeRow(to);
   if (row.mapping) return false;
@@ -53,7 +53,7 @@ export function sizeAllowed(type: CapabilityType, bytes: number): boolean {
   return rule.kind === 'exact' ? bytes === rule.bytes : bytes > 0 && bytes % rule.bytes === 0;
 }
 
-/** RAM and what is made of it: memory that returns to an allocator with its last capability. */
+/** RAM and everything made of it: memory that returns to an allocator with its last capability. */
 export function isRamBacked(type: CapabilityType): boolean {
   return type === 'RAM' || (descendsFrom(type, 'RAM') && !isWeightless(type));
 }
@@ -64,7 +64,7 @@ export function isWeightless(type: CapabilityType): boolean {
   return row.mapping || row.size.kind === 'none';
 }
 
-/** Types whose object holds slots of its own. */
+/** Whether objects of the type hold slots of their own. */
 export function holdsSlots(type: CapabilityType): type is 'L1CNode' | 'L2CNode' | 'Dispatcher' {
   return type === 'L1CNode' || type === 'L2CNode' || type === 'Dispatcher';
 }

@@ -1,8 +1,8 @@
 /**
- * The capability types as data. Which retypes are legal, what descends from what, what is a copy and how capabilities
- * are ordered all derive from these rows (see `type-rules.ts`). After Barrelfish's `capabilities/caps.hl`; differences:
- * the virtual memory types are hardware-neutral, IRQSrc and IO keep their ranges as address and size so that
- * narrowing them is a retype which revoke can follow, and KernelControlBlock has one owner like all memory.
+ * The capability types as data. Legal retypes, descent, copies and order all derive from these rows (see
+ * `type-rules.ts`). After Barrelfish's `capabilities/caps.hl`; differences: the virtual memory types are
+ * hardware-neutral, IRQSrc and IO keep their ranges as address and size so that narrowing them is a retype which revoke
+ * can follow, and KernelControlBlock has one owner like all memory.
  */
 import { keysOf } from '@mk/monitor-proto/tables';
 import { ALL_RIGHTS, RIGHTS } from './rights.ts';
@@ -17,17 +17,17 @@ export type SizeRule =
   | { readonly kind: 'multiple'; readonly bytes: number };
 
 export interface TypeRow {
-  /** Never changes: it travels. Parents have lower ordinals than children, so ancestors sort first. */
+  /** Never changes, because it travels. Parents have lower ordinals than children, so ancestors sort first. */
   readonly ordinal: number;
   readonly parents: readonly string[];
-  /** A part of a capability of this type may become a smaller one of the same type. */
+  /** Part of a capability of this type may become a smaller one of the same type. */
   readonly fromSelf: boolean;
   readonly size: SizeRule;
   /** The address of an object is a multiple of this many bytes. */
   readonly alignment: number;
   /** Has an address (`none` size with an address: an LMP endpoint lies in its dispatcher). */
   readonly addressed: boolean;
-  /** Fields beside address and size in which two copies agree. */
+  /** Fields besides address and size in which two copies agree. */
   readonly fields: readonly string[];
   /** Ownership may pass to another core. */
   readonly moveable: boolean;
@@ -39,7 +39,7 @@ export interface TypeRow {
   readonly multiRetype: boolean;
   /** Made by `map` only; explicit retype is refused. */
   readonly mapping: boolean;
-  /** The greatest rights that a capability of this type can carry. */
+  /** All rights that a capability of this type can carry. */
   readonly rights: number;
   readonly doc: string;
 }
@@ -73,7 +73,7 @@ function memory(given: Given): TypeRow {
   };
 }
 
-/** An authority: no memory, no owner; what it names is in its fields. */
+/** An authority: no memory, no owner; its fields name its subject. */
 function token(given: Given): TypeRow {
   return memory({
     parents: [],
@@ -86,7 +86,7 @@ function token(given: Given): TypeRow {
   });
 }
 
-/** A mapping of an object of type `of`: one byte at its address, told apart by the table and entry it fills. */
+/** A mapping of an object of type `of`: one byte at its address, identified by the table and entry that it fills. */
 function mapping(of: string, ordinal: number): TypeRow {
   return memory({
     ordinal,
@@ -164,7 +164,7 @@ export const CAPABILITY_TYPES = {
     alignment: 1,
     fields: ['endpoint'],
     sendable: false,
-    doc: 'Where a dispatcher receives messages of its own core.',
+    doc: 'Receives messages of a dispatcher from its own core.',
   }),
   KernelControlBlock: memory({ ordinal: 10, size: exact(128 * KIB), doc: 'The state of one kernel.' }),
   VNode_L0: memory({ ordinal: 11, mappable: true, doc: 'Root page table, 512 entries.' }),
@@ -178,15 +178,15 @@ export const CAPABILITY_TYPES = {
   VNode_L1_Mapping: mapping('VNode_L1', 19),
   VNode_L2_Mapping: mapping('VNode_L2', 20),
   VNode_L3_Mapping: mapping('VNode_L3', 21),
-  Kernel: token({ ordinal: 22, sendable: false, doc: 'Authority to use the CPU driver: the monitor holds it.' }),
-  ProcessManager: token({ ordinal: 23, multiRetype: true, doc: 'Authority to make domains.' }),
+  Kernel: token({ ordinal: 22, sendable: false, doc: 'Authority to use the CPU driver, held by the monitor.' }),
+  ProcessManager: token({ ordinal: 23, multiRetype: true, doc: 'Authority to create domains.' }),
   Domain: token({
     ordinal: 24,
     parents: ['ProcessManager'],
     fields: ['core', 'local_id'],
     doc: 'A handle on one domain.',
   }),
-  ID: token({ ordinal: 25, fields: ['core', 'local_id'], doc: 'A name unique in the system, made at run time.' }),
+  ID: token({ ordinal: 25, fields: ['core', 'local_id'], doc: 'A name unique in the system, created at run time.' }),
   IPI: token({ ordinal: 26, doc: 'Authority to notify other cores.' }),
   IRQTable: token({ ordinal: 27, sendable: false, doc: 'Authority over the interrupt table of a core.' }),
   IRQSrc: token({
@@ -194,9 +194,9 @@ export const CAPABILITY_TYPES = {
     fromSelf: true,
     addressed: true,
     size: multiple(1),
-    doc: 'Interrupt vectors: address is the first.',
+    doc: 'Interrupt vectors; address is the first.',
   }),
-  IRQDest: token({ ordinal: 29, fields: ['core', 'vector'], doc: 'Where an interrupt is delivered.' }),
+  IRQDest: token({ ordinal: 29, fields: ['core', 'vector'], doc: 'The destination of an interrupt.' }),
   IO: token({
     ordinal: 30,
     fromSelf: true,
@@ -214,7 +214,7 @@ export type CapabilityType = keyof typeof CAPABILITY_TYPES;
 
 export const CAPABILITY_TYPE_NAMES: readonly CapabilityType[] = keysOf(CAPABILITY_TYPES);
 
-/** The row of `type`, with the wide type that rules are written against. */
+/** The row of `type`, widened to the type that rules are written against. */
 export function typeRow(type: CapabilityType): TypeRow {
   return CAPABILITY_TYPES[type];
 }

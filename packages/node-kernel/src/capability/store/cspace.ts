@@ -1,7 +1,7 @@
 /**
  * Capability addresses. A cspace is a tree of two levels: a root L1 CNode whose slots hold L2 CNodes, whose 256 slots
  * hold anything. An address has 32 bits: 24 for the L1 index, 8 for the L2 slot. Level 1 names the L1 slot itself.
- * Every step checks that there is a live CNode of this core with the right needed.
+ * Every step checks for a live CNode of this core with the required right.
  */
 import type { Capability } from '../model/capability.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
@@ -14,9 +14,11 @@ import { type FullSlot, isFull, isInDelete, type Slot, type SlotContainer } from
 /** Names a slot to the CPU driver. */
 export interface SlotRef {
   readonly address: number;
-  /** 2, the default: the slot of an L2 CNode. 1: the L1 slot, where the L2 CNode's own capability lies. */
+  /** 2, the default: the slot of an L2 CNode. 1: the L1 slot, which holds the L2 CNode's own capability. */
   readonly level?: 1 | 2;
-  /** Address (level 2) of an L1 CNode that the caller holds: `address` is then in that cspace, not in the caller's. */
+  /**
+   * Address (level 2) of an L1 CNode that the caller holds: `address` then refers to that cspace, not to the caller's.
+   */
   readonly root?: number;
 }
 
@@ -32,7 +34,7 @@ function l2SlotOf(address: number): number {
   return address % CAPABILITY_LIMITS.l2Slots;
 }
 
-/** The slot that `ref` names, full or not. The CNode that holds it must carry `rights`. */
+/** The slot that `ref` names, full or empty. The CNode that holds it must carry `rights`. */
 export function resolveSlot(
   state: LocalCapabilities,
   caller: Slot,
@@ -44,7 +46,7 @@ export function resolveSlot(
   return root.ok ? slotIn(state, root.value, ref, rights) : root;
 }
 
-/** A slot with a live capability that carries `rights`. What is being revoked reads as absent. */
+/** A slot with a live capability that carries `rights`. A capability that is being revoked reads as absent. */
 export function lookup(
   state: LocalCapabilities,
   caller: Slot,
@@ -73,7 +75,7 @@ export function destination(
   return unfit === null ? found : refuse(unfit);
 }
 
-/** Why a capability of `type` cannot be put in the slot, or null. */
+/** Why a capability of `type` cannot go in the slot; null: it can. */
 export function unfitFor(slot: Slot, type: Capability['type']): CapabilityError | null {
   if (slot.capability !== null) return 'SLOT_IN_USE';
   if (slot.container.kind === 'L1CNode' && type !== 'L2CNode') return 'SLOT_TYPE';
@@ -95,7 +97,7 @@ export function containerIn(
   return container === undefined ? refuse('CAPABILITY_FOREIGN') : succeed(container);
 }
 
-/** The lowest empty slot of a cspace as an address, for those who fill slots for its domain. */
+/** The address of the lowest empty slot of a cspace, for code that fills slots on behalf of its domain. */
 export function freeAddress(state: LocalCapabilities, caller: Slot): Result<number> {
   const root = containerIn(state, caller, 'L1CNode', RIGHTS.read);
   if (!root.ok) return root;

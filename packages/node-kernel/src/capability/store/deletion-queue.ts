@@ -1,13 +1,13 @@
-/** What waits to be deleted on one core; `delete-step.ts` empties it in bounded steps. */
+/** Queues of one core's deletions; `delete-step.ts` empties them in bounded steps. */
 import { assert } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import type { Slot, SlotContainer } from './slot.ts';
 
 export interface DeleteEntry {
   readonly slot: Slot;
-  /** What lay there when it was queued: a slot emptied since needs nothing more. */
+  /** The slot's content when it was queued: a slot emptied since needs nothing more. */
   readonly capability: Capability;
-  /** Part of a committed revoke: every copy on every core is going, so nobody needs to be asked or told. */
+  /** Part of a committed revoke: every copy on every core is going, so no core needs to be asked or told. */
   readonly forced: boolean;
 }
 

@@ -1,20 +1,21 @@
 /**
- * What operations between cores hold while they run: kept with the capabilities, because everything must respect it.
+ * The holds of operations between cores while they run: kept with the capabilities, because everything must respect
+ * them.
  */
 import type { Capability, Range } from '../model/capability.ts';
 import type { Slot } from './slot.ts';
 
-/** What a revoke has frozen on this core. */
+/** The slots that a revoke has frozen on this core. */
 export interface RevokeMark {
   readonly target: Capability;
-  /** The one slot that outlives the revoke; null except on the core that revokes. */
+  /** The one slot that outlives the revoke; null except on the revoking core. */
   readonly survivor: Slot | null;
   readonly frozen: readonly { readonly slot: Slot; readonly capability: Capability }[];
-  /** Nothing that waits to be deleted on this core is, until commit or abort. */
+  /** While true, no queued deletion on this core proceeds before commit or abort. */
   pausesDeletion: boolean;
 }
 
-/** A range watched by its home: everything RAM-backed that overlapped it since the watch began. */
+/** A range watched by its home: collects everything RAM-backed that overlapped it since the watch began. */
 export interface RangeWatch {
   readonly range: Range;
   readonly seen: Range[];

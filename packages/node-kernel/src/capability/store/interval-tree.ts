@@ -1,7 +1,7 @@
 /**
  * An AA tree of copy groups, ordered by `compareWithinTree` and augmented with the greatest end address below each
- * node, so that what covers or overlaps a range is found without a full scan. Everything is O(log n) plus the size of
- * the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
+ * node, so that groups that cover or overlap a range are found without a full scan. Everything is O(log n) plus the
+ * size of the answer. Barrelfish's `lib/mdb` uses the same structure; the groups are the nodes themselves.
  */
 import { assert } from '@mk/monitor-proto/assert';
 import type { CopyGroup } from './slot.ts';
@@ -39,23 +39,25 @@ export class IntervalTree {
     group.level = 1;
   }
 
-  /** In order, all descendants of `key`, which itself need not be here. True when a visit ended the search. */
+  /**
+   * Visits all descendants of `key` in order; `key` itself need not be in the tree. True when a visit ended the search.
+   */
   visitDescendants(key: Capability, visit: Visit): boolean {
     const end = key.address + key.size;
     return visitAfter(this.root, key, end, (group) => isAncestor(key, group.capability) && visit(group));
   }
 
-  /** In order, the groups that cover `key` and are its ancestors by type. */
+  /** Visits in order the groups that cover `key` and are its ancestors by type. */
   visitAncestors(key: Capability, visit: Visit): boolean {
     return visitCovering(this.root, key, (group) => isAncestor(group.capability, key) && visit(group));
   }
 
-  /** In order, the groups that share at least one byte with `range`. */
+  /** Visits in order the groups that share at least one byte with `range`. */
   visitOverlapping(range: Range, visit: Visit): boolean {
     return visitOverlaps(this.root, range, visit);
   }
 
-  /** In order, all groups. True when a visit ended the search. */
+  /** Visits all groups in order. True when a visit ended the search. */
   visitAll(visit: Visit): boolean {
     return visitEach(this.root, visit);
   }
@@ -117,7 +119,7 @@ function refresh(node: CopyGroup): void {
   node.maxEnd = end;
 }
 
-/** A left child on the node's own level is turned to the right. */
+/** Turns a left child on the node's own level to the right. */
 function skew(node: CopyGroup): CopyGroup {
   const left = node.left;
   if (left === null || left.level !== node.level) return node;
@@ -128,7 +130,7 @@ function skew(node: CopyGroup): CopyGroup {
   return left;
 }
 
-/** Two right children in a row on one level: the middle one rises. */
+/** Raises the middle of two right children in a row on one level. */
 function split(node: CopyGroup): CopyGroup {
   const right = node.right;
   if (right === null || right.right === null || right.right.level !== node.level) return node;

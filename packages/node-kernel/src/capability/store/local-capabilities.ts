@@ -1,4 +1,4 @@
-/** Everything that one core knows of capabilities: the state that decode reads and perform changes. */
+/** One core's state of capabilities, which decode reads and perform changes. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { describeCapability, makeCapability } from '../model/capability.ts';
@@ -16,11 +16,11 @@ import type { CapabilityType } from '../model/types.ts';
 
 export interface BootOptions {
   readonly core: CoreId;
-  /** The RAM that this core brings to the global physical address space. */
+  /** The RAM that this core contributes to the global physical address space. */
   readonly memory: Range;
-  /** Which core brought the byte at an address. */
+  /** The core that contributed the byte at an address. */
   readonly homeOf: (address: number) => number;
-  /** Hears everything that becomes of capabilities here. */
+  /** Hears of all capability changes here. */
   readonly changes: ChangeNotes;
 }
 
@@ -38,9 +38,9 @@ export class LocalCapabilities {
   readonly pageTables = new PageTables();
   readonly ram: RamAllocator;
   readonly deletions = new DeletionQueue();
-  /** Revokes that have frozen something here and have neither committed nor aborted. */
+  /** Revokes that have frozen slots here and have neither committed nor aborted. */
   readonly revokes = new Set<RevokeMark>();
-  /** Targets of committed revokes: every other copy is going, so their lock blocks all but deletion. */
+  /** Targets of committed revokes: every other copy is going, so their lock blocks everything but deletion. */
   readonly committed = new Set<CopyGroup>();
   readonly watches = new Set<RangeWatch>();
   readonly changes: ChangeNotes;
@@ -54,7 +54,7 @@ export class LocalCapabilities {
     this.ram = new RamAllocator([options.memory]);
   }
 
-  /** Another core serialises operations on it. */
+  /** Whether another core serialises operations on it. */
   isForeign(group: CopyGroup): boolean {
     return typeRow(group.capability.type).needsLocality && group.owner !== this.core;
   }
@@ -101,7 +101,7 @@ const BOOT_TOKENS: readonly CapabilityType[] = [
   'DeviceIDManager',
 ];
 
-/** A core at its start: its PhysAddr and the authority tokens in kernel slots, all of its memory free. */
+/** The state of a core at its start: its PhysAddr and the authority tokens in kernel slots, all of its memory free. */
 export function bootCapabilities(options: BootOptions): LocalCapabilities {
   const state = new LocalCapabilities(options);
   const { address, size } = options.memory;

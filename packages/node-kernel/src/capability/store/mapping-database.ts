@@ -30,12 +30,12 @@ export class MappingDatabase {
     for (const type of byOrdinal) if (typeTreeRoot(type) === type) this.trees.set(type, new IntervalTree());
   }
 
-  /** Occupied slots. */
+  /** The number of occupied slots. */
   get size(): number {
     return this.slotCount;
   }
 
-  /** Different capabilities. */
+  /** The number of different capabilities. */
   get distinct(): number {
     return this.groupCount;
   }
@@ -45,7 +45,7 @@ export class MappingDatabase {
     return this.treeOf(capability.type).find(capability);
   }
 
-  /** Puts a capability in an empty slot. `state` counts for the first copy only; later ones share what is there. */
+  /** Puts a capability in an empty slot. Only the first copy sets `state`; later ones share the existing one. */
   insert(slot: Slot, capability: Capability, state: SharedState): CopyGroup {
     assert(slot.capability === null && capability.type !== 'Null', 'insert into an occupied slot');
     const group = this.find(capability) ?? this.addGroup(capability, state);
@@ -89,12 +89,12 @@ export class MappingDatabase {
     return group === undefined ? [] : sortedSlots(group);
   }
 
-  /** All groups that cover the capability and are above it by type, any number of edges, outermost first. */
+  /** All groups that cover the capability and are above it by type, over any number of edges, outermost first. */
   ancestorsOf(capability: Capability): CopyGroup[] {
     return collect((visit) => this.treeOf(capability.type).visitAncestors(capability, visit));
   }
 
-  /** All groups below the capability, any depth, in order. */
+  /** All groups below the capability, at any depth, in order. */
   descendantsOf(capability: Capability): CopyGroup[] {
     return collect((visit) => this.visitDescendants(capability, visit));
   }
@@ -111,7 +111,10 @@ export class MappingDatabase {
     return this.treeOf(capability.type).visitAncestors(capability, () => true);
   }
 
-  /** Groups of the tree under `root` that share a byte with `range`; a visit that answers true ends the search. */
+  /**
+   * Visits the groups of the tree under `root` that share a byte with `range`; a visit that returns true ends the
+   * search.
+   */
   visitOverlapping(range: Range, visit: Visit, root: CapabilityType = 'PhysAddr'): boolean {
     return this.treeOf(root).visitOverlapping(range, visit);
   }
@@ -120,7 +123,7 @@ export class MappingDatabase {
     return collect((visit) => this.visitOverlapping(range, visit, root));
   }
 
-  /** The worst relation of anything here to the range, with the first group that shows it. Stops at `worst`. */
+  /** The worst relation of any group here to the range, with the first group that shows it. Stops at `worst`. */
   queryRange(
     range: Range,
     root: CapabilityType = 'PhysAddr',
@@ -142,7 +145,7 @@ export class MappingDatabase {
     return example === undefined ? { relation } : { relation, group: example };
   }
 
-  /** Every group, in order; a visit that returns true ends the walk. Checks after every step use this walk. */
+  /** Visits every group in order; a visit that returns true ends the walk. The checks after every step use it. */
   visitGroups(visit: Visit): boolean {
     for (const tree of this.trees.values()) if (tree.visitAll(visit)) return true;
     return false;
@@ -164,7 +167,7 @@ export class MappingDatabase {
     return group;
   }
 
-  /** Empties the slot; the group still names it. */
+  /** Empties the slot, which its group still lists. */
   private detach(slot: Slot): CopyGroup {
     const group = slot.group;
     assert(group !== null, 'remove from an empty slot');

@@ -9,7 +9,7 @@ import type { CapabilityType } from '../model/types.ts';
 export const TABLE_ENTRIES = 512;
 const VIRTUAL_ADDRESS_BYTES = 2 ** 48;
 const TABLE_TYPES = ['VNode_L0', 'VNode_L1', 'VNode_L2', 'VNode_L3'] as const satisfies CapabilityType[];
-/** Bytes that one entry of a table of each level covers. */
+/** Bytes that one entry covers, by the level of its table. */
 export const ENTRY_BYTES = [2 ** 39, 2 ** 30, 2 ** 21, 2 ** 12] as const;
 
 /** A run of entries made by one `map`. */
@@ -22,11 +22,11 @@ export interface MappedRun {
   readonly object: Capability;
   /** Bytes from the start of the object. */
   readonly offset: number;
-  /** Rights of each entry, from the first on: `protect` may change a part. */
+  /** Rights of each entry, from the first on: `protect` may change some of them. */
   readonly rights: number[];
 }
 
-/** Where a virtual address leads. */
+/** The destination of a virtual address. */
 export interface Translation {
   readonly frame: Capability;
   /** The physical address of the byte. */
@@ -55,14 +55,14 @@ export class PageTables {
     return true;
   }
 
-  /** Enters a run; the entries are free. */
+  /** Enters a run, whose entries must be free. */
   enter(run: MappedRun): void {
     let entries = this.tables.get(run.table);
     if (entries === undefined) this.tables.set(run.table, (entries = new Map()));
     for (let i = 0; i < run.count; i += 1) entries.set(run.first + i, run);
   }
 
-  /** Removes the run that begins at an entry. Undefined: there is none. */
+  /** Removes the run that begins at an entry; undefined when there is none. */
   remove(table: number, first: number): MappedRun | undefined {
     const entries = this.tables.get(table);
     const run = entries?.get(first);

@@ -1,7 +1,7 @@
 /**
  * The free RAM of one core: ranges by address, neighbours always joined. First fit from the low end, so the same
- * requests give the same addresses. An allocator serves what it was given, including ranges stolen from a peer. Assumes
- * that whoever frees a range has made sure that no capability covers it (see `reclaim.ts`).
+ * requests give the same addresses. An allocator serves whatever ranges it was given, including those stolen from a
+ * peer. Assumes that no capability covers a range that is freed (see `reclaim.ts`).
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Range } from '../model/capability.ts';
@@ -10,7 +10,7 @@ import { subtractRanges, totalBytes } from '../model/ranges.ts';
 const PAGE_BYTES = 4096;
 
 export class RamAllocator {
-  /** Sorted, disjoint, never touching. */
+  /** Sorted, disjoint, never adjacent. */
   private free: Range[] = [];
 
   constructor(seed: readonly Range[] = []) {
@@ -25,7 +25,7 @@ export class RamAllocator {
     return this.free;
   }
 
-  /** The lowest fitting range, or null; `within` bounds where it may lie. */
+  /** The lowest fitting range, within `within` if given; null when there is none. */
   allocate(bytes: number, alignment: number = PAGE_BYTES, within?: Range): Range | null {
     if (!(bytes > 0) || !(alignment > 0)) return null;
     for (const [index, range] of this.free.entries()) {
@@ -37,7 +37,7 @@ export class RamAllocator {
     return null;
   }
 
-  /** Removes the free part of `range`: for a peer that steals, or memory requested by address. */
+  /** Removes and returns the free part of `range`: for a peer that steals, or a request by address. */
   take(range: Range): Range[] {
     const kept = subtractRanges(this.free, [range]);
     const taken = subtractRanges(this.free, kept);

@@ -1,13 +1,13 @@
 /**
- * The relation bits: what may exist on other cores. Maintained so that "clear" is certain: whatever may have a copy, an
- * ancestor or a descendant elsewhere says so on the core that owns it. Setting a bit on one capability therefore sets
- * the bits that follow on its local ancestors and descendants.
+ * The relation bits: relatives that may exist on other cores. A clear bit is certain: a capability that may have a
+ * copy, an ancestor or a descendant elsewhere says so on the core that owns it. Setting a bit on one capability
+ * therefore sets the implied bits on its local ancestors and descendants.
  */
 import type { CopyGroup } from './slot.ts';
 import { REMOTE } from './copy-group.ts';
 import type { LocalCapabilities } from './local-capabilities.ts';
 
-/** Sets bits and what follows from them. */
+/** Sets bits and the bits that they imply. */
 export function addRelations(state: LocalCapabilities, group: CopyGroup, bits: number): void {
   if ((group.relations & bits) === bits) return;
   group.relations |= bits;

@@ -1,4 +1,4 @@
-/** Where capabilities lie: slots, and the containers (CNodes, Dispatchers, the kernel's own table) that hold them. */
+/** Slots, which hold capabilities, and their containers: CNodes, Dispatchers, the kernel's own table. */
 import { assert } from '@mk/monitor-proto/assert';
 import type { Capability } from '../model/capability.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
@@ -9,11 +9,11 @@ export interface Slot {
   /** The physical address of the slot's 64 bytes, unique on the core; negative for slots of the kernel. */
   readonly address: number;
   capability: Capability | null;
-  /** The copies on this core of what lies here; null exactly when the slot is empty. */
+  /** The copies on this core of the capability here; null exactly when the slot is empty. */
   group: CopyGroup | null;
   /** How many revokes in progress have frozen this slot. */
   marks: number;
-  /** On the delete list, or being emptied: it will not come back. */
+  /** On the delete list, or being emptied: the capability will not come back. */
   deleting: boolean;
   /** Slots of the mappings made through the frame in this slot. */
   mappings: Set<FullSlot> | null;
@@ -27,18 +27,18 @@ export interface Slot {
  * group is also a node of the mapping database's tree.
  */
 export interface CopyGroup {
-  /** The identity of the copies; this value's rights mean nothing. */
+  /** The identity of the copies; its rights mean nothing. */
   readonly capability: Capability;
   /** In order of arrival; `NO_SLOTS` once the last one is gone. */
   slots: Set<FullSlot>;
   /** The core that serialises operations on the capability. */
   owner: number;
-  /** An operation of the owner or of a change of owner is in progress. */
+  /** An operation of the owner, or a change of owner, is in progress. */
   locked: boolean;
   relations: number;
 
-  // The tree's own: see interval-tree.ts.
-  /** Of the capability. */
+  // The fields from here on belong to the tree (interval-tree.ts).
+  /** The capability's address. */
   readonly address: number;
   left: CopyGroup | null;
   right: CopyGroup | null;
@@ -46,7 +46,10 @@ export interface CopyGroup {
   maxEnd: number;
 }
 
-/** A slot with content: `capability` and `group` are set and emptied together. True only for the moment. */
+/**
+ * A slot with content: `capability` and `group` are set and emptied together. The narrowing holds only until the slot
+ * is emptied.
+ */
 export interface FullSlot extends Slot {
   capability: Capability;
   group: CopyGroup;
@@ -56,7 +59,7 @@ export function isFull(slot: Slot): slot is FullSlot {
   return slot.capability !== null;
 }
 
-/** A slot that our own code knows to be full. */
+/** Narrows a slot that our own code knows to be full. */
 export function full(slot: Slot): FullSlot {
   assert(isFull(slot), 'a slot that should hold a capability is empty');
   return slot;
@@ -64,7 +67,9 @@ export function full(slot: Slot): FullSlot {
 
 export type ContainerKind = 'L1CNode' | 'L2CNode' | 'Dispatcher' | 'kernel';
 
-/** Frozen by a revoke or being deleted: reads as absent to all but the operation that froze it. */
+/**
+ * Whether a slot is frozen by a revoke or being deleted, and so reads as absent to all but the operation that froze it.
+ */
 export function isInDelete(slot: Slot): boolean {
   return slot.deleting || slot.marks > 0;
 }
@@ -97,12 +102,12 @@ export class SlotContainer {
     return fresh;
   }
 
-  /** The slot at `index` if it was ever used; never makes one. */
+  /** The slot at `index` if it was ever used; never creates one. */
   peek(index: number): Slot | undefined {
     return this.slots[index];
   }
 
-  /** One more than the highest index ever used: nothing lies above. */
+  /** One more than the highest index ever used. */
   get extent(): number {
     return this.slots.length;
   }

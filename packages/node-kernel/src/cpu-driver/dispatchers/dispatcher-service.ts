@@ -21,15 +21,15 @@ import { dispatcherLimit } from './limits.ts';
 export interface DispatcherServicePort {
   readonly context: MonitorContext;
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => GiveUp | void;
-  /** What is answered within the turn; NOT_AT_ONCE for all else. */
+  /** Serves calls that can be answered within the turn; NOT_AT_ONCE for all others. */
   readonly systemCallNow: (domain: DomainId, call: SystemCall, now: Nanos) => SystemCallResult;
   /** A turn is over: everything lent for it has been returned. */
   readonly turnOver: (dispatcher: DomainId, turn: number) => void;
-  /** A dispatcher is no more. */
+  /** A dispatcher has ended. */
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
-/** The dispatchers of a core, between their host and those who serve their system calls. */
+/** The dispatchers of a core, between their host and the servers of their system calls. */
 export class DispatcherService implements Service {
   readonly dispatchers: Dispatchers;
 
@@ -52,7 +52,7 @@ export class DispatcherService implements Service {
       const dispatcher = this.of(caller);
       this.cancelTimer(dispatcher, timer);
       if (dispatcher.timers.size >= dispatcherLimit('timers'))
-        throw new OperationError('TOO_MANY_CALLS', 'the dispatcher has set as many timers as it may');
+        throw new OperationError('TOO_MANY_CALLS', 'the dispatcher has reached its limit of timers');
       const due = (time: Nanos): void => {
         dispatcher.timers.delete(timer);
         this.dispatchers.upcall(dispatcher, { type: 'timer', timer }, time);
@@ -87,7 +87,7 @@ export class DispatcherService implements Service {
     dispatchers: {
       withoutLease: true,
       args: [],
-      doc: 'The dispatchers of this core, with their run time in nanoseconds: what top shows.',
+      doc: 'The dispatchers of this core with their run time in nanoseconds, as `top` shows them.',
       run: (_args, now) => this.dispatchers.all().map((dispatcher) => rowOf(dispatcher, now)),
     },
   };
@@ -113,7 +113,7 @@ export class DispatcherService implements Service {
     });
   }
 
-  /** An upcall for a dispatcher by its number; dropped when it is gone. */
+  /** Queues an upcall for a dispatcher by its number; dropped when the dispatcher is gone. */
   tell(id: DomainId, upcall: Upcall, now: Nanos): void {
     const dispatcher = this.dispatchers.get(id);
     if (dispatcher !== undefined) this.dispatchers.upcall(dispatcher, upcall, now);
@@ -147,7 +147,7 @@ export class DispatcherService implements Service {
       {
         name: 'mk_dispatcher_run_seconds_total',
         type: 'counter',
-        help: 'Time that a dispatcher had the core.',
+        help: 'Time for which a dispatcher had the core.',
         samples: labelled(({ runNs }) => runNs / 1e9),
       },
       {
@@ -171,7 +171,7 @@ export class DispatcherService implements Service {
       {
         name: 'mk_deadlines_missed_total',
         type: 'counter',
-        help: 'Deadlines that hard real-time dispatchers missed.',
+        help: 'Deadlines missed by hard real-time dispatchers.',
         samples: [{ value: this.dispatchers.scheduler.missed }],
       },
     ];
@@ -187,7 +187,7 @@ export class DispatcherService implements Service {
     if (turn === null || dispatcher === null) {
       const late = this.dispatchers.get(id);
       if (late === undefined || late.state === 'stopping') return;
-      const text = turn === null ? fault : 'a turn came when it did not have the core';
+      const text = turn === null ? fault : 'a turn came from a dispatcher that did not have the core';
       return this.dispatchers.kill(late, { cause: 'BAD_TURN', status: 1, text }, now);
     }
     for (const call of turn.calls) {
@@ -241,7 +241,7 @@ export class DispatcherService implements Service {
   }
 }
 
-/** A result as it crosses the border. */
+/** A result as it crosses to the dispatcher. */
 function plain(result: SystemCallResult): {
   readonly error: string;
   readonly text: string;

@@ -8,7 +8,7 @@ import type { Task } from '../scheduler/task.ts';
 import type { GiveUp } from '../give-up.ts';
 
 /**
- * `starting`: its host makes it. `waiting`: nothing waits for it. `ready`: resumed when the scheduler says so.
+ * `starting`: its host is creating it. `waiting`: it has nothing to do. `ready`: resumed when the scheduler says so.
  * `running`: in a turn. `stopping`: its host was told to end it and has not confirmed.
  */
 export type DispatcherState = 'starting' | 'waiting' | 'ready' | 'running' | 'stopping';
@@ -17,7 +17,7 @@ export type DispatcherState = 'starting' | 'waiting' | 'ready' | 'running' | 'st
 export interface Ending {
   /** `exited`, or a name of the error table. */
   readonly cause: string;
-  /** What `exit` was given; 1 for every other cause. */
+  /** The argument of `exit`; 1 for every other cause. */
   readonly status: number;
   readonly text: string;
 }
@@ -34,18 +34,18 @@ export class Dispatcher {
   state: DispatcherState = 'starting';
   /** When it entered its state, for display. */
   stateSince: Nanos;
-  /** Wants to be resumed though no upcall waits: calls are left over, or it yielded. */
+  /** Wants to be resumed though no upcall waits: it left calls over, or it yielded. */
   more = false;
-  /** It was asked in this turn to give the core up. */
+  /** It was asked to yield during this turn. */
   asked = false;
-  /** It lost the core at a call within its turn: it is resumed with this answer. */
+  /** It lost the core at a call within its turn, and is resumed with this result. */
   held: CallResult | null = null;
   /** Set when it is to end or has ended. */
   ending: Ending | null = null;
   runNs: Nanos = 0;
   turns = 0;
   calls = 0;
-  /** Asynchronous calls not yet answered. */
+  /** Unanswered asynchronous calls. */
   inFlight = 0;
   /** Of those calls that wait for long, by their numbers: what ends the wait. */
   readonly waits = new Map<number, GiveUp>();
@@ -55,9 +55,9 @@ export class Dispatcher {
   private lastFrame = 0;
   /** Numbers of the views that it was handed last and keeps. */
   private readonly handed = new Map<FrameView, number>();
-  /** Upcalls that may carry several messages. */
+  /** Upcalls that carry, or may come to carry, several messages. */
   private joins: Join[] = [];
-  /** The latest of each channel, which more may join. */
+  /** The latest of each channel, which further messages may join. */
   private readonly joined = new Map<number, Join>();
 
   constructor(
@@ -85,7 +85,7 @@ export class Dispatcher {
   }
 
   /**
-   * Queues an upcall. None is refused: channels and endpoints bound what may be under way to a dispatcher (K2, EP2).
+   * Queues an upcall. None is refused: channels and endpoints bound the messages under way to a dispatcher (K2, EP2).
    * Waiting messages of a channel share one upcall, so that many small ones take no more room than their bytes.
    */
   push(upcall: Upcall): void {
@@ -107,8 +107,8 @@ export class Dispatcher {
   }
 
   /**
-   * The number by which an upcall names memory: it goes beside the upcalls of the next turn, unless it is among the last that the
-   * dispatcher was handed.
+   * The number by which an upcall names memory. The memory travels beside the upcalls of the next turn, unless the
+   * dispatcher still has it from an earlier one.
    */
   hand(view: FrameView): number {
     const known = this.handed.get(view);
@@ -123,14 +123,14 @@ export class Dispatcher {
     return this.lastFrame;
   }
 
-  /** The memory that goes with the next turn. */
+  /** The memory that travels with the next turn. */
   takeFrames(): readonly HandedFrame[] {
     const taken = this.frames;
     if (taken.length > 0) this.frames = [];
     return taken;
   }
 
-  /** What the next turn begins with. */
+  /** The upcalls that begin the next turn. */
   take(): readonly Upcall[] {
     for (const { at, parts, bytes } of this.joins) {
       const first = this.upcalls[at];
@@ -150,13 +150,13 @@ export class Dispatcher {
 }
 
 interface Join {
-  /** The place in the queue. */
+  /** Its index in the queue. */
   readonly at: number;
   readonly parts: Uint8Array[];
   bytes: number;
 }
 
-/** Bytes of messages that share an upcall: a channel's largest message. */
+/** Bytes of messages that share an upcall: as many as a channel's largest message. */
 const JOINED_BYTES = 64 << 10;
 
 function concatenated(parts: readonly Uint8Array[], bytes: number): Uint8Array {

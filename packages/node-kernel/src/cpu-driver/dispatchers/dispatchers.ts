@@ -1,11 +1,12 @@
 /*
- * The dispatchers of one core and who of them has it.
+ * The dispatchers of one core, and which of them has it.
  *
  *   P1  at most one dispatcher of a core is in a turn; the others wait parked, whatever they have to do;
- *   P2  a dispatcher is resumed only when something waits for it or it asked to go on, and sees upcalls in their order;
- *   P3  whoever keeps the core past its slice is asked for it, and past the grace is killed with the reason OVERRUN; the grace begins
- *       anew when the core itself came too late to look: the turn may be over, and wait to be taken;
- *   P4  a dispatcher leaves the table when its host has said that it is no more, and not before.
+ *   P2  a dispatcher is resumed only when something waits for it or it asked to go on, and sees upcalls in order;
+ *   P3  a dispatcher that keeps the core past its slice is asked to yield, and past the grace period is killed with
+ *       OVERRUN; the grace period starts again when the core itself looked too late, since the end of the turn may be
+ *       waiting for it;
+ *   P4  a dispatcher leaves the table once its host has confirmed its end, and not before.
  *
  * A tick of the scheduler is a microsecond: products of its integers stay exact with a thousand tasks.
  */
@@ -22,7 +23,7 @@ import { dispatcherLimit } from './limits.ts';
 
 const TICK: Nanos = 1000;
 
-/** What the table works with. */
+/** The dispatcher table's view of its surroundings. */
 export interface DispatchersPort {
   readonly sink: EffectSink & { push(effect: DispatcherEffect): void };
   readonly timers: TimerQueue;
@@ -30,14 +31,14 @@ export interface DispatchersPort {
   readonly ended: (dispatcher: Dispatcher, ending: Ending, now: Nanos) => void;
 }
 
-/** What a dispatcher is made of. */
+/** The parameters of a new dispatcher. */
 export interface DispatcherSpec {
   readonly id: DomainId;
   readonly domain: string;
   readonly program: ProgramText;
   readonly taskClass: TaskClass;
   readonly seed: string;
-  /** What it is told first. */
+  /** The first upcall. */
   readonly first: Upcall;
 }
 
@@ -45,10 +46,10 @@ export class Dispatchers {
   private readonly byId = new Map<number, Dispatcher>();
   private readonly byTask = new Map<Task, Dispatcher>();
   private running: Dispatcher | null = null;
-  /** Gets the core next, whatever the scheduler says. */
+  /** This dispatcher gets the core next, whatever the scheduler says. */
   private lent: number | null = null;
   private current: Task | null = null;
-  /** Ends the running dispatcher's slice, or the grace after it. */
+  /** Ends the running dispatcher's slice, or the grace period after it. */
   private sliceTimer: Timer | null = null;
   /** Wakes the core for a task with a later release. */
   private releaseTimer: Timer | null = null;
@@ -74,19 +75,19 @@ export class Dispatchers {
   }
 
   /**
-   * Why a dispatcher of this class cannot be admitted; null: it is promised its share of the core until `create`, which
+   * Why a dispatcher of this class cannot be admitted; null: its share of the core is reserved until `create`, which
    * must follow.
    */
   admit(taskClass: TaskClass): string | null {
     return this.scheduler.admit(inTicks(taskClass));
   }
 
-  /** Takes back what `admit` promised, when the dispatcher is not made after all. */
+  /** Releases the share that `admit` reserved when the dispatcher is not created after all. */
   renounce(taskClass: TaskClass): void {
     this.scheduler.dismiss(newTask(inTicks(taskClass)));
   }
 
-  /** Creates an admitted dispatcher; its host begins to make it. */
+  /** Creates an admitted dispatcher; its host starts creating it. */
   create({ id, domain, program, taskClass, seed, first }: DispatcherSpec, now: Nanos): Dispatcher {
     const dispatcher = new Dispatcher(id, domain, program, newTask(inTicks(taskClass)), now);
     this.byId.set(id, dispatcher);
@@ -128,8 +129,8 @@ export class Dispatchers {
   }
 
   /**
-   * Answers a call within a turn. A dispatcher that was asked for the core gives it up here, as at any system call, and
-   * gets the answer when it has the core again.
+   * Answers a call within a turn. A dispatcher that was asked to yield does so here, as at any system call, and gets
+   * the answer when it has the core again.
    */
   answer(dispatcher: Dispatcher, result: CallResult, now: Nanos): void {
     if (!dispatcher.asked) return this.tellAnswer(dispatcher, result, false);
@@ -140,7 +141,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** Ends a turn; null: it is none of the running dispatcher. The caller serves its calls, then calls `settle`. */
+  /** Ends a turn; null: the dispatcher is not running. The caller serves its calls, then calls `settle`. */
   turnOver(id: DomainId, ranNs: Nanos, more: boolean, now: Nanos): Dispatcher | null {
     const { running } = this;
     if (running === null || running.id !== id) return null;
@@ -151,7 +152,7 @@ export class Dispatchers {
     return running;
   }
 
-  /** After a turn whose calls have been served: the dispatcher waits, or goes on when its turn comes. */
+  /** After a turn whose calls have been served: the dispatcher waits, or is scheduled again. */
   settle(dispatcher: Dispatcher, now: Nanos): void {
     if (dispatcher.state === 'ready' && !dispatcher.hasWork) {
       this.scheduler.remove(dispatcher.task);
@@ -175,7 +176,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** The host confirms that a dispatcher is gone. */
+  /** Handles the host's confirmation that a dispatcher is gone. */
   ended(id: DomainId, cause: string, text: string, now: Nanos): void {
     const dispatcher = this.byId.get(id);
     if (dispatcher === undefined) return;
@@ -195,8 +196,7 @@ export class Dispatchers {
   }
 
   /**
-   * Gives a free core to the scheduler's choice, at the end of the step, so that the turn gets all that the step
-   * brings.
+   * Gives a free core to the scheduler's choice at the end of the step, so that the turn gets all upcalls of the step.
    */
   private kick(): void {
     if (this.kicked) return;
@@ -291,7 +291,7 @@ export class Dispatchers {
     );
   }
 
-  /** It loses its place in the queue, and the core. */
+  /** Takes the dispatcher out of the queue and off the core. */
   private stop(dispatcher: Dispatcher, now: Nanos): void {
     this.cancelStart(dispatcher.id);
     this.release(dispatcher);
@@ -317,7 +317,7 @@ export class Dispatchers {
     this.kick();
   }
 
-  /** Hard real-time tasks with a later release run nobody until then. */
+  /** With only later releases of hard real-time tasks, nobody runs until the first. */
   private awaitRelease(now: Nanos): void {
     this.port.timers.cancel(this.releaseTimer);
     this.releaseTimer = null;
@@ -344,7 +344,7 @@ function tickOf(now: Nanos): number {
   return Math.floor(now / TICK);
 }
 
-/** A class with its times, given in nanoseconds, in ticks. */
+/** The class with its times in ticks instead of nanoseconds. */
 function inTicks(taskClass: TaskClass): TaskClass {
   if (taskClass.kind === 'best_effort') return taskClass;
   const { wcet, period, deadline } = taskClass;

@@ -3,11 +3,11 @@ import type { CallResult, Turn, Upcall } from '@mk/libmk/dispatcher/protocol';
 import type { ProgramText } from './dispatcher.ts';
 import type { HandedFrame } from './handed-frame.ts';
 
-/** What the host of dispatchers tells their CPU driver. */
+/** Events from the host of dispatchers to their CPU driver. */
 export type DispatcherEvent =
   /** It can be resumed. */
   | { readonly type: 'dispatcher_started'; readonly dispatcher: number }
-  /** A turn is over; null: what came back is not a turn, and `fault` says why. */
+  /** A turn is over; null: the returned value is not a turn, and `fault` says why. */
   | {
       readonly type: 'dispatcher_turn';
       readonly dispatcher: number;
@@ -30,14 +30,14 @@ export type DispatcherEvent =
       readonly text: string;
     };
 
-/** What a CPU driver asks of its dispatchers' host, which only carries out: the kernel decides everything. */
+/** Effects of a CPU driver on its dispatchers' host, which only carries them out: the kernel decides everything. */
 export type DispatcherEffect =
   | {
       readonly type: 'start_dispatcher';
       readonly dispatcher: number;
       readonly domain: string;
       readonly program: ProgramText;
-      /** Of its `Math.random`. */
+      /** The seed of its `Math.random`. */
       readonly seed: string;
       readonly heapOldMb: number;
       readonly heapYoungMb: number;
@@ -58,6 +58,6 @@ export type DispatcherEffect =
       readonly result: CallResult;
       readonly resumed: boolean;
     }
-  /** Shows it that it is asked to give the core up. */
+  /** Shows the dispatcher that it is asked to yield. */
   | { readonly type: 'interrupt_dispatcher'; readonly dispatcher: number }
   | { readonly type: 'kill_dispatcher'; readonly dispatcher: number };

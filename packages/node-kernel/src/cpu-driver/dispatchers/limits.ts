@@ -2,23 +2,34 @@ import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 
 /** Bounds of dispatchers, each with its reason. */
 export const DISPATCHER_LIMITS = {
-  /** Barrelfish's: long against a turn, short against what a person notices. */
+  /** Barrelfish's value: long against a turn, short against anything a person notices. */
   timesliceNs: 80 * MILLISECOND,
-  /** A dispatcher that was asked for the core and keeps it so long is killed; a host that is overloaded tenfold is not taken for an endless loop. */
+  /**
+   * A dispatcher that keeps the core this long after it was asked to yield is killed; even a tenfold overloaded host
+   * does not look like an endless loop.
+   */
   overrunGraceNs: 5 * SECOND,
-  /** A core that looks so much later than it meant to was away itself, and does not know what its dispatchers did: the grace begins anew. */
+  /**
+   * A core that looks this much later than planned was away itself, and does not know what its dispatchers did: the
+   * grace period starts again.
+   */
   overrunLateNs: SECOND / 2,
-  /** A host that has not started a dispatcher by then is not going to: 64 cores that start one each on two CPUs take less. */
+  /**
+   * A host that has not started a dispatcher by then never will: 64 cores that start one each on two CPUs take less.
+   */
   startNs: 60 * SECOND,
-  /** System calls of one dispatcher that were not answered yet: one dispatcher cannot take all operations of a core. */
+  /** Unanswered system calls of one dispatcher, so that it cannot take all operations of a core. */
   callsInFlight: 1024,
-  /** Timers that one dispatcher has set. */
+  /** Timers that one dispatcher may set. */
   timers: 1024,
-  /** Old generation of a dispatcher's heap, MiB: with more, some ways of filling it end the process and not the thread. */
+  /**
+   * Old generation of a dispatcher's heap, MiB: with more, some ways of filling it end the process instead of the
+   * thread.
+   */
   heapOldMb: 24,
   /** Young generation, MiB, as above. */
   heapYoungMb: 4,
-  /** ArrayBuffers and WebAssembly memory of a dispatcher; the heap's limits do not count them. */
+  /** ArrayBuffers and WebAssembly memory of a dispatcher, which the heap's limits do not count. */
   bufferBytes: 64 << 20,
 } as const;
 

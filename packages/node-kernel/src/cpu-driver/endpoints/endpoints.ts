@@ -14,7 +14,7 @@ import type { Service, SystemCallHandlers } from '../../monitor/service.ts';
 import type { CpuDriver } from '../cpu-driver.ts';
 import type { Domain } from '../domains.ts';
 
-/** Where a dispatcher receives: a number of its own, and messages not yet taken. */
+/** An endpoint's number and the messages not yet taken from it. */
 interface Endpoint {
   /** Its name in upcalls. */
   readonly id: number;
@@ -22,20 +22,20 @@ interface Endpoint {
   readonly number: number;
   /** Messages delivered and not yet taken. */
   held: number;
-  /** Senders refused for want of room: their domain, and where their capability lies. */
+  /** Senders refused for want of room, and the addresses of their capabilities. */
   readonly refused: Map<number, number>;
 }
 
 /** Memory of the kernel half of a dispatcher. */
 const DISPATCHER_BYTES = 1024;
-/** An LRPC message is what registers hold. */
+/** An LRPC message fits in registers. */
 const LRPC_WORDS = 4;
 
 /**
  * Same-core messages (LMP, LRPC): a dispatcher makes endpoints from its Dispatcher capability and hands copies to
- * others of its core; a holder with the right to write may send words and one capability. No other core is concerned.
+ * others of its core; a holder with the write right may send words and one capability. No other core is concerned.
  *
- *   EP1  nobody sends to an endpoint without its capability (C6); with the dispatcher its endpoints go, and every
+ *   EP1  nobody sends to an endpoint without its capability (C6); a dispatcher's endpoints go with it, and every
  *       capability to them
  *   EP2  an endpoint holds at most `endpointMessages` not yet taken; more is ENDPOINT_OVERFLOW, and nothing was
  *       delivered
@@ -75,7 +75,7 @@ export class Endpoints implements Service {
     private readonly switchTo: (dispatcher: number) => void,
   ) {}
 
-  /** Endpoints of this core. */
+  /** The number of endpoints on this core. */
   get size(): number {
     return this.byId.size;
   }
@@ -103,7 +103,7 @@ export class Endpoints implements Service {
     this.byDispatcher.delete(dispatcher);
   }
 
-  /** Where the caller's Dispatcher capability lies: made on first use. */
+  /** The address of the caller's Dispatcher capability, which is created on first use. */
   private selfOf(caller: Domain): number {
     const { state } = this.cpuDriver;
     for (const { address, slot } of this.cpuDriver.domains.slotsOf(state, caller)) {
@@ -157,7 +157,7 @@ export class Endpoints implements Service {
     const endpoint = this.named(caller, address);
     if (endpoint.held >= limit('endpointMessages')) {
       endpoint.refused.set(caller.id, address);
-      throw new OperationError('ENDPOINT_OVERFLOW', 'the receiver has not taken what it was sent');
+      throw new OperationError('ENDPOINT_OVERFLOW', 'the receiver has not taken earlier messages');
     }
     const capabilities = capability === undefined ? [] : [this.copyTo(caller, capability, endpoint.owner)];
     endpoint.held += 1;
@@ -194,7 +194,7 @@ export class Endpoints implements Service {
   private taken(caller: Domain, id: number, count: number, now: Nanos): void {
     const endpoint = this.byId.get(id);
     if (endpoint?.owner !== caller.id) throw new OperationError('NO_SUCH_ENDPOINT', 'the caller has no such endpoint');
-    if (count > endpoint.held) throw new OperationError('BAD_SYSTEM_CALL', 'more was taken than came');
+    if (count > endpoint.held) throw new OperationError('BAD_SYSTEM_CALL', 'more messages were taken than came');
     endpoint.held -= count;
     assertHeld(endpoint);
     const refused = [...endpoint.refused];

@@ -3,14 +3,14 @@
  * rate (wcet per period) that admission control guarantees, best-effort tasks share the rest by weight, and one queue
  * in order of deadlines dispatches both.
  *
- *   SC1  the queue is in order of absolute deadlines, except that a best-effort task stands behind what was released
+ *   SC1  the queue is in order of absolute deadlines, except that a best-effort task stands behind tasks released
  *       before it;
  *   SC2  the utilisations of the admitted hard tasks and the tenth for best effort never exceed the spectrum;
- *   SC3  no job exceeds its budget by more than what runs without the scheduler being asked: a tick, or a turn.
+ *   SC3  no job overruns its budget by more than the time between two runs of the scheduler: a tick, or a turn.
  *
  * A processor that can be taken away at any tick never runs a job past its budget. A dispatcher’s turn cannot be taken
  * away: with `carriesOver` a job's excess counts for its next one, so that shares hold over turns of any length.
- * Barrelfish forgets it, as we do without the option.
+ * Barrelfish forgets the excess, as we do without the option.
  */
 import type { Scheduler, Task, TaskClass } from './task.ts';
 
@@ -24,13 +24,13 @@ export class Rbed implements Scheduler {
   private readonly queue: Task[] = [];
   /** Utilisation of the hard tasks in the queue. */
   private hard = 0;
-  /** Utilisation promised to hard tasks, whether they wait or not. */
+  /** Utilisation reserved for hard tasks, whether they wait or not. */
   private promised = 0;
   private weight = 0;
   private count = 0;
   private last: Task | null = null;
 
-  /** `timeslice`, in ticks: one best-effort task's share where all weigh the same. */
+  /** `timeslice`, in ticks: the share of a best-effort task when all weigh the same. */
   constructor(
     private readonly timeslice: number,
     private readonly carriesOver = false,
@@ -116,7 +116,7 @@ export class Rbed implements Scheduler {
     return Math.max(0, task.wcet - task.executed);
   }
 
-  /** A best-effort candidate's budget depends on who shares the processor at this moment. */
+  /** A best-effort candidate's budget depends on the tasks that share the processor at this moment. */
   private budget(task: Task, now: number): void {
     if (task.class.kind === 'best_effort') {
       const share = Math.floor((Math.max(RESERVED, SPECTRUM - this.hard) * weightOf(task)) / this.weight);

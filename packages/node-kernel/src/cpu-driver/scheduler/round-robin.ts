@@ -1,6 +1,6 @@
 import type { Scheduler, Task, TaskClass } from './task.ts';
 
-/** One slice each, in turn; weights do not count, and nothing can be promised. */
+/** One slice each, in turn; ignores weights and guarantees nothing. */
 export class RoundRobin implements Scheduler {
   readonly missed = 0;
   private readonly queue: Task[] = [];
@@ -9,7 +9,7 @@ export class RoundRobin implements Scheduler {
   constructor(private readonly timeslice: number) {}
 
   admit(taskClass: TaskClass): string | null {
-    return taskClass.kind === 'best_effort' ? null : 'round robin promises nothing to hard real-time tasks: use rbed';
+    return taskClass.kind === 'best_effort' ? null : 'round robin guarantees nothing to hard real-time tasks: use rbed';
   }
 
   dismiss(task: Task): void {

@@ -1,10 +1,10 @@
-/** How a task asks for the processor. Times in the scheduler's ticks. */
+/** A task's demand for the processor. Times in the scheduler's ticks. */
 export type TaskClass =
   | { readonly kind: 'best_effort'; readonly weight: number }
   /** `wcet` of every `period`, done by `deadline` after each release. */
   | { readonly kind: 'hard_realtime'; readonly wcet: number; readonly period: number; readonly deadline: number };
 
-/** A scheduler's notes on a task; the fields are the scheduler's alone. */
+/** A scheduler's notes on a task; only the scheduler uses the fields. */
 export interface Task {
   readonly class: TaskClass;
   queued: boolean;
@@ -33,26 +33,23 @@ export function newTask(taskClass: TaskClass): Task {
   };
 }
 
-/**
- * Decides which of a core's tasks runs. Pure: time is an argument, in whole ticks. A task that is not queued is not
- * runnable.
- */
+/** Decides which of a core's tasks runs. Pure: time is an argument, in whole ticks. Only queued tasks are runnable. */
 export interface Scheduler {
-  /** Promises a new task of this class what it asks for: null, or why that cannot be. `dismiss` takes it back. */
+  /** Reserves what a new task of this class asks for: null, or why it cannot. `dismiss` releases it. */
   admit(taskClass: TaskClass): string | null;
   /** An admitted task has ended. */
   dismiss(task: Task): void;
   /** The task has a new job; no effect on one already queued. */
   makeRunnable(task: Task, now: number): void;
-  /** The task waits. */
+  /** The task waits, and leaves the queue. */
   remove(task: Task): void;
   /** The task gives up the rest of its budget. */
   yield(task: Task, now: number): void;
-  /** Who has the processor from now on; null: nobody. `current`: who had it until now. */
+  /** The task that has the processor from now on; null: none. `current`: the task that had it until now. */
   schedule(now: number, current: Task | null): Task | null;
   /** When a queued task is next released, after `now`; Infinity: none waits for its release. */
   nextRelease(now: number): number;
-  /** How long the task dispatched last may keep the processor. */
+  /** How long the last dispatched task may keep the processor. */
   budgetLeft(task: Task): number;
   /** Deadlines that hard real-time tasks have missed. */
   readonly missed: number;

@@ -3,8 +3,8 @@ import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 import { known } from '@mk/monitor-proto/assert';
 
 /**
- * A context with only the language's built-ins; once `script`, the dispatcher's own text, has run in it, `handle` is
- * the core's way in.
+ * Makes a context with only the language's built-ins. `handle` is the core's way in, once `script`, the dispatcher's
+ * own text, has run in it.
  */
 export function bareContext(script: vm.Script): { readonly context: vm.Context; readonly handle: ContextHandle } {
   const world: { readonly mkContext?: ContextHandle } = Object.create(null);

@@ -10,14 +10,14 @@ type EffectOf<T extends DispatcherEffect['type']> = Extract<DispatcherEffect, { 
 
 /** The core's end of one dispatcher's thread or process. */
 export interface Vessel {
-  /** Begins a program; call once, before or after it is ready. */
+  /** Starts a program; call once, before or after the vessel is ready. */
   begin(options: BeginOptions): void;
-  /** Hands over a resumption, and beside it the shared memory that it names. */
+  /** Delivers a resumption, with the shared memory that it names. */
   resume(bytes: Uint8Array, frames: readonly HandedFrame[]): void;
-  /** Answers the call that the dispatcher waits for. */
+  /** Answers the call that the dispatcher is waiting on. */
   answer(bytes: Uint8Array): void;
   interrupt(): void;
-  /** Ends it, whatever it is doing; `ended` follows. */
+  /** Ends the dispatcher, whatever it is doing; `ended` follows. */
   kill(): void;
 }
 
@@ -30,7 +30,7 @@ export interface BeginOptions {
   readonly bufferBytes: number;
 }
 
-/** What a vessel reports. */
+/** Reports of a vessel. */
 export interface VesselOwner {
   ready(): void;
   /** Bytes that claim to be a turn. */
@@ -56,14 +56,14 @@ interface Hosted {
   resumedAt: Nanos;
 }
 
-/** So many are being made at once: more would take the CPU from their own core, which has a lease to keep. */
+/** Vessels created at once: more would take the CPU from their own core, which has a lease to keep. */
 const STARTING_MOST = 4;
 
-/** Carries out what the CPU driver asks for its dispatchers, and reports what they do. Decides nothing. */
+/** Carries out the CPU driver's effects on its dispatchers, and reports their events. Decides nothing. */
 export class DispatcherHost {
   private readonly hosted = new Map<number, Hosted>();
   private readonly starting = new Set<number>();
-  /** Those that are made when others are ready, oldest first. */
+  /** Dispatchers that wait until others have started, oldest first. */
   private readonly queued = new Map<number, EffectOf<'start_dispatcher'>>();
   private readonly writer = new PlainWriter(64 << 20);
   private readonly epochMs = Date.now() - nowNs() / 1e6;
@@ -90,13 +90,13 @@ export class DispatcherHost {
       if (resumed) hosted.resumedAt = nowNs();
       const bytes = encodeResult(this.writer, result);
       const fits = bytes.length <= borderLimit('callNowBytes');
-      const text = `the answer has ${bytes.length} bytes, and room for ${borderLimit('callNowBytes')}: make the call asynchronously`;
+      const text = `the answer has ${bytes.length} bytes, but only ${borderLimit('callNowBytes')} fit: make the call asynchronously`;
       hosted.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
     },
     interrupt_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.interrupt(),
     kill_dispatcher: ({ dispatcher }) => {
       if (!this.queued.delete(dispatcher)) return this.hosted.get(dispatcher)?.vessel.kill();
-      // It was never made; told later, as of those that were.
+      // It was never created; reported later, as for any other.
       setImmediate(() => this.post({ type: 'dispatcher_ended', dispatcher, cause: 'KILLED', text: '' }));
     },
   };
@@ -151,7 +151,7 @@ export class DispatcherHost {
         },
       },
     );
-    vessel.begin(begin); // read when it is up
+    vessel.begin(begin); // read once it runs
     this.hosted.set(dispatcher, { vessel, resumedAt: 0 });
   }
 
@@ -170,7 +170,7 @@ export class DispatcherHost {
   }
 }
 
-/** A call, or an invalid turn where the bytes are no call. */
+/** Decodes a call; bytes that are none become an invalid turn. */
 function callOf(dispatcher: number, bytes: Uint8Array): DispatcherEvent {
   const bad = (fault: string): DispatcherEvent => ({
     type: 'dispatcher_turn',
@@ -184,7 +184,7 @@ function callOf(dispatcher: number, bytes: Uint8Array): DispatcherEvent {
     const asked = new PlainReader(bytes).read();
     if (Array.isArray(asked) && typeof asked[0] === 'string' && Array.isArray(asked[1]))
       return { type: 'dispatcher_call', dispatcher, name: asked[0], args: asked[1] };
-    return bad('a call is [name, args]');
+    return bad('a call must be [name, args]');
   } catch (error) {
     if (!(error instanceof BorderError)) throw error;
     return bad(error.message);

@@ -1,6 +1,6 @@
 /*
  * The process of one dispatcher: reads a frame, runs a turn in the bare context, writes a frame. It never returns to
- * its event loop; a call that is answered at once reads its answer from the same pipe.
+ * its event loop; the answer to a call within the turn comes over the same pipe.
  */
 import { bareContext } from './bare-context.ts';
 import { runTurn } from './unhandled-rejections.ts';
@@ -34,7 +34,7 @@ function readExactly(length: number): Buffer {
 function read(kind: number): Uint8Array {
   const head = readExactly(HEAD_BYTES);
   const bytes = readExactly(head.readUInt32BE(0));
-  if (head[4] !== kind) throw new Error(`a frame of kind ${head[4]} came in the place of ${kind}`);
+  if (head[4] !== kind) throw new Error(`a frame of kind ${head[4]} came in place of ${kind}`);
   return bytes;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The thread of one dispatcher. It never returns to its event loop: it waits in Atomics.wait until its core sends
  * something, runs a turn in the bare context, and waits again. The port moved into the context is the only bridge, and
- * the code that holds it there never gives it to the program.
+ * the code in there never gives it to the program.
  */
 import { bareContext } from './bare-context.ts';
 import { runTurn } from './unhandled-rejections.ts';
@@ -16,7 +16,7 @@ import type { BeginOptions } from './dispatcher-host.ts';
 import { BOX_AT, NICE, WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
 
-/** Rejects with a value that is no object of this realm: an error of Node's would lead out of the context. */
+/** Rejects with a value that is no object of this realm: one of Node's errors would lead out of the context. */
 function noImport(): never {
   throw 'programs are one bundle: they cannot import()'; // eslint-disable-line no-throw-literal
 }
@@ -24,7 +24,7 @@ function noImport(): never {
 const { contextText, shared, bridge, control } = workerData as WorkerData;
 const words = new Int32Array(shared, 0, BOX_AT / 4);
 
-// Only this thread's, on Linux: its core's monitor comes first.
+// On Linux this affects only this thread: its core's monitor has priority.
 if (process.platform === 'linux') setPriority(0, NICE);
 
 v8.setFlagsFromString('--expose-gc');
@@ -32,7 +32,7 @@ const { context, handle } = bareContext(
   new vm.Script(contextText, { filename: 'mk:context', importModuleDynamically: noImport }),
 );
 v8.setFlagsFromString('--no-expose-gc');
-// It delivers objects of the context's own realm.
+// The moved port delivers objects of the context's own realm.
 const moved = moveMessagePortToContext(bridge, context) as MessagePort;
 
 function say(news: WorkerNews): void {
@@ -45,7 +45,7 @@ function until(condition: () => boolean): void {
     Atomics.wait(words, WORDS.wake, seen);
 }
 
-/** What the core sent over a port, once it has come. */
+/** Waits for the core's next message over a port. */
 function next(port: MessagePort): unknown {
   let received: { readonly message: unknown } | undefined;
   until(() => (received = receiveMessageOnPort(port) as typeof received) !== undefined);

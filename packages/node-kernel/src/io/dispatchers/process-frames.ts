@@ -19,7 +19,7 @@ export function frameOf(kind: number, bytes: Uint8Array): Buffer {
 export class FrameCutter {
   private kept = Buffer.alloc(0);
 
-  /** `maxBytes`: a longer frame is refused: `frame` gets no bytes and kind −1. */
+  /** Longer frames than `maxBytes` are refused: `frame` gets kind −1 and no bytes. */
   constructor(
     private readonly maxBytes: number,
     private readonly frame: (kind: number, bytes: Uint8Array) => void,

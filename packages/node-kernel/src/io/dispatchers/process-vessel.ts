@@ -10,7 +10,8 @@ import { FrameCutter, frameOf, PIPES, TO_CHILD, TO_CORE } from './process-frames
 const LAST_WORDS = 4096;
 
 /**
- * Dispatchers as processes of their own (`--isolation process`): no memory is shared, and what ends one ends no other.
+ * Dispatchers in processes of their own (`--isolation process`): they share no memory, and the end of one ends no
+ * other.
  */
 export class ProcessVessels implements VesselSource {
   private readonly alive = new Set<ProcessVessel>();
@@ -52,7 +53,7 @@ class ProcessVessel implements Vessel {
       env: {},
     });
     this.pipe = this.child.stdio[PIPES.in] as Writable;
-    this.pipe.on('error', () => undefined); // it is gone: `exit` says so
+    this.pipe.on('error', () => undefined); // the process is gone: `exit` reports it
     const cutter = new FrameCutter(TURN_BYTES_MOST, (kind, bytes) => this.frame(kind, bytes));
     (this.child.stdio[PIPES.out] as Readable).on('data', (chunk: Buffer) => cutter.push(chunk));
     known(this.child.stderr).on('data', (chunk: Buffer) => {

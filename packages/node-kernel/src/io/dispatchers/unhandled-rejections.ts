@@ -1,29 +1,30 @@
 /*
- * Promises of the contexts of this thread that were rejected and that nobody holds. V8 tells Node of each, in whatever
- * context it lies, and Node keeps them until its event loop looks. A dispatcher's thread never comes to its event loop,
- * and in the simulator that is too late: so Node is made to look when a turn is over.
+ * Finds rejected promises of this thread's contexts that nobody handles. V8 reports each to Node, whatever its context,
+ * and Node keeps them until its event loop looks. A dispatcher's thread never returns to its event loop, and in the
+ * simulator that is too late, so Node is made to look at the end of a turn.
  */
 import vm from 'node:vm';
 import type { ContextHandle } from '@mk/libmk/dispatcher/context/context-main';
 
 interface HostProcess extends NodeJS.EventEmitter {
-  /** Runs what Node runs between two callbacks; it has no other name for that. */
+  /** Runs Node's work between two callbacks; there is no public name for it. */
   readonly _tickCallback?: () => void;
 }
 
-/** Node's own process, also where a test runner shows another. */
+/** Node's own process, even where a test runner shows another. */
 const host: HostProcess = vm.runInThisContext('process');
 const HostPromise: PromiseConstructor = vm.runInThisContext('Promise');
-/** The host's own, which may yet be handled before its event loop goes on. */
+/** The host's own rejections, which may yet be handled before its event loop goes on. */
 const judgedLater = new Map<unknown, unknown>();
 
-/** Node would write the library's whole text, which is one line, before what it throws. */
+/** Otherwise Node would write the library's whole text, which is one line, before the error. */
 const QUIETLY = { displayErrors: false } as const;
 const TURN = new vm.Script('mkTurn()', { filename: 'mk:resume' });
 
 /**
- * Runs a turn, the first one after the program's text. Where it leaves a rejected promise that nobody holds, a second run ends the
- * program for that. What a run that throws leaves is dropped here: in the simulator the next turn is another context's.
+ * Runs a turn, the first one after the program's text. If it leaves a rejected promise that nobody handles, a second
+ * run ends the program for that. Rejections of a run that throws are dropped here: in the simulator the next turn
+ * belongs to another context.
  */
 export function runTurn(
   context: vm.Context,
@@ -48,12 +49,12 @@ export function runTurn(
   }
 }
 
-/** Why a promise that nobody holds was rejected. */
+/** Why an unhandled promise was rejected. */
 interface Rejection {
   readonly reason: unknown;
 }
 
-/** The first since the last call; null: there is none. Call it when a context's microtasks have drained. */
+/** The first since the last call; null: there is none. Call it once a context's microtasks have drained. */
 function unhandledRejection(): Rejection | null {
   if (host._tickCallback === undefined) return null;
   let first: Rejection | null = null;
@@ -68,14 +69,14 @@ function unhandledRejection(): Rejection | null {
   try {
     host._tickCallback();
   } catch (reason) {
-    first ??= { reason }; // Node reads a property of the promise, of which a program may have made a trap
+    first ??= { reason }; // Node reads a property of the promise, which a program may have made a trap
   } finally {
     host.emit = emit;
   }
   return first;
 }
 
-/** A program has no way to a prototype of the host. */
+/** A program cannot reach a prototype of the host. */
 function isOfHost(promise: unknown): boolean {
   try {
     return promise instanceof HostPromise || promise instanceof Promise;
@@ -84,7 +85,7 @@ function isOfHost(promise: unknown): boolean {
   }
 }
 
-/** As Node does, when its event loop goes on. */
+/** Treats it as Node does, once its event loop goes on. */
 function judgeLater(promise: unknown, reason: unknown): void {
   if (judgedLater.size === 0) {
     host.on('rejectionHandled', forget);

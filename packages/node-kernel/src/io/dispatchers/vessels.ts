@@ -7,7 +7,7 @@ import { ProcessVessels } from './process-vessel.ts';
 import { WorkerVessels } from './worker-vessel.ts';
 
 /**
- * The vessels of a core whose program lies in dist/, beside what its dispatchers run. Loads nothing before the first
+ * The vessels of a core whose program is in dist/, next to the code for its dispatchers. Loads nothing before the first
  * one.
  */
 export function vesselsOf(isolation: Isolation): VesselSource {

@@ -4,17 +4,17 @@ import type { HandedFrame } from '../../cpu-driver/dispatchers/handed-frame.ts';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
 import { BOX_AT, WORDS } from './shared-words.ts';
 
-/** What a worker of dispatchers is started with (dispatcher-worker-main.ts). */
+/** The start-up data of a dispatcher's worker (dispatcher-worker-main.ts). */
 export interface WorkerData {
   readonly contextText: string;
   readonly shared: SharedArrayBuffer;
   /** Moved into the context: resumptions in, turns and calls out. */
   readonly bridge: MessagePort;
-  /** The worker's own: how it begins, and how it ended. */
+  /** The worker's own: reports its start and its end. */
   readonly control: MessagePort;
 }
 
-/** What a worker says over its own port. */
+/** A worker's messages over its own port. */
 export type WorkerNews =
   { readonly type: 'ready' } | { readonly type: 'ended'; readonly cause: string; readonly text: string };
 
@@ -25,12 +25,12 @@ export interface WorkerFiles {
   readonly contextText: () => string;
 }
 
-/** Spare workers are made this long after the last start, so as not to slow the core down. */
+/** A spare worker is created this long after the last start, so as not to slow the core down. */
 const SPARE_PAUSE_MS = 20;
 /** V8's stack of a dispatcher, MiB; Node's own default. */
 const STACK_MB = 4;
 
-/** Dispatchers as worker threads; after the first start one more is kept warm, so that the next begins at once. */
+/** Dispatchers as worker threads; after the first start one spare is kept warm, so that the next starts at once. */
 export class WorkerVessels implements VesselSource {
   private spare: WorkerVessel | null = null;
   private timer: NodeJS.Timeout | null = null;

@@ -3,12 +3,12 @@
  * Consistency and Cache Coherence", ch. 8).
  *
  * Guarantees, with the holders (`page-cache.ts`): M1 one writer or many readers, grants in flight counted; M3 the
- * directory names every holder; M5 no page is lost without a name. Assumes of the port: reliable, FIFO to each core
- * until it is gone.
+ * directory names every holder; M5 no page is lost silently. Assumes of the port: reliable, FIFO to each core until it
+ * is gone.
  *
- * One transaction per page at a time: recall (fetch from the owner, or invalidate the sharers), then grant, then the
- * requester's confirmation that it has installed. Requests that arrive meanwhile are queued. So no grant is under way
- * when an invalidation leaves, and invalidations may take a tree instead of the direct link.
+ * One transaction per page at a time: recall (fetch from the owner, or invalidate the sharers), grant, then the
+ * requester's confirmation that it has installed the page. Requests that arrive meanwhile are queued. So no grant is
+ * under way when an invalidation leaves, and invalidations may take a tree instead of the direct link.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import { performAtomic } from './atomics.ts';
@@ -19,11 +19,11 @@ export interface DirectoryPort {
   readonly self: CoreId;
   /** Reliable and FIFO until the core is gone; to `self` too. */
   send(core: CoreId, message: PageMessage): void;
-  /** Sends one invalidation to many cores; each answers the home, or several in one answer. */
+  /** Sends one invalidation to many cores; each answers the home, or several in one message. */
   invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void;
   /** The page's bytes in the home's memory, to be read and written in place. */
   bytesOf(page: number): Uint8Array;
-  /** The page is lost with the core that had it: report it by name (M5). */
+  /** Reports by name that the page is lost with the core that had it (M5). */
   lost(page: number, core: CoreId): void;
   /** Nobody holds the page any more, and it is zero: forget it. */
   forgotten(page: number): void;
@@ -34,14 +34,14 @@ interface Request {
   readonly request: number;
   readonly want: Want | 'update';
   readonly has: boolean;
-  /** What to do to the home's bytes once nobody holds a copy. */
+  /** The change to the home's bytes once nobody holds a copy. */
   readonly update: Update | null;
 }
 
-/** `page_atomic` and `page_put` of a core, and what this core itself does when memory becomes another object. */
+/** `page_atomic` and `page_put` of a core, and this core's own reset of memory that becomes another object. */
 type Update = PageMessageOf<'page_atomic' | 'page_put'> | Reset;
 
-/** `gone`: the memory is free, and those who asked for the page no longer map it. */
+/** `gone`: the memory is free, and cores that asked for the page no longer map it. */
 interface Reset {
   readonly type: 'reset';
   readonly gone: boolean;
@@ -51,7 +51,7 @@ interface Reset {
 interface Transaction {
   readonly number: number;
   readonly request: Request;
-  /** Whose answers are missing: recalled holders, then the requester. */
+  /** The cores whose answers are missing: recalled holders, then the requester. */
   readonly waiting: Set<CoreId>;
   phase: 'recall' | 'grant';
   /** The requester is gone: nothing is granted once the recall is over. */
@@ -60,9 +60,9 @@ interface Transaction {
 
 interface Entry {
   readonly page: number;
-  /** Who may write: its copy is the page; the home's memory is stale unless the owner is the home itself. */
+  /** The core that may write: its copy is the page; the home's memory is stale unless the home itself is the owner. */
   owner: CoreId | null;
-  /** Who may read; a copy dropped silently is still named. */
+  /** The cores that may read; a core that dropped its copy silently is still listed. */
   readonly sharers: Set<CoreId>;
   version: number;
   lost: boolean;
@@ -79,7 +79,7 @@ export class Directory {
 
   constructor(private readonly port: DirectoryPort) {}
 
-  /** A core's message about a page of this home. An answer that nobody waits for is dropped, never asserted. */
+  /** Handles a core's message about a page of this home. An answer that nobody waits for is dropped, never asserted. */
   receive(from: CoreId, message: PageMessage): void {
     const { page } = message;
     switch (message.type) {
@@ -97,23 +97,23 @@ export class Directory {
       case 'page_writeback':
         return this.writeback(from, message);
       default:
-        return undefined; // to holders
+        return undefined; // meant for holders
     }
   }
 
   /**
    * The memory of a page becomes another object: recalls all copies, zeroes its bytes, then calls `done`. Later
-   * accesses see zeroes. A lost page is found again: nobody can have known its bytes as those of the new object. The
+   * accesses see zeroes. A lost page becomes usable again, because its bytes have no meaning for the new object. The
    * page's record goes, unless somebody already waits for it.
    */
   reset(page: number, done: () => void, gone = false): void {
-    if (!this.entries.has(page)) return done(); // nobody has asked for it since it was zeroed
+    if (!this.entries.has(page)) return done(); // not requested since it was zeroed
     const { self } = this.port;
     const update = { type: 'reset', gone, done } as const;
     return this.enqueue(page, { from: self, request: 0, want: 'update', has: false, update });
   }
 
-  /** The memory of these pages is free: recalls copies, tells those who still wait, and keeps nothing. */
+  /** The memory of these pages is free: recalls copies, notifies waiting requesters, and keeps nothing. */
   forget(pages: Iterable<number>): void {
     for (const page of pages) this.reset(page, () => undefined, true);
   }
@@ -165,7 +165,7 @@ export class Directory {
       const name = `page ${page.toString(16)}`;
       if (owner !== null && sharers.size > 0) broken.push(`M1: ${name} has owner ${owner} and sharers`);
       if (lost && owner !== null) broken.push(`M5: ${name} is lost and has an owner`);
-      if (transaction === null && queue.length > 0) broken.push(`M4: ${name} has requests and no transaction`);
+      if (transaction === null && queue.length > 0) broken.push(`M4: ${name} has requests but no transaction`);
       if (transaction?.waiting.size === 0) broken.push(`M4: ${name} waits for nobody`);
     }
     return broken;
@@ -196,7 +196,7 @@ export class Directory {
     return entry;
   }
 
-  /** Begins transactions until one must wait. */
+  /** Starts transactions until one must wait. */
   private next(entry: Entry): void {
     while (entry.transaction === null) {
       const request = entry.queue.shift();
@@ -260,7 +260,7 @@ export class Directory {
     this.port.lost(entry.page, core);
   }
 
-  /** Drops stale ones, from a core that no longer owns the page. */
+  /** Drops stale writebacks, from a core that no longer owns the page. */
   private writeback(from: CoreId, { page, version, data }: PageMessageOf<'page_writeback'>): void {
     const entry = this.entries.get(page);
     if (entry === undefined || entry.owner !== from || entry.version !== version) return;
@@ -319,9 +319,7 @@ export class Directory {
     if (update.type === 'reset' && entry.transaction === null) this.drop(entry);
   }
 
-  /**
-   * Turns away requests for memory that is now free, except those that turn it into another object.
-   */
+  /** Refuses requests for memory that is now free, except those that turn it into another object. */
   private turnAway(entry: Entry): void {
     const waiting = entry.queue.splice(0);
     for (const request of waiting)

@@ -1,14 +1,14 @@
 /**
- * What a page's home and its holders say to one another. All of it travels on one lane between two cores: FIFO until
- * the peer is gone. With data on one lane and its invalidation on another, a page could be installed after its
- * invalidation was acknowledged.
+ * The messages between a page's home and its holders. All travel on one lane between two cores: FIFO until the peer is
+ * gone. With data on one lane and its invalidation on another, a page could be installed after its invalidation was
+ * acknowledged.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 
 /** What a core may do with its copy of a page: nothing, read it, or, as the only holder, write it. */
 export type PageState = 'invalid' | 'shared' | 'modified';
 
-/** What a requester wants. A snapshot is the bytes of one moment; its holder does not enter the directory. */
+/** A requester's need. A snapshot is the bytes of one moment; its holder does not enter the directory. */
 export type Want = 'read' | 'write' | 'snapshot';
 
 /** An atomic operation performed by the home; the old value is the answer. */

@@ -1,33 +1,33 @@
 /**
  * A holder's half of the coherence protocol (`directory.ts` is the home's). One cache per core, whose copies its
- * dispatchers share. Accesses block and are in order, and an acknowledgement follows the quiesce, so programs see
+ * dispatchers share. Accesses block and run in order, and acknowledgements wait for the quiesce, so programs see
  * sequential consistency across pages.
  *
  * Guarantees: M2 a read that hits returns the last write in the order of its page's versions; M4 every miss ends. A
  * waiting access is performed while its grant is installed, before anything can take the page away: no two cores can
- * steal a page from each other for ever. Assumes what `directory.ts` assumes.
+ * steal a page from each other for ever. Assumes the same of the port as `directory.ts`.
  */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { AtomicRequest, PageError, PageMessage, PageMessageOf, PageState } from './messages.ts';
 
 export interface PageCachePort {
   readonly self: CoreId;
-  /** Who keeps the directory of a page. */
+  /** The core that keeps the directory of a page. */
   homeOf(page: number): CoreId;
-  /** Whether a core can be asked at all: this one has met it in its present life. */
+  /** Whether a core can be asked at all, because this one has met it in its present life. */
   isMet(core: CoreId): boolean;
   /** Reliable and FIFO until the core is gone; to the home on this core too. */
   send(core: CoreId, message: PageMessage): void;
   /** This core's copy, to be read and written in place. On the home core it is the memory itself. */
   bytesOf(page: number): Uint8Array;
-  /** What programs of this core may do with the copy from now on; their TLBs check it. */
+  /** Sets what programs of this core may do with the copy from now on; their TLBs check it. */
   setState(page: number, state: PageState): void;
   /** Calls back, perhaps at once, when no dispatcher is in the middle of an access that the state no longer allows. */
   quiesce(page: number, done: () => void): void;
 }
 
 export type Need = 'read' | 'write';
-/** Performs the access, or hears why there is none. Called once. */
+/** Performs the access, or learns why it is impossible. Called once. */
 export type Access = (error: PageError | null) => void;
 
 interface Waiter {
@@ -72,7 +72,7 @@ export class PageCache {
     return this.copies.get(page)?.state ?? 'invalid';
   }
 
-  /** The version of the copy that is held, 0 without one. */
+  /** The version of this core's copy; 0 without one. */
   versionOf(page: number): number {
     const copy = this.copies.get(page);
     return copy === undefined || copy.state === 'invalid' ? 0 : copy.version;
@@ -88,13 +88,13 @@ export class PageCache {
     return this.request(copy);
   }
 
-  /** An atomic operation, performed at the page's home; answers the previous value. */
+  /** Performs an atomic operation at the page's home; answers the previous value. */
   atomic(page: number, atomic: AtomicRequest, answer: (error: PageError | null, old: bigint) => void): void {
     const ask = (request: number): PageMessage => ({ type: 'page_atomic', page, request, atomic });
     this.ask(page, ask, (error, value) => answer(error, typeof value === 'bigint' ? value : 0n));
   }
 
-  /** The bytes of a page at one moment; this core does not become a holder. */
+  /** Fetches the bytes of a page at one moment; this core does not become a holder. */
   snapshot(page: number, answer: (error: PageError | null, bytes: Uint8Array) => void): void {
     const ask = (request: number): PageMessage => ({
       type: 'page_request',
@@ -130,17 +130,17 @@ export class PageCache {
       case 'page_fetch':
         return this.fetch(from, message);
       default:
-        return undefined; // to the home
+        return undefined; // meant for the home
     }
   }
 
-  /** Copies of other homes' pages. */
+  /** The number of copies of other homes' pages. */
   get foreign(): number {
     return this.foreignPages.size;
   }
 
   /**
-   * Gives up the oldest copies of other homes' pages, except those awaited, until so many are left; returns how many
+   * Gives up the oldest copies of other homes' pages, except awaited ones, until so many are left; returns how many
    * went.
    */
   makeRoom(capacity: number): number {
@@ -153,8 +153,8 @@ export class PageCache {
   }
 
   /**
-   * Gives a copy up, writing a modified one back first. False when an access waits for the page or it is quiescing:
-   * then it stays.
+   * Gives a copy up, writing a modified one back first. False, and the copy stays, when an access waits for the page or
+   * it is quiescing.
    */
   evict(page: number): boolean {
     const copy = this.copies.get(page);
@@ -173,10 +173,7 @@ export class PageCache {
     return true;
   }
 
-  /**
-   * The home is gone: its pages' copies go, and nobody waits for them any more. Call before the view without it is
-   * installed.
-   */
+  /** The home is gone: its pages' copies go, and their waiters fail. Call before the view without it is installed. */
   homeGone(home: CoreId): void {
     this.lostHomes.add(home);
     for (const copy of [...this.copies.values()]) {
@@ -189,12 +186,12 @@ export class PageCache {
       if (question.home === home) this.answer(request, 'HOME_LOST', NO_BYTES);
   }
 
-  /** It died while this core was running, or before; in that case nobody would tell this core. */
+  /** The core died while this one was running, or before, in which case nobody would tell this core. */
   private isLost(home: CoreId): boolean {
     return this.lostHomes.has(home) || (home !== this.port.self && !this.port.isMet(home));
   }
 
-  /** A new life of a core keeps a new directory of memory that nobody has a copy of. */
+  /** A new life of a core keeps a new directory, in which nobody has a copy. */
   homeBack(home: CoreId): void {
     this.lostHomes.delete(home);
   }
@@ -210,7 +207,7 @@ export class PageCache {
     this.quiesced(copy, done);
   }
 
-  /** Pages that this core holds a copy of. */
+  /** The pages of which this core holds a copy. */
   held(): { readonly page: number; readonly state: PageState; readonly version: number; readonly asking: boolean }[] {
     return [...this.copies.values()]
       .filter(({ state }) => state !== 'invalid')
@@ -233,10 +230,10 @@ export class PageCache {
     for (const { page, waiters, request, answers, state } of this.copies.values()) {
       const quiescing = answers.length > 0;
       const name = `page ${page.toString(16)}`;
-      if (waiters.length > 0 && request === 0 && !quiescing) broken.push(`M4: ${name} has waiters and no request`);
+      if (waiters.length > 0 && request === 0 && !quiescing) broken.push(`M4: ${name} has waiters but no request`);
       const [first] = waiters;
       if (first !== undefined && !quiescing && allows(state, first.need))
-        broken.push(`M4: ${name} makes an access wait that its state allows`);
+        broken.push(`M4: ${name} keeps an access waiting that its state allows`);
     }
     return broken;
   }

@@ -2,7 +2,7 @@ import type { CoreId } from '@mk/monitor-proto/ids';
 import { keysOf } from '@mk/monitor-proto/tables';
 import type { PageState } from './messages.ts';
 
-/** Of one page, since its memory became what it is. */
+/** Counts of one page since its memory became the present object. */
 export interface PageStatistics {
   reads: number;
   writes: number;
@@ -12,7 +12,7 @@ export interface PageStatistics {
   transfers: number;
 }
 
-/** What `mkctl pages` shows. */
+/** The answer of `mkctl pages`. */
 export interface PageReport {
   readonly page: number;
   readonly state: PageState;

@@ -26,10 +26,10 @@ const STALE_MOST = 12;
 /** A core that lies in one answer of four is caught often enough to be accused. */
 const EXAMINING_ROUNDS = 4 * limit('quarantineOffences');
 
-/** The answers of a member with another view, or other members. */
+/** The answers of a member in another view, or with other members. */
 const IN_ANOTHER_VIEW: ReadonlySet<ErrorName> = new Set<ErrorName>(['VIEW_STALE', 'MEMBERS_CHANGED']);
 
-/** The payload of an empty round: bytes that nobody reads. */
+/** The payload of an empty round, which nobody reads. */
 const BYTES: PayloadCodec<Uint8Array> = { encode: (bytes) => bytes, decode: (bytes) => bytes };
 
 /** One- and two-phase agreement rounds over dissemination plans (Baumann et al., SOSP 2009, §5.1). */
@@ -48,7 +48,7 @@ export class Agreement implements Service {
   readonly roundActions: RoundActs;
   readonly verbs = { round: roundVerb(this) };
 
-  /** `actOf`: what all services of this core bring. */
+  /** `actOf`: the actions of all services of this core. */
   constructor(
     private readonly context: MonitorContext,
     actOf: ActOf,
@@ -93,8 +93,8 @@ export class Agreement implements Service {
   }
 
   /**
-   * Looks for proof against a member that others accuse: asks it to do nothing, time and again. What it answers wrongly is
-   * held against it as in any other round.
+   * Looks for proof against a member that others accuse, by asking it repeatedly to do nothing. A wrong answer counts
+   * against it as in any other round.
    */
   *examine(core: CoreId): Operation<void> {
     const { operations } = this.context;
@@ -139,14 +139,14 @@ export class Agreement implements Service {
     return { cores: result.consenting, phases: 1, messages: result.messages };
   }
 
-  /** An error in the second phase is not definite: the others have committed, and the rest will. */
+  /** An error in the second phase is not definite: some have committed, and the rest will. */
   private *twoPhase(op: OperationId, payload: Uint8Array, options: RoundOptions): Operation<RoundReport> {
     const round = yield* this.empty.prepare(op, 'noop', payload, options);
     yield* this.empty.finish(PHASES.commit, round);
     return { cores: round.cores, phases: 2, messages: round.messages };
   }
 
-  /** Takes over the trees that the SKB has pushed. */
+  /** Installs trees that the SKB has pushed. */
   installPlans(version: number, multicast: readonly number[], numa: readonly number[]): void {
     const { core, outbox } = this.context;
     if (this.plans.install(version, core, multicast, numa)) outbox.log('plan_installed', { plan: version });
@@ -186,7 +186,7 @@ function roundHostOf(context: MonitorContext): RoundHost {
 function roundVerb(agreement: Agreement): Verb<RoundSummary> {
   return {
     args: ['plan', 'phases', 'count', 'bytes'],
-    doc: 'Agreement rounds that do nothing, one after the other.',
+    doc: 'Runs agreement rounds that do nothing, one after another.',
     run(args) {
       const plan = args.oneOf('plan', PLAN_KINDS, 'multicast');
       const phases = args.whole('phases', { min: 1, max: 2, otherwise: 1 }) === 1 ? 1 : 2;
@@ -232,7 +232,7 @@ function* roundInOneView(
   }
 }
 
-/** A round that does nothing: its report and duration. Ends in the round's error. */
+/** Runs a round that does nothing; returns its report and duration. Ends in the round's error. */
 export function* timedRound(
   agreement: Agreement,
   plan: PlanKind,

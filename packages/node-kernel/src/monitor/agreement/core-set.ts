@@ -22,7 +22,7 @@ export function isSubset(part: CoreSet, whole: CoreSet): boolean {
   return true;
 }
 
-/** How many of a set have a lower id; −1: the core is not in it. */
+/** The core's index in the set, by id; −1: it is not in the set. */
 export function placeIn(set: CoreSet, core: CoreId): number {
   const at = Math.floor(core / WORD_BITS);
   if (((set[at] ?? 0) & (1 << (core % WORD_BITS))) === 0) return -1;

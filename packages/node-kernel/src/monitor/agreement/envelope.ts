@@ -1,14 +1,15 @@
 import { type CoreSet, isCoreSet } from './core-set.ts';
 
-/** What a multicast carries beside its payload: whom it asks, and which of the initiator's rounds are over. */
+/** A multicast's data besides its payload: the cores asked, and which of the initiator's rounds are over. */
 export interface Envelope {
-  /** The initiator and everybody whom it asks; a core that knows one more must refuse (J2). */
+  /** The initiator and all cores asked; a core that knows of another member must refuse (J2). */
   readonly members: CoreSet;
   /** The round's number at its initiator, and the lowest of the initiator's open rounds (A7). */
   readonly round: number;
   readonly oldest: number;
   /**
-   * Per member, in order of ids, what only the initiator can have made for it; empty when nobody passes the round on.
+   * Per member, in order of ids, a seal that only the initiator can have made for it; empty when nobody relays the
+   * round.
    */
   readonly seals: readonly number[];
   readonly body: Uint8Array;
@@ -17,14 +18,14 @@ export interface Envelope {
 /** Encodes and decodes the payload of one kind of round. */
 export interface PayloadCodec<P> {
   encode(payload: P): Uint8Array;
-  /** The payload in a peer's bytes, or null when they hold none. */
+  /** Decodes a payload from a peer; null when the bytes hold none. */
   decode(bytes: Uint8Array): P | null;
 }
 
 const NUMBER_BYTES = 8;
 
 /**
- * The envelope as bytes: [number of words of members, …, round, oldest, number of seals, …], each a double,
+ * Encodes an envelope: [number of words of members, …, round, oldest, number of seals, …], each a double,
  * little-endian; then the body.
  */
 export function encodeEnvelope({ members, round, oldest, seals, body }: Envelope): Uint8Array {
@@ -35,7 +36,7 @@ export function encodeEnvelope({ members, round, oldest, seals, body }: Envelope
   return bytes;
 }
 
-/** The envelope in a peer's bytes, or null when they hold none. */
+/** Decodes an envelope from a peer; null when the bytes hold none. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
   const [count] = decodeNumbers(bytes.subarray(0, NUMBER_BYTES)) ?? [];
   if (count === undefined || count < 0) return null;
@@ -51,14 +52,14 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope | null {
   return isCoreSet(members) ? { members, round, oldest, seals, body: bytes.subarray(headBytes) } : null;
 }
 
-/** Whole numbers as bytes: each a double, little-endian. */
+/** Encodes whole numbers: each a double, little-endian. */
 export function encodeNumbers(numbers: readonly number[]): Uint8Array {
   const view = new DataView(new ArrayBuffer(numbers.length * NUMBER_BYTES));
   numbers.forEach((number, i) => view.setFloat64(i * NUMBER_BYTES, number, true));
   return new Uint8Array(view.buffer);
 }
 
-/** The numbers in a peer's bytes, or null when they are not safe integers. */
+/** Decodes numbers from a peer; null when they are not safe integers. */
 export function decodeNumbers(bytes: Uint8Array): number[] | null {
   if (bytes.length % NUMBER_BYTES !== 0) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,6 +1,6 @@
 /*
- * A7: a late or repeated phase does nothing. A cut link can hold up a message for as long as the cut lasts, while its
- * round has long ended another way. So a core remembers its answers until the initiator says that the round is over on
+ * A7: a late or repeated phase does nothing. A cut link can delay a message for as long as the cut lasts, long after
+ * its round has ended another way. So a core remembers its answers until the initiator says that the round is over on
  * every core; from then on the round's number alone shows that a message is late.
  */
 import { known } from '@mk/monitor-proto/assert';
@@ -19,7 +19,7 @@ export class OpenRounds {
     return this.last;
   }
 
-  /** Every core has acted on the last phase, or is gone. */
+  /** Ends a round: every core has acted on the last phase, or is gone. */
   end(round: number): void {
     this.open.delete(round);
   }
@@ -28,14 +28,14 @@ export class OpenRounds {
     return this.open.size;
   }
 
-  /** Every round with a lower number is over. */
+  /** The lowest open round: every round with a lower number is over. */
   get oldest(): number {
     for (const round of this.open) return round;
     return this.last + 1;
   }
 }
 
-/** What this core has answered in the rounds of one initiator. */
+/** This core's answers in the rounds of one initiator. */
 export class AnsweredPhases {
   private oldest = 0;
   /** By operation, oldest first: the answers by phase. */
@@ -63,7 +63,7 @@ export class AnsweredPhases {
     this.rounds.delete(known(first));
   }
 
-  /** The initiator's rounds below `oldest` are over. */
+  /** Notes that the initiator's rounds below `oldest` are over. */
   heard(oldest: number): void {
     if (oldest <= this.oldest) return;
     this.oldest = oldest;
@@ -73,12 +73,12 @@ export class AnsweredPhases {
     }
   }
 
-  /** Whether a round is over on every core: a message of it is late. */
+  /** Whether a round is over on every core, so that a message of it is late. */
   isOver(round: number): boolean {
     return round < this.oldest;
   }
 
-  /** Rounds remembered. */
+  /** The number of rounds remembered. */
   get size(): number {
     return this.rounds.size;
   }
@@ -97,17 +97,17 @@ export class FinishedPhases {
     return known;
   }
 
-  /** The same of an initiator that need not be there: who is made up leaves nothing behind. */
+  /** Like `of`, for an initiator that may not exist: an invented one leaves nothing behind. */
   seen(op: OperationId): AnsweredPhases {
     return this.initiators.get(initiatorOf(op)) ?? new AnsweredPhases();
   }
 
-  /** An incarnation is gone. */
+  /** Forgets an incarnation that is gone. */
   forget(core: CoreId, incarnation: number): void {
     this.initiators.delete(`${core}.${incarnation}`);
   }
 
-  /** Rounds remembered, for leak checks. */
+  /** The number of rounds remembered, for leak checks. */
   get size(): number {
     let size = 0;
     for (const { size: rounds } of this.initiators.values()) size += rounds;

@@ -1,18 +1,18 @@
 /*
- * Agreement that survives what a round alone does not: lost answers, late messages, members that come and go. Generic
- * in the rounds' subject ("send to relations" in Barrelfish's monitors) and in the plan, which is the multicast one by
- * default. Baumann et al., SOSP 2009, §5.1.
+ * Agreement that survives lost answers, late messages, and members that come and go, which a round alone does not.
+ * Generic in the rounds' payload ("send to relations" in Barrelfish's monitors) and in the plan, by default the
+ * multicast one. Baumann et al., SOSP 2009, §5.1.
  *
  *   A4  a multicast to nobody completes at once;
- *   A5  a second phase goes to exactly the cores of the first, and on until each has acted or is gone;
+ *   A5  a second phase goes to exactly the cores of the first, until each has acted or is gone;
  *   A6  a core that knows of a member whom the initiator did not ask refuses with MEMBERS_CHANGED;
- *   A7  a late or repeated phase does nothing, and is answered as the first time;
- *   A8  a round whose initiator is gone is not begun: nobody would end it;
- *   A9  what this core's own record says the initiator may not ask is refused, and held against it if it asked itself;
- *   A10 what comes through others bears the initiator's seal for this core, or is refused and held against the relay.
+ *   A7  a late or repeated phase does nothing, and gets the first answer again;
+ *   A8  a round whose initiator is gone is not begun, since nobody would end it;
+ *   A9  a request that this core's records forbid the initiator is refused, and held against it if it asked directly;
+ *   A10 a relayed request bears the initiator's seal for this core, or is refused and held against the relay.
  *
- * A round's deadline ends only the waiting of its inner nodes: what must go forward is asked again, core by core, in
- * the background when whoever began the round has given it a deadline.
+ * A round's deadline only ends the wait of its inner nodes. A phase that must complete is repeated core by core, in the
+ * background if the round has a deadline.
  */
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -30,7 +30,7 @@ import type { PhaseResult } from './round-answers.ts';
 import type { Rounds } from './rounds.ts';
 import type { Sealed, Seals } from './seals.ts';
 
-/** A round under way or done: whom it went to, and its outcome. */
+/** A round under way or done: its cores and its outcome. */
 export interface Multicast {
   readonly op: OperationId;
   readonly action: RoundActionName;
@@ -54,7 +54,7 @@ export type PhaseAct<P> = (
 
 /** By phase; a one-phase action has `commit` only. */
 export interface Acts<P> {
-  /** Why the initiator may not ask for this, by this core's own record; null: it may, for all that is known here. */
+  /** Why this core's own records forbid the request to the initiator; null: they do not. */
   readonly wrong?: (initiator: CoreId, given: P) => Fault | 'OWNER_MISMATCH' | 'CAPABILITY_BUSY' | null;
   readonly prepare?: PhaseAct<P>;
   readonly commit: PhaseAct<P>;
@@ -73,18 +73,18 @@ export interface RoundOptions {
   readonly deadline?: Nanos;
 }
 
-/** What multicasts need of their core. */
+/** The surroundings of multicasts on their core. */
 export interface MulticastHost {
   readonly context: MonitorContext;
   readonly rounds: Rounds;
   readonly plans: PlanBook;
-  /** By which members recognise a round's initiator; null: these rounds are not worth forging. */
+  /** Seals by which members recognise a round's initiator; null: these rounds are not worth forging. */
   readonly seals: Seals | null;
   /** Whether this core can act in such rounds yet. */
   ready(): boolean;
 }
 
-/** The rounds of one kind of payload: what this core begins, and what it has answered. */
+/** The rounds of one kind of payload: those that this core begins, and its answers to others'. */
 export class Multicasts<P> {
   readonly openRounds = new OpenRounds();
   readonly finished = new FinishedPhases();
@@ -95,7 +95,7 @@ export class Multicasts<P> {
     private readonly codec: PayloadCodec<P>,
   ) {}
 
-  /** What a core does in a round of an action: decodes, checks the members (A6), recognises repetition (A7). */
+  /** Makes a core's act for a round action: decodes, checks the members (A6), recognises repetition (A7). */
   act(acts: Acts<P>): Act {
     const asksEverybody: Phase = acts.prepare === undefined ? PHASES.commit : PHASES.prepare;
     return (op, phase, payload, now, vote) => {
@@ -111,7 +111,7 @@ export class Multicasts<P> {
       const before = finished.get(op, phase);
       if (before !== undefined) return vote(null, now, before);
       if (finished.isOver(envelope.round)) return vote(phase === PHASES.prepare ? 'ROUND_REFUSED' : null, now);
-      // Nobody would end what begins after its end.
+      // Nobody would end a phase that begins after its round's end.
       const isEnded = finished.get(op, PHASES.abort) !== undefined || finished.get(op, PHASES.commit) !== undefined;
       if (phase === PHASES.prepare && isEnded) return vote('ROUND_REFUSED', now);
       if (phase === asksEverybody && !this.isPresent(op)) return vote('MEMBERS_CHANGED', now);
@@ -135,9 +135,14 @@ export class Multicasts<P> {
     if (keys === null || askedBy === null || askedBy === initiator) return null;
     const seal = seals[placeIn(members, context.core)];
     const isBy = keys.isBy(initiator, incarnationOf(op), { op, action, round, body }, seal);
-    // Two cores that never had a link have no key for each other: nobody can tell (CAVEATS.md).
+    // Two cores that never had a link have no key for each other, so nothing can be proved (CAVEATS.md).
     if (isBy !== false) return null;
-    context.offences.note(askedBy, 'unsealed', `passes on ${op}, which core ${initiator} has not begun so`, this.now);
+    context.offences.note(
+      askedBy,
+      'unsealed',
+      `relays ${op}, which core ${initiator} did not begin like this`,
+      this.now,
+    );
     return 'ROUND_REFUSED';
   }
 
@@ -152,7 +157,7 @@ export class Multicasts<P> {
     return 'OWNER_MISMATCH';
   }
 
-  /** One phase to one member alone, which answers for itself: how it does is what its asker wants to know. */
+  /** Runs one phase on one member, asked directly, because the caller wants to know how that member itself answers. */
   *askOne(op: OperationId, action: RoundActionName, given: P, core: CoreId, deadline: Nanos): Operation<void> {
     this.mustTakePart();
     const plan: Plan = { kind: 'unicast', serial: false, routes: [[core, []]] };
@@ -162,7 +167,7 @@ export class Multicasts<P> {
     this.openRounds.end(round);
   }
 
-  /** One phase to every member; returns each answer, the unreachable ones' as refusals. */
+  /** Runs one phase on every member; returns each answer, with refusals for the unreachable. */
   *ask(
     op: OperationId,
     action: RoundActionName,
@@ -200,15 +205,15 @@ export class Multicasts<P> {
     return prepared;
   }
 
-  /** A core that is in no view yet, and is sent something that a round must decide, cannot ask anybody (J2). */
+  /** A core that is in no view yet cannot ask anybody, even when a message to it calls for a round (J2). */
   private mustTakePart(): void {
     if (!this.host.context.takesPart) throw new OperationError('VIEW_STALE', 'this core is in no view yet');
   }
 
   /**
-   * The second phase: goes on until each core of the first has acted or is gone (A5); returns their answers. A round
-   * with a deadline ends in the error of whoever has not acted at the first attempt, or is gone, and goes on in the
-   * background.
+   * The second phase: repeats until each core of the first has acted or is gone (A5); returns their answers. With a
+   * deadline the operation ends in the error of the cores that have not acted at the first attempt, and the phase goes
+   * on in the background.
    */
   *finish(phase: Phase, round: Multicast): Operation<readonly number[]> {
     let { plan } = round;
@@ -224,7 +229,7 @@ export class Multicasts<P> {
         if (round.deadline !== undefined) failOnRefusal(result, round.op, wordOf(round.action), before);
         return data;
       }
-      // Beginning a phase makes this core act itself: it is never among those asked.
+      // Beginning a phase makes this core act itself, so it is never among those asked.
       plan = oneByOne(left.filter((core) => core !== this.host.context.core));
       if (round.deadline !== undefined) {
         this.inBackground(this.finishLater(phase, { ...round, plan, deadline: undefined }));
@@ -234,7 +239,7 @@ export class Multicasts<P> {
     }
   }
 
-  /** Like `finish`, for what nobody waits for. */
+  /** Like `finish`, when nobody waits for the result. */
   finishInBackground(phase: Phase, round: Multicast): void {
     this.inBackground(this.finish(phase, { ...round, deadline: undefined }));
   }
@@ -249,7 +254,7 @@ export class Multicasts<P> {
     operations.start(operations.nextId(), operation, this.now, () => undefined, true);
   }
 
-  /** One phase that nobody may miss, not even cores that join meanwhile. Returns the messages it took. */
+  /** One phase that nobody may miss, not even cores that join meanwhile. Returns the number of messages. */
   *tell(op: OperationId, action: RoundActionName, given: P): Operation<number> {
     const { context } = this.host;
     const told = new Set<CoreId>();
@@ -276,19 +281,19 @@ export class Multicasts<P> {
     }
   }
 
-  /** Whether the incarnation that began an operation is still there; also true of this core. */
+  /** Whether the incarnation that began an operation is present; also true of this core. */
   isPresent(op: OperationId): boolean {
     const { context } = this.host;
     const core = coreOf(op);
     return core === context.core || context.monitors.get(core)?.incarnation === incarnationOf(op);
   }
 
-  /** An incarnation is gone, and what it began with it. */
+  /** Forgets an incarnation that is gone, and its rounds. */
   forget(core: CoreId, incarnation: Incarnation): void {
     this.finished.forget(core, incarnation);
   }
 
-  /** This core and the other members; the same set until they change. */
+  /** This core and the other members; the same array until they change. */
   private get everybody(): CoreSet {
     const { core, members } = this.host.context;
     if (this.memberSet.of !== members) this.memberSet = { of: members, cores: coreSetOf([core, ...members]) };
@@ -335,19 +340,19 @@ export class Multicasts<P> {
     return yield* phaseOf(this.host.rounds, phase, { op, action, payload, plan, deadline });
   }
 
-  /** Those who refused and are not gone for good. */
+  /** Cores that refused and are not gone for good. */
   private stillThere(result: PhaseResult): CoreId[] {
     const { core: own, monitors } = this.host.context;
     return result.refusals.map(([core]) => core).filter((core) => core === own || monitors.has(core));
   }
 }
 
-/** What the tree could not do: this core asks each one, once more. */
+/** The plan after a tree has failed: this core asks each remaining core directly. */
 function oneByOne(cores: readonly CoreId[]): Plan {
   return { kind: 'multicast', serial: false, routes: cores.map((core) => [core, []]), again: true };
 }
 
-/** An action's rounds as errors call them. */
+/** The name of an action's rounds in error texts. */
 function wordOf(action: RoundActionName): string {
   return action === 'noop' ? 'round' : action;
 }

@@ -6,16 +6,16 @@ import type { Phase, RoundActionName } from './round-actions.ts';
 import { firstRefusal, type PhaseResult } from './round-answers.ts';
 import type { Rounds } from './rounds.ts';
 
-/** An error is one line: of many cores it names the first; the log has all. */
+/** Cores named in an error, which is one line; the log has all of them. */
 const MOST_NAMED = 16;
 
-/** What a round needs to be told. */
+/** The parameters of a round. */
 export interface RoundSpec {
   readonly op: OperationId;
   readonly action: RoundActionName;
   readonly payload: Uint8Array;
   readonly plan: Plan;
-  /** Absent: each phase has as long as an operation may take. */
+  /** Absent: each phase has the usual time of an operation. */
   readonly deadline?: Nanos | undefined;
 }
 
@@ -26,7 +26,7 @@ export interface RoundReport {
   readonly messages: number;
 }
 
-/** One phase over the plan: every member's vote, unreachable ones as refusals. */
+/** Runs one phase over the plan; returns every member's vote, with refusals for the unreachable. */
 export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operation<PhaseResult> {
   return yield* wait<PhaseResult>({
     arm(resume, now) {
@@ -38,7 +38,8 @@ export function* phaseOf(rounds: Rounds, phase: Phase, spec: RoundSpec): Operati
 }
 
 /**
- * Ends the operation in the first refusal, naming who refused or did not answer. `before`: messages of earlier phases.
+ * Ends the operation in the first refusal, naming the cores that refused or did not answer. `before`: messages of
+ * earlier phases.
  */
 export function failOnRefusal(result: PhaseResult, op: OperationId, what = 'round', before = 0): void {
   const refusal = firstRefusal(result);

@@ -14,11 +14,11 @@ export interface Plan {
   readonly kind: PlanKind;
   readonly serial: boolean;
   readonly routes: readonly Route[];
-  /** For cores that were asked before and did not answer. */
+  /** Repeats a question to cores that did not answer it. */
   readonly again?: boolean;
 }
 
-/** A tree from its flat form: core, number of children, then each child's tree. Null when it is malformed. */
+/** Decodes a tree from its flat form: core, number of children, then each child's tree. Null when it is malformed. */
 function unflatten(flat: readonly number[]): Route | null {
   let at = 0;
   const read = (depth: number): Route | null => {
@@ -39,8 +39,8 @@ function unflatten(flat: readonly number[]): Route | null {
 }
 
 /**
- * Only the members of a tree. What hung below another core is led by the first of it: it is as far from the sender, and
- * near to the others.
+ * Keeps only the members of a tree. The first member below a removed core leads the others there: it is as far from the
+ * sender, and close to the others.
  */
 export function prune(routes: readonly Route[], isMember: (core: CoreId) => boolean): Route[] {
   const kept: Route[] = [];
@@ -61,7 +61,7 @@ export class PlanBook {
   private built: { [K in PlanKind]?: Route } = {};
   private cache: { [K in PlanKind]?: { readonly members: readonly number[]; readonly plan: Plan } } = {};
 
-  /** Takes over pushed trees if they are newer; false: they were older or malformed. */
+  /** Installs pushed trees if they are newer; false: they were older or malformed. */
   install(version: number, self: number, multicast: readonly number[], numa: readonly number[]): boolean {
     if (version <= this.version || multicast[0] !== self || numa[0] !== self) return false;
     this.version = version;
@@ -80,7 +80,7 @@ export class PlanBook {
     return plan;
   }
 
-  /** Like `planFor`, for some of the members, who differ each time. */
+  /** Like `planFor`, for a subset of the members that differs each time. */
   planOver(kind: PlanKind, cores: readonly number[]): Plan {
     return this.build(kind, cores);
   }

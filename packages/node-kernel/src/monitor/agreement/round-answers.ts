@@ -3,15 +3,15 @@ import { type ErrorName, errorOfCode, ERRORS } from '@mk/monitor-proto/errors';
 import type { Answer, Route } from '@mk/monitor-proto/messages/fields';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 
-/** A phase's outcome: how many cores consented, and who refused with what. */
+/** A phase's outcome: how many cores consented, and which refused and why. */
 export interface PhaseResult {
   readonly consenting: number;
   readonly refusals: readonly Answer[];
-  /** What voters told beside their votes: pairs of natural numbers, unordered. */
+  /** Numbers that voters added to their votes: pairs of natural numbers, unordered. */
   readonly data: readonly number[];
   /** Requests and replies, at all cores; one request for a subtree that did not answer. */
   readonly messages: number;
-  /** Those who did not answer, or are gone; if some have been altogether silent, only those. */
+  /** Cores that did not answer, or are gone; if some were silent altogether, only those. */
   readonly silent: readonly CoreId[];
 }
 
@@ -33,12 +33,12 @@ export function firstRefusal(result: PhaseResult): { readonly core: CoreId; read
   return first === undefined ? null : { core: first[0], error: errorOfCode(first[1]) ?? 'ROUND_REFUSED' };
 }
 
-/** Stands for an answer that did not come. */
+/** Whether an answer stands for one that did not come. */
 export function isSilence([, code]: Answer): boolean {
   return code === ERRORS.OPERATION_TIMEOUT.code || code === ERRORS.PEER_GONE.code;
 }
 
-/** Whether these subtrees name so many cores at most. */
+/** Whether these subtrees name at most so many cores. */
 export function areAtMost(routes: readonly Route[], most: number): boolean {
   let left = most - routes.length;
   const count = (below: readonly Route[]): void => {

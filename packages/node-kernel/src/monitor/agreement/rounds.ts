@@ -2,10 +2,10 @@
  * One phase of an agreement round, at the initiator and every member alike: a request goes down a tree, answers come up
  * and are added at each inner node.
  *
- *   A1  a node answers its parent once, after its own vote, when all its children have answered or were given up;
- *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error. One that
- *       does not is no answer: the cores below refuse in its place.
- *   A3  a node never waits longer than the deadline: those still missing then refuse with OPERATION_TIMEOUT.
+ *   A1  a node answers its parent once, after its own vote and once every child has answered or was given up;
+ *   A2  the answer counts every core below exactly once: as consenting, or as refusing with a named error. An answer
+ *       that does not is invalid: the cores below count as refusing.
+ *   A3  a node never waits longer than the deadline: cores still missing then count as refusing with OPERATION_TIMEOUT.
  *
  * Assumes of the channel: exactly once, FIFO (U1, U2). From: Baumann et al., SOSP 2009, §5.1 (one-phase, multicast with
  * aggregation).
@@ -29,24 +29,24 @@ export interface Progress {
   readonly silent: readonly CoreId[];
 }
 
-/** One phase, as its initiator wants it. */
+/** The parameters of one phase. */
 export interface PhaseSpec {
   readonly phase: Phase;
   readonly op: OperationId;
   readonly action: RoundActionName;
   readonly payload: Uint8Array;
   readonly plan: Pick<Plan, 'routes' | 'serial' | 'again'>;
-  /** Those that have not answered by then refuse with OPERATION_TIMEOUT (A3). */
+  /** Cores that have not answered by then refuse with OPERATION_TIMEOUT (A3). */
   readonly deadline: Nanos;
 }
 
-/** What the rounds need of their monitor. */
+/** The rounds' view of their monitor. */
 export interface RoundHost {
   readonly self: CoreId;
   readonly view: number;
-  /** Whether this core is in that view. */
+  /** Whether this core is in the present view. */
   readonly takesPart: boolean;
-  /** How many cores are in it. */
+  /** How many cores the view has. */
   readonly cores: number;
   readonly sink: EffectSink;
   readonly timers: TimerQueue;
@@ -55,7 +55,7 @@ export interface RoundHost {
   send(core: CoreId, message: Message): ErrorName | null;
   /** A core has been answered to the first of two phases. */
   answered(core: CoreId, op: OperationId): void;
-  /** Reports what a core was caught at. */
+  /** Reports a core's offence. */
   blame(core: CoreId, offence: Offence, text: string, now: Nanos): void;
   /** Whether nothing has been heard from a core for a while. */
   isSilent(core: CoreId, now: Nanos): boolean;
@@ -65,15 +65,15 @@ export interface RoundHost {
 interface RoundNode {
   readonly op: OperationId;
   readonly phase: Phase;
-  /** Who asked; null at the initiator. */
+  /** The asking core; null at the initiator. */
   readonly parent: CoreId | null;
   readonly request: Omit<MessageOf<'round_request'>, 'below'>;
   readonly begunAt: Nanos;
-  /** Subtrees not yet asked, when they are asked one by one. */
+  /** Subtrees not asked yet, when they are asked one by one. */
   readonly later: Route[];
-  /** These cores may have been asked before, for others as well: such an answer comes late. */
+  /** These cores may have been asked before, on behalf of others too: such an answer comes late. */
   readonly again: boolean;
-  /** Those asked that have not answered; `NOBODY` at a leaf, which asks none. */
+  /** Cores asked that have not answered; `NOBODY` at a leaf, which asks none. */
   waiting: Map<CoreId, Route>;
   ownVote: boolean;
   consenting: number;
@@ -91,8 +91,7 @@ interface RoundNode {
 type NodeSpec = Pick<RoundNode, 'request' | 'parent' | 'later' | 'again' | 'begunAt' | 'finish'>;
 
 /*
- * Shared and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once leaves nothing
- * behind.
+ * Shared and always empty: a round has many more leaves than inner nodes, and a leaf that votes at once keeps no state.
  */
 const NOBODY: Map<CoreId, Route> = new Map();
 const NOTHING_LATER: Route[] = [];
@@ -101,13 +100,13 @@ const NONE: readonly never[] = [];
 const CORES_MOST = 65_536;
 
 export class Rounds {
-  /** Whose request is being performed; null: this core's own. */
+  /** The core whose request is being performed; null: this core itself. */
   askedBy: CoreId | null = null;
   askedAction = 0;
   /** By phase and operation. */
   private readonly nodes = Array.from({ length: PHASES.abort + 1 }, () => new Map<OperationId, RoundNode>());
 
-  /** `actOf`: what this core does in a round, by the ordinal of its action. */
+  /** `actOf`: this core's act in a round, by the ordinal of its action. */
   constructor(
     private readonly host: RoundHost,
     private readonly actOf: ActOf,
@@ -118,7 +117,7 @@ export class Rounds {
     return this.nodes.reduce((sum, phase) => sum + phase.size, 0);
   }
 
-  /** Since when this core waits for the oldest phase that it has begun itself; Infinity: it waits for none. */
+  /** Since when this core has waited for the oldest phase that it began; Infinity: it waits for none. */
   get waitsSince(): Nanos {
     let since = Infinity;
     for (const phase of this.nodes)
@@ -148,11 +147,11 @@ export class Rounds {
     this.act(node, act, deadline, now);
   }
 
-  /** Another core asks us to take part. */
+  /** Handles another core's request to take part. */
   onRequest(from: CoreId, request: MessageOf<'round_request'>, now: Nanos): void {
     const act = this.actOf(request.kind);
     const error = this.refusalOf(request);
-    // Nobody honest names so many: not gone through, and no answer that would be as long.
+    // No honest core names so many: the list is not walked, and the answer does not grow as long.
     if (!areAtMost(request.below, error === 'VIEW_STALE' ? CORES_MOST : this.host.cores))
       return this.reply(from, request, 0, [[this.host.self, ERRORS.BAD_REQUEST.code]], NONE);
     if (act === undefined || error !== null) {
@@ -168,14 +167,14 @@ export class Rounds {
     this.askedBy = null;
   }
 
-  /** A child answers for its subtree. */
+  /** Handles a child's answer for its subtree. */
   onReply(from: CoreId, reply: MessageOf<'round_reply'>, now: Nanos): void {
     const node = this.nodes[reply.phase]?.get(reply.op);
     const route = node?.waiting.get(from);
-    if (node === undefined || route === undefined) return; // answered after it was given up
+    if (node === undefined || route === undefined) return; // the child answered after it was given up
     if (!answersFor(route, reply)) {
       if (node.again) return;
-      // Another initiator may have made up the tree, or have had the core asked before: only one's own round is proof.
+      // Another initiator may have made up the tree, or have asked the core before: only a round of our own is proof.
       if (node.parent === null)
         this.host.blame(
           from,
@@ -205,7 +204,7 @@ export class Rounds {
     }
   }
 
-  /** A1, A3 of the phases that wait here. Throws AssertionFailure. */
+  /** A1 and A3 for the phases that wait here. Throws AssertionFailure. */
   invariants(): void {
     for (const phase of this.nodes) {
       for (const node of phase.values()) {
@@ -223,7 +222,7 @@ export class Rounds {
     return known(this.nodes[request.phase]).has(request.op) ? 'BAD_REQUEST' : null;
   }
 
-  /** This core's own part. Kept until it and the cores below have settled, or the deadline. */
+  /** Acts for this core. The node is kept until this core and those below have settled, or the deadline. */
   private act(node: RoundNode, act: Act, deadline: Nanos, now: Nanos): void {
     const { op, phase } = node;
     assertInvariant('J2', this.host.takesPart, () => `core ${this.host.self} acts in ${op} and is in no view`);
@@ -252,12 +251,12 @@ export class Rounds {
     const { op, view, phase, kind, payload } = node.request;
     if (node.waiting === NOBODY) node.waiting = new Map();
     node.waiting.set(core, route);
-    // The core may be a new incarnation, later than the plan: it does not know of this round's beginning.
+    // The core may be a new incarnation, later than the plan, that does not know how this round began.
     const error = this.host.mayAsk(core, node.parent === null)
       ? this.host.send(core, { type: 'round_request', op, view, phase, kind, below, payload })
       : 'PEER_GONE';
     if (error === null) return;
-    node.unsent += 1; // not even the request
+    node.unsent += 1; // not even the request was sent
     this.giveUp(node, core, error);
   }
 
@@ -322,7 +321,7 @@ export class Rounds {
     return { messages: 2 * answered - node.unsent + node.waiting.size, silent: this.silentOf(waiting, now) };
   }
 
-  /** Behind a silent inner node its subtree has not answered either: blame the silent ones, if there are any. */
+  /** The subtree behind a silent inner node has not answered either: blame the silent cores if there are any. */
   private silentOf(unheard: readonly CoreId[], now: Nanos): readonly CoreId[] {
     const silent = unheard.filter((core) => core !== this.host.self && this.host.isSilent(core, now));
     return (silent.length > 0 ? silent : unheard).toSorted((a, b) => a - b);
@@ -340,7 +339,7 @@ export class Rounds {
   }
 }
 
-/** It waits for this core's own vote, or for a core below. */
+/** Whether a node waits for this core's own vote, or for a core below. */
 function isOpen({ ownVote, waiting, later }: RoundNode): boolean {
   return !ownVote || waiting.size > 0 || later.length > 0;
 }

@@ -1,7 +1,7 @@
 /*
- * Proves who began a round that comes through others: a tree's inner node passes on what it was given, and could make
- * it up. So each core gives every other one a key, over the link between the two, and seals what it begins for every
- * member; nobody else can.
+ * Proves who began a relayed round: a tree's inner node could make up the request that it passes on. So each core gives
+ * every other one a key, over the link between the two, and seals the rounds that it begins for every member; nobody
+ * else can.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { CorePeer } from '@mk/monitor-proto/endpoint/peer';
@@ -9,7 +9,7 @@ import { type Hmac, sameProof } from '@mk/monitor-proto/handshake/proof';
 import { Writer } from '@mk/monitor-proto/handshake/writer';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
 
-/** What a seal covers: the operation, its action, the round's number at its initiator, and all that it says. */
+/** The content that a seal covers: the operation, its action, the round's number at its initiator, and the payload. */
 export interface Sealed {
   readonly op: OperationId;
   readonly action: number;
@@ -18,7 +18,7 @@ export interface Sealed {
 }
 
 const KEY_BYTES = 16;
-/** As many as a payload's double holds exactly; guessing one takes as many messages. */
+/** As many as a payload's double holds exactly; guessing one takes about 2^48 messages. */
 const SEAL_BYTES = 6;
 
 export class Seals {
@@ -29,18 +29,18 @@ export class Seals {
     private readonly entropy: Uint8Array,
   ) {}
 
-  /** The key by which that peer recognises what this core begins. */
+  /** The key by which that peer recognises this core's rounds. */
   keyFor({ id, instance }: Pick<CorePeer, 'id' | 'instance'>): Uint8Array {
     const name = new Writer(128).ascii('round key ').ascii(String(id)).ascii(' ').ascii(instance).whole();
     return this.hmac(this.entropy, name).slice(0, KEY_BYTES);
   }
 
-  /** A peer has given its key. */
+  /** Stores a peer's key. */
   learn({ id, incarnation }: CorePeer, key: Uint8Array): void {
     this.heard.set(id, { incarnation, key: key.slice() });
   }
 
-  /** The seal of what this core begins, for one peer. */
+  /** Seals a round of this core for one peer. */
   sealFor(peer: Pick<CorePeer, 'id' | 'instance'>, sealed: Sealed): number {
     return this.seal(this.keyFor(peer), sealed);
   }

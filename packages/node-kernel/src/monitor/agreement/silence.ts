@@ -2,7 +2,7 @@ import type { Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { MonitorContext } from '../context.ts';
 import type { Outcome, Trouble } from '../operations.ts';
 
-/** Warns of an operation that somebody did not answer; silent when everybody did. */
+/** Logs a warning about an operation that some core did not answer; nothing when all did. */
 export function logSilence(
   { outbox }: Pick<MonitorContext, 'outbox'>,
   op: OperationId,

@@ -8,7 +8,7 @@ import { phaseOf } from './phase.ts';
 import type { PlanKind } from './plan.ts';
 import { PHASES, type RoundActionName } from './round-actions.ts';
 
-/** What cores were asked to do, and how. */
+/** An action that cores are to perform, and the plan. */
 export interface ActSpec {
   readonly op: OperationId;
   readonly action: RoundActionName;
@@ -18,18 +18,18 @@ export interface ActSpec {
 
 export interface ActReport {
   readonly messages: number;
-  /** What they told beside their votes. */
+  /** Numbers that they added to their votes. */
   readonly data: readonly number[];
 }
 
-/** The plan for so many cores by default: the numa tree that the SKB pushed when they are many. */
+/** The default plan for so many cores: the numa tree that the SKB pushed, when they are many. */
 export function usualPlan(cores: number): PlanKind {
   return cores < limit('treeFromCores') ? 'unicast' : 'numa';
 }
 
 /**
- * A one-phase round over these other cores, repeated over those that did not act, until each has or is gone: for what
- * can neither be refused nor left undone, like an invalidation.
+ * A one-phase round over these other cores, repeated over those that did not act until each has acted or is gone: for
+ * actions that can be neither refused nor left undone, like an invalidation.
  */
 export function* untilActed(
   context: MonitorContext,

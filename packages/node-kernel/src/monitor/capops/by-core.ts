@@ -2,8 +2,8 @@ import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { coreOf } from '../agreement/finished.ts';
 
 /**
- * What is kept here for operations that other cores have begun, at most so much for each core: one that never ends
- * what it begins fills its own share and nobody else's.
+ * State kept here for operations of other cores, at most so many entries for each core: a core that never ends its
+ * operations fills only its own share.
  */
 export class ByInitiator<V> extends Map<OperationId, V> {
   private readonly counts: CoreCounts;
@@ -13,7 +13,7 @@ export class ByInitiator<V> extends Map<OperationId, V> {
     this.counts = new CoreCounts(most);
   }
 
-  /** Whether the core that began an operation has its share. */
+  /** Whether the core that began an operation has used up its share. */
   isFull(op: OperationId): boolean {
     return this.counts.of(coreOf(op)) >= this.most;
   }
@@ -30,7 +30,7 @@ export class ByInitiator<V> extends Map<OperationId, V> {
   }
 }
 
-/** How much is under way for each other core. */
+/** Counts operations under way for each other core. */
 export class CoreCounts {
   private readonly counts = new Map<CoreId, number>();
 
@@ -40,7 +40,7 @@ export class CoreCounts {
     return this.counts.get(core) ?? 0;
   }
 
-  /** One more, if its share allows. */
+  /** Counts one more if the core's share allows. */
   begin(core: CoreId): boolean {
     const count = this.of(core);
     if (count >= this.most) return false;

@@ -70,7 +70,9 @@ export class Capops implements Service {
     this.systemCalls = capabilityCalls(this.shared, this.revokes);
   }
 
-  /** A core that starts again: what others hold of its memory is theirs; the rest is free once they have been asked. */
+  /**
+   * On a restarted core, memory that others still hold stays theirs; the rest becomes free once they have been asked.
+   */
   registered(): void {
     if (this.shared.context.incarnation > 1) this.reclaims.reserve();
   }
@@ -88,14 +90,14 @@ export class Capops implements Service {
     if (this.shared.booted) this.shared.subscribers.removeAll(id);
   }
 
-  /** Copies a capability into the cspace of a domain of this core; answers its address there. */
+  /** Copies a capability into the cspace of a domain of this core; returns its address there. */
   copyInto(receiver: DomainId, source: Slot, rights: number): number {
     return placeCopy(this.shared, source, receiver, rights);
   }
 
   /**
-   * Deletes the root CNode of a cspace with everything below it, on every core if need be; `done` when it is gone. A
-   * copy in its own slots, such as the task CNode, would keep it: those go first.
+   * Deletes the root CNode of a cspace with everything below it, on every core if need be; calls `done` when it is
+   * gone. A copy in its own slots, such as the task CNode, would keep it alive, so those go first.
    */
   deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void {
     const { shared } = this;
@@ -110,14 +112,14 @@ export class Capops implements Service {
     shared.carryOn('delete_cspace', capability, remove, now, (_outcome, at) => done(at));
   }
 
-  /** The first words over a new link: they identify what this core begins, whichever way it comes. */
+  /** The first words over a new link: they identify this core's rounds, however they travel. */
   peerUp(peer: Peer, first: boolean): void {
     if (!first || !isCorePeer(peer)) return;
     const { seals, context } = this.shared;
     context.send(peer.id, { type: 'round_key', key: seals.keyFor(peer) });
   }
 
-  /** Ends what a gone incarnation began and nobody else would end. */
+  /** Ends operations of a gone incarnation that nobody else would end. */
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id: core, incarnation } = peer;
@@ -147,7 +149,7 @@ export class Capops implements Service {
     return this.revokes.parts.has(op) || this.shared.guards.has(op) || this.reclaims.isWatching(op);
   }
 
-  /** An operation between cores is under way here: a snapshot taken now may show a state unlike a quiet cluster's. */
+  /** Whether an operation between cores is under way here, so that a snapshot may differ from a quiet cluster's. */
   get busy(): boolean {
     const { transits, guards, state } = this.shared;
     return (
@@ -161,7 +163,7 @@ export class Capops implements Service {
     );
   }
 
-  /** This core's part of an audit: what is in its slots, in flight from it and on its way home. */
+  /** This core's part of an audit: its slots, its capabilities in flight, and memory on its way home. */
   snapshot(): CoreSnapshot {
     return snapshotCore(this.shared.state, this.shared.transits.capabilities(), [...this.reclaims.ranges()]);
   }

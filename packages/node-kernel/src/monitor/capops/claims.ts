@@ -1,7 +1,7 @@
 /*
- * What only some may say about a capability. The owner's record decides, not the sender's word: each core judges by its
- * own records, and believes where these prove nothing. Of a capability whose recorded owner is gone, anybody may say
- * that it has taken over.
+ * Statements about a capability that only some cores may make. The receiver's own records decide, not the sender's
+ * word; where they prove nothing, the core believes. If a capability's recorded owner is gone, anybody may claim to
+ * have taken over.
  */
 import { type CoreId } from '@mk/monitor-proto/ids';
 import { type Capability, describeCapability, type Range } from '../../capability/model/capability.ts';
@@ -11,24 +11,24 @@ import type { Fault } from '../conduct/screening.ts';
 import type { CapopsContext } from './context.ts';
 import type { CapabilityPayload } from './payload.ts';
 
-/** Like `claimTo`, but where the recorded owner is gone anybody may say that it has taken over. */
+/** Like `claimTo`, but if the recorded owner is gone anybody may claim to have taken over. */
 export function claimOf(m: CapopsContext, capability: Capability, core: CoreId): Claim {
   const claim = claimTo(m.state, capability, core);
   const owner = claim === 'false' ? m.state.database.find(capability)?.owner : undefined;
   return owner !== undefined && isGone(m, owner) ? 'possible' : claim;
 }
 
-/** What speaks against a claim: a fault, an error that may be nobody's fault, or that nobody can tell now; null: nothing. */
+/** The objection to a claim: a fault, an error that may be nobody's fault, or that nobody can tell now; null: none. */
 type Wrong = Fault | 'OWNER_MISMATCH' | 'CAPABILITY_BUSY' | null;
 
-/** For what only the owner may ask. */
+/** Checks a request that only the owner may make. */
 export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: CapabilityPayload) => Wrong {
   return (initiator, { capability }) => {
     const claim = claimOf(m, capability, initiator);
     if (claim === 'possible') return null;
     const owner = m.state.database.find(capability)?.owner;
     if (claim === 'changing') return 'CAPABILITY_BUSY';
-    // It may have had it a moment ago.
+    // The sender may have been the owner a moment ago.
     if (owner === undefined && m.mayHaveHanded(capability)) return 'OWNER_MISMATCH';
     const text = `acts as the owner of ${describeCapability(capability)}`;
     return owner === undefined
@@ -37,7 +37,7 @@ export function onlyOwner(m: CapopsContext): (initiator: CoreId, given: Capabili
   };
 }
 
-/** A new owner speaks for itself, and not about what this core owns, which knows whom it let it go to. */
+/** A new owner speaks for itself, and not about capabilities of this core, which knows to whom it let them go. */
 export function wrongNewOwner(m: CapopsContext, initiator: CoreId, { capability, rest }: CapabilityPayload): Wrong {
   const name = describeCapability(capability);
   if (rest[0] !== initiator) return { offence: 'other_name', text: `says that core ${rest[0]} owns ${name}` };
@@ -47,7 +47,7 @@ export function wrongNewOwner(m: CapopsContext, initiator: CoreId, { capability,
   return isOurs ? { offence: 'not_owner', text: `says that it owns ${name}, which is this core's` } : null;
 }
 
-/** Only a memory's home asks who uses it. */
+/** Only the home of memory may ask who uses it. */
 export function notItsMemory({ state }: CapopsContext, initiator: CoreId, ranges: readonly Range[]): Wrong {
   const other = ranges.find((range) => !isAtHome(state, range, initiator));
   return other === undefined

@@ -27,40 +27,40 @@ import { CapabilityReceivers } from './receivers.ts';
 import { type Asked, Subscribers } from './subscribers.ts';
 import { Transits, WaitQueue } from './waiting.ts';
 
-/** The range of another core's agreed retype: nothing new may come to lie in it meanwhile. */
+/** The range of another core's agreed retype, where nothing new may appear meanwhile. */
 export interface RetypeGuard {
   readonly source: Capability;
   readonly range: Range;
 }
 
-/** Operations that a caller asked for are worth a line at their end; the others only at debug level. */
+/** Operations that a caller asked for are logged at info level when they end; the others only at debug level. */
 const FOR_CALLERS: ReadonlySet<string> = new Set(['send', 'retype', 'revoke', 'delete', 'retrieve']);
 
 const ARRIVALS_MOST = limit('arrivalsPerSender');
 
 type Done<T> = (outcome: Outcome<T>, now: Nanos) => void;
 
-/** What capability operations need of their neighbours. */
+/** Capability operations' view of their neighbours. */
 export interface CapopsPort {
   readonly context: MonitorContext;
   readonly driver: CpuDriver;
   readonly agreement: Agreement;
   readonly seals: Seals;
-  /** Memory that lost a capability since the last call: the caller sees to it. */
+  /** Memory that lost a capability since the last call, which the caller must reclaim. */
   readonly takeFreed: () => readonly ReclaimCandidate[];
-  /** Told which domain a revoke asks for consent. */
+  /** Called with the domain that a revoke asks for consent. */
   readonly asked: Asked;
   /** Calls back when no translation taken away on this core can be used any more, on any core (V2). */
   readonly whenSettled: (goOn: (now: Nanos) => void) => void;
 }
 
 /**
- * What the capability operations between cores share; each has a file built on this. A group locked here is locked by
- * exactly one operation, which unlocks it.
+ * State shared by the capability operations between cores, each of which has a file of its own. A group locked here is
+ * locked by exactly one operation, which unlocks it.
  */
 export class CapopsContext {
   readonly exchange: Exchange;
-  /** Locks, transits, frozen slots and deletion: run after each change of any. */
+  /** Locks, transits, frozen slots and deletion: notify after each change of any. */
   readonly changes: WaitQueue;
   readonly transits: Transits;
   readonly subscribers: Subscribers;
@@ -68,15 +68,15 @@ export class CapopsContext {
   /** Rounds about a capability. */
   readonly rounds: Multicasts<CapabilityPayload>;
   readonly guards = new ByInitiator<RetypeGuard>(ARRIVALS_MOST);
-  /** What others have asked this core, as an owner, and is under way. */
+  /** Operations under way here for others, who asked this core as an owner. */
   private readonly asks = new CoreCounts(limit('operationsPerAsker'));
-  /** What this core looks into before it believes others. */
+  /** Checks under way here before this core believes others. */
   private readonly arrivals = new CoreCounts(ARRIVALS_MOST);
   readonly given = new Given();
   readonly handovers = new Handovers(this);
-  /** A core died during this one's life: nobody knows any more what it had handed to others. */
+  /** A core died during this one's life, and with it the knowledge of what it had handed to others. */
   someoneLeft = false;
-  /** Operations whose callers, and the log, were told that somebody does not answer, but that go on. */
+  /** Operations that go on although their callers, and the log, were told that some core does not answer. */
   private readonly toldUnanswered = new Set<OperationId>();
   private readonly deletions: (() => void)[] = [];
   readonly context: MonitorContext;
@@ -125,7 +125,7 @@ export class CapopsContext {
     return this.begin(kind, capability, operation, now, done, false);
   }
 
-  /** Runs what this core owes the others after what it has done: never refused. */
+  /** Runs work that this core owes the others after an operation: never refused. */
   carryOn<T>(
     kind: string,
     capability: Capability,
@@ -137,8 +137,8 @@ export class CapopsContext {
   }
 
   /**
-   * Runs what another core asks of this one as an owner: refused with TOO_MANY_OPERATIONS past that core's share, which
-   * is nobody else's and not this core's own.
+   * Runs a request of another core to this one as an owner. Refused with TOO_MANY_OPERATIONS beyond that core's share,
+   * which belongs to no other core.
    */
   serve<T>(
     kind: string,
@@ -152,7 +152,7 @@ export class CapopsContext {
     if (ended !== null) this.begin(kind, capability, operation, now, ended, true);
   }
 
-  /** Runs what this core must look into before it believes another: refused likewise, past a share of its own. */
+  /** Runs a check that this core needs before it believes another; refused likewise, beyond a share of its own. */
   lookInto<T>(
     kind: string,
     capability: Capability,
@@ -165,7 +165,7 @@ export class CapopsContext {
     if (ended !== null) this.begin(kind, capability, operation, now, ended, true);
   }
 
-  /** Like `carryOn`, for what nobody waits for and cannot fail. */
+  /** Like `carryOn`, for work that nobody waits for and that cannot fail. */
   inBackground(operation: Operation<unknown>): void {
     this.context.operations.start(this.context.operations.nextId(), operation, this.now, () => undefined, true);
   }
@@ -176,7 +176,7 @@ export class CapopsContext {
     this.locksChanged();
   }
 
-  /** Resumes what waited for a lock or for a frozen slot to thaw, and deletion. */
+  /** Resumes operations that wait for a lock or for a frozen slot to thaw, and deletion. */
   locksChanged(): void {
     this.changes.changed();
     for (const goOn of this.deletions) goOn();
@@ -187,7 +187,7 @@ export class CapopsContext {
     this.deletions.push(goOn);
   }
 
-  /** Whether others may have had something of a range from here, now or at any time before. */
+  /** Whether others may have received part of a range from here, now or at any earlier time. */
   mayHaveHanded(range: Range): boolean {
     return this.someoneLeft || this.given.hasTo(range);
   }
@@ -205,7 +205,7 @@ export class CapopsContext {
     if (found.ok) {
       if ((found.value.relations & REMOTE.copies) !== 0 || !typeRow(capability.type).needsLocality) return null;
       const text = `asks for ${describeCapability(capability)}, of which nobody else was given a copy`;
-      // Requests already under way when the last copy went are no offence.
+      // Requests already under way when the last copy went are not an offence.
       if (!this.mayHaveHanded(capability)) this.context.offences.note(from, 'forged', text, this.now);
       return { error: 'CAPABILITY_NOT_FOUND', owner: core };
     }
@@ -246,14 +246,14 @@ export class CapopsContext {
       assertInvariant('CM1', isSendable(capability), () => `${describeCapability(capability)} is in flight`);
   }
 
-  /** Tells, at any later time, whether a core is still there in the same life. */
+  /** A function that says, at any later time, whether a core is still present in the same life. */
   presenceOf(core: CoreId): () => boolean {
     const { monitors } = this.context;
     const known = monitors.get(core);
     return () => known !== undefined && monitors.get(core) === known;
   }
 
-  /** How far an operation had come when its caller's patience ended; also logged. */
+  /** Describes and logs how far an operation had come when its caller's time was up. */
   giveUpWaiting(op: OperationId, kind: string, elapsed: Nanos): string {
     const progress = this.agreement.rounds.progressOf(op, this.now);
     const silent = progress?.silent ?? this.exchange.askedOf(op);
@@ -303,17 +303,20 @@ export class CapopsContext {
   }
 }
 
-/** How many cores and messages an operation took, where its result says so. */
+/** The cores and messages of an operation, if its result says so. */
 function roundIn(value: unknown): { readonly cores?: number; readonly messages?: number } | null {
   if (!isRecord(value)) return null;
   const { cores, messages } = value;
   return { ...(isWhole(cores) && { cores }), ...(isWhole(messages) && { messages }) };
 }
 
-/** One more operation of a core's share: `done`, which gives it back; null: it has its share, and `done` has been told. */
+/**
+ * Takes one more of a core's share. Returns a `done` that gives it back; null, after calling `done` with the refusal,
+ * when the share is used up.
+ */
 function takeShare<T>(shares: CoreCounts, core: CoreId, now: Nanos, done: Done<T>): Done<T> | null {
   if (!shares.begin(core)) {
-    const text = `so many operations for core ${core} are under way as one core may have`;
+    const text = `core ${core} has reached its limit of operations here`;
     done({ ok: false, error: 'TOO_MANY_OPERATIONS', text }, now);
     return null;
   }

@@ -1,11 +1,12 @@
 /*
- * COPY / send, and giving away.
+ * COPY (send) and giving away.
  *
- *   - Only the owner hands out copies of what has one owner; a foreign holder asks it. So the owner sees every copy
- *       begin.
+ *   - Only the owner hands out copies of a single-owner capability; a foreign holder asks it. So the owner sees every
+ *     copy begin.
  *   - From sending until the receiver's answer the sender answers for the copy (`Transits`): a revoke is not ready, an
  *     ownership does not change and a last copy is not deleted before the answer is in.
- *   - The receiver refuses what an active mark or an agreed retype of its core excludes; the sender keeps its own.
+ *   - The receiver refuses a copy that an active mark or an agreed retype on its core excludes; the sender keeps its
+ *     own.
  *   - The last copy takes the ownership with it; it stays locked here until the receiver has it.
  */
 import { known } from '@mk/monitor-proto/assert';
@@ -45,7 +46,7 @@ import { failOnError } from './exchange.ts';
 import { noteNewOwner, orKeep } from './move.ts';
 import { failUnlessHanded, needsVouching, objectionTo } from './vouch.ts';
 
-/** Where a capability is sent. */
+/** The destination of a capability. */
 export interface Destination {
   readonly core: CoreId;
   readonly domain: DomainId;
@@ -75,7 +76,7 @@ export function* sendCopy(
   return address;
 }
 
-/** A foreign holder's request, at the owner. */
+/** Serves a foreign holder's request, at the owner. */
 export function onCopyRequest(
   m: CapopsContext,
   from: CoreId,
@@ -105,12 +106,12 @@ export function onCopyRequest(
   );
 }
 
-/** A copy arrives. */
+/** Receives a copy. */
 export function onReceive(m: CapopsContext, from: CoreId, request: MessageOf<'cap_receive_request'>, now: Nanos): void {
   const capability = decodeCapability(request.cap);
   if (isMalformed(capability) || !m.booted || !needsVouching(m, capability, from))
     return answerReceive(m, from, request, receive(m, from, request), now);
-  const isThere = m.presenceOf(from); // what is of a core that has gone meanwhile would never get a new owner
+  const isThere = m.presenceOf(from); // a capability of a core that has gone meanwhile would never get a new owner
   m.lookInto(
     'receive',
     capability,
@@ -276,8 +277,8 @@ function* giveLastAway(
   if (!typeRow(capability.type).moveable)
     throw new OperationError('NOT_MOVEABLE', `the last copy of a ${capability.type} stays on its core`);
   const { group } = full(slot);
-  // Its relatives here must know that it may be elsewhere before it is: a revoke of one would otherwise not ask the
-  // others. And until the answer is here, the new owner must know of this copy.
+  // Its relatives here must know that it may be elsewhere before it is, or a revoke of one would not ask the others.
+  // And until the answer is here, the new owner must know of this copy.
   addRelations(m.state, group, REMOTE.copies);
   const relations = relationsForTransfer(m.state, group, true);
   lockGroup(group);
@@ -291,12 +292,12 @@ function* giveLastAway(
   }
 }
 
-/** The sender's own copy goes; if it has become the owner's last one, as in every delete. */
+/** Drops the sender's own copy; if that has become the owner's last one, as in every delete. */
 function* dropSource(m: CapopsContext, op: OperationId, slot: Slot, capability: Capability): Operation<void> {
   if (slot.capability === capability) yield* deleteEverywhere(m, op, slot, capability);
 }
 
-/** Takes what arrived; returns its address, or why not. */
+/** Takes an arriving copy; returns its address, or why not. */
 function receive(
   m: CapopsContext,
   from: CoreId,
@@ -327,7 +328,7 @@ function receive(
   return free.value.address;
 }
 
-/** Another core's agreed retype relies on this range to stay as it was found. */
+/** Whether another core's agreed retype relies on this range staying as it was found. */
 function guarded(m: CapopsContext, capability: Capability): boolean {
   if (isWeightless(capability.type)) return false;
   for (const { source, range } of m.guards.values()) {

@@ -1,8 +1,8 @@
 /*
- * DELETE. A foreign copy, or one beside which another remains, vanishes without a message. The owner's last copy: the
- * ownership of a moveable type goes to any other holder; of another type every foreign copy goes first. With the
- * owner's lock held and its copies in flight arrived, no new holder can appear, so what nobody has does not exist.
- * Whatever the lock or another core's state prevents is retried until it succeeds: nothing here is decided twice.
+ * DELETE. A foreign copy, or one of several, vanishes without a message. The owner's last copy: the ownership of a
+ * moveable type goes to any other holder; of another type every foreign copy goes first. With the owner's lock held and
+ * its copies in flight arrived, no new holder can appear, so a copy that nobody has does not exist. A step that the
+ * lock or another core's state prevents is retried until it succeeds: nothing is decided twice.
  */
 import type { Answer } from '@mk/monitor-proto/messages/fields';
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
@@ -29,12 +29,12 @@ import { pause } from '../waits.ts';
 import { wasHanded } from './vouch.ts';
 import { nextChange } from './waiting.ts';
 
-/** A holder of a copy says so by refusing with CAPABILITY_HELD. */
+/** A holder of a copy refuses with CAPABILITY_HELD. */
 export function findCopyAct(m: CapopsContext): Act {
   return m.rounds.act({
     wrong: onlyOwner(m),
     commit(op, { capability }, answer) {
-      if (coreOf(op) === m.context.core) return answer(null); // whoever asks knows its own
+      if (coreOf(op) === m.context.core) return answer(null); // the initiator knows its own copies
       const group = m.state.database.find(capability);
       if (group === undefined) return answer(null);
       const unsettled = liveSlot(group) === undefined || group.locked || !m.state.isForeign(group);
@@ -57,7 +57,7 @@ export function deleteRemoteAct(m: CapopsContext): Act {
   });
 }
 
-/** Deletes what lies in a slot, on every core if need be; done when the slot is empty, a CNode's contents included. */
+/** Deletes a slot's capability, on every core if need be; done when the slot is empty, a CNode's contents included. */
 export function* deleteEverywhere(
   m: CapopsContext,
   op: OperationId,
@@ -81,7 +81,7 @@ export function* deleteEverywhere(
   while (slot.capability === capability) yield* wait(nextChange(m.changes));
 }
 
-/** Already on the clear list: only await its end. */
+/** Whether the container is on the clear list already, so that only its end need be awaited. */
 function isBeingEmptied(m: CapopsContext, slot: Slot, { address }: Capability): boolean {
   return slot.deleting && m.state.containers.get(address)?.closing === true && slot.group?.slots.size === 1;
 }
@@ -110,7 +110,7 @@ function* deleteLocked(
   return settled;
 }
 
-/** Sees to the copies elsewhere: afterwards there are none, or another core is the owner. */
+/** Clears the copies elsewhere: afterwards there are none, or another core is the owner. */
 function* clearRemote(m: CapopsContext, op: OperationId, group: CopyGroup): Operation<boolean> {
   const { capability } = group;
   if (!typeRow(capability.type).moveable) {
@@ -137,6 +137,6 @@ function* tryMove(m: CapopsContext, op: OperationId, group: CopyGroup, core: Cor
     return true;
   } catch (error) {
     if (!(error instanceof OperationError)) throw error;
-    return false; // it lost or locked its copy meanwhile: look again
+    return false; // the new owner lost or locked its copy meanwhile: look again
   }
 }

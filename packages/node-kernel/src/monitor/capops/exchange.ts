@@ -13,7 +13,7 @@ type AboutOperation = Extract<Message, { readonly op: OperationId }>;
 
 /**
  * Requests with one reply between two monitors. A request has no deadline: the channel delivers it or declares the peer
- * gone, so neither side ever acts on a guess about the other. Whoever waits at the caller's end has its own deadline.
+ * gone, so neither side ever acts on a guess about the other. The caller has its own deadline.
  */
 export class Exchange {
   private readonly pending = new Pending<string, Message>();
@@ -22,7 +22,7 @@ export class Exchange {
 
   constructor(private readonly context: MonitorContext) {}
 
-  /** Sends a request and waits for its reply. Ends in PEER_UNKNOWN, BUSY or PEER_GONE, or with whatever the reply says. */
+  /** Sends a request and waits for its reply. Ends in PEER_UNKNOWN, BUSY or PEER_GONE, or with the reply's error. */
   *ask<T extends MessageType>(core: CoreId, request: AboutOperation, reply: T): Operation<MessageOf<T>> {
     if (!this.context.members.includes(core))
       throw new OperationError('PEER_UNKNOWN', `core ${core} takes part in no global operations`);
@@ -37,12 +37,15 @@ export class Exchange {
     return ofType(answer, reply);
   }
 
-  /** Waits for an operation's message that was not requested just now. */
+  /** Waits for a message of an operation that no request of ours asked for. */
   *await<T extends MessageType>(core: CoreId, op: OperationId, type: T): Operation<MessageOf<T>> {
     return ofType(yield* wait(this.pending.answerOf(keyOf(op, type), core)), type);
   }
 
-  /** Sends what must not be lost to a full queue; a peer that is gone needs nothing, nor does one that takes none. */
+  /**
+   * Sends a message that must not be lost to a full queue. A peer that is gone does not need it; one that takes no
+   * messages does not get it.
+   */
   tell(core: CoreId, message: AboutOperation, now: Nanos): void {
     if (this.context.send(core, message) !== 'BUSY' || !this.waiting.begin(core)) return;
     this.context.timers.set(now + limit('capabilityRetryNs'), (at) => {
@@ -51,7 +54,7 @@ export class Exchange {
     });
   }
 
-  /** A peer has not served what an operation of this core asked of it. */
+  /** A peer refused a request of an operation of this core. */
   refused(from: CoreId, { op, error }: MessageOf<'request_refused'>, now: Nanos): void {
     if (coreOf(op) !== this.context.core) return;
     const why = errorIn({ error }) ?? 'BAD_REQUEST';
@@ -60,7 +63,8 @@ export class Exchange {
   }
 
   /**
-   * A message that an operation waits for. One that nobody waits for came after the peer was given up, and is dropped.
+   * Delivers a message that an operation waits for. One that nobody waits for came after the peer was given up, and is
+   * dropped.
    */
   answered(from: CoreId, message: AboutOperation, now: Nanos): void {
     this.pending.answered(keyOf(message.op, message.type), from, message, now);
@@ -70,7 +74,7 @@ export class Exchange {
     this.pending.peerGone(core, now);
   }
 
-  /** Whom an operation, or a part of it, has asked and not heard from. */
+  /** The cores that an operation, or a part of it, has asked and not heard from. */
   askedOf(op: OperationId): readonly CoreId[] {
     const asked = new Set<CoreId>();
     for (const [key, peer] of this.pending.entries())

@@ -3,9 +3,9 @@ import { overlaps, type Range } from '../../capability/model/capability.ts';
 import { subtractRanges, unionRanges } from '../../capability/model/ranges.ts';
 
 /**
- * What this core has handed to which other: the memory of each capability that it sent. It never understates; it
- * overstates where a gift has gone since. Apart from what its own memory holds, every capability comes to a core from
- * another, so somebody always knows who may have it.
+ * The memory of each capability that this core has sent, by receiver. It never understates, but overstates once a gift
+ * is gone. Except for its own memory, a core gets every capability from another, so somebody always knows who may have
+ * it.
  */
 export class Given {
   private readonly byCore = new Map<CoreId, Range[]>();
@@ -23,12 +23,12 @@ export class Given {
     return this.byCore.get(core)?.some((given) => overlaps(given, range)) === true;
   }
 
-  /** Whether anybody was handed something in a range: also who is gone since may have handed it on. */
+  /** Whether anybody was handed something in a range, including cores gone since, which may have handed it on. */
   hasTo(range: Range): boolean {
     return this.ever.some((given) => overlaps(given, range));
   }
 
-  /** What an incarnation was handed is gone with it. */
+  /** Forgets an incarnation's gifts, which are gone with it. */
   forget(core: CoreId): void {
     this.byCore.delete(core);
   }

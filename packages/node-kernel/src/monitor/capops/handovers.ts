@@ -1,8 +1,8 @@
 /*
- * HANDOVERS: ownership that this core has let go of, until the new owner has told everybody (move.ts). When the new owner dies before that,
- * holders that it did not reach still name this core, which may hold no copy any more and cannot be asked. So the old owner answers for the
- * handover: it tells all that the owner is gone, and they look for a new one (recover.ts). A new owner stays locked until everybody knows,
- * so no capability has two handovers that are not known.
+ * HANDOVERS: ownership that this core has let go, until the new owner has told everybody (move.ts). If the new owner
+ * dies before that, holders that it did not reach still name this core, which may have no copy any more and cannot be
+ * asked. So the old owner answers for the handover: it tells everybody that the owner is gone, and they look for a new
+ * one (recover.ts). A new owner stays locked until everybody knows, so no capability has two unknown handovers.
  */
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import { assertInvariant } from '@mk/monitor-proto/assert';
@@ -16,11 +16,11 @@ import type { CapabilityPayload } from './payload.ts';
 interface Handover {
   readonly capability: Capability;
   readonly to: CoreId;
-  /** The round in which the new owner has told this core; null: not yet. */
+  /** The round by which the new owner has told this core; null: not yet. */
   heard: OperationId | null;
 }
 
-/** What handovers need of the capability operations that they are part of. */
+/** Handovers' view of the capability operations that they are part of. */
 interface HandoverHost {
   readonly state: LocalCapabilities;
   readonly rounds: Multicasts<CapabilityPayload>;
@@ -33,14 +33,14 @@ const FEW = 16;
 
 export class Handovers {
   private readonly open = new Map<string, Handover>();
-  /** When there are more, those that everybody knows are looked for: so a burst of them is not gone through for each. */
+  /** Beyond this many, known handovers are swept: a burst of them is not scanned for each. */
   private most = FEW;
-  /** About which capabilities this core is telling that their owner is gone. */
+  /** Capabilities for which this core is announcing that their owner is gone. */
   private readonly telling = new Map<string, Capability>();
 
   constructor(private readonly m: HandoverHost) {}
 
-  /** Nobody is being told anything. */
+  /** Whether no announcement is under way. */
   get idle(): boolean {
     return this.telling.size === 0;
   }
@@ -50,7 +50,7 @@ export class Handovers {
     return !this.idle && this.telling.has(identityOf(capability));
   }
 
-  /** This core lets go. */
+  /** This core lets go of the ownership. */
   note(capability: Capability, to: CoreId): void {
     this.open.set(identityOf(capability), { capability, to, heard: null });
     if (this.open.size <= this.most) return;
@@ -58,12 +58,12 @@ export class Handovers {
     this.most = Math.max(FEW, 2 * this.open.size);
   }
 
-  /** It has not let go after all. */
+  /** This core keeps the ownership after all. */
   takeBack(capability: Capability): void {
     this.open.delete(identityOf(capability));
   }
 
-  /** A round of a new owner's has told this core. */
+  /** A round of a new owner has reached this core. */
   heard(op: OperationId, capability: Capability, owner: CoreId): void {
     if (this.open.size === 0) return;
     const identity = identityOf(capability);
@@ -72,7 +72,7 @@ export class Handovers {
     else this.open.delete(identity);
   }
 
-  /** A core is gone, and may not have told everybody what it owned. To be called before its rounds are forgotten. */
+  /** A core is gone, and may not have told everybody of its ownerships. Call before its rounds are forgotten. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     this.forgetKnown();
     const { m } = this;
@@ -80,7 +80,7 @@ export class Handovers {
       if (to !== core) continue;
       this.open.delete(identity);
       const group = m.state.database.find(capability);
-      if (group !== undefined && !m.state.isForeign(group)) continue; // it came back
+      if (group !== undefined && !m.state.isForeign(group)) continue; // the ownership came back
       this.telling.set(identity, capability);
       m.carryOn('lose_owner', capability, (op) => this.tell(op, capability, core, incarnation), m.now);
     }
@@ -109,7 +109,10 @@ export class Handovers {
     }
   }
 
-  /** What everybody knows: the initiator has said that its round is over, and it is remembered no more. */
+  /**
+   * Forgets handovers that everybody knows of: the initiator has said that its round is over, and it is remembered no
+   * more.
+   */
   private forgetKnown(): void {
     for (const [identity, { heard }] of this.open)
       if (heard !== null && this.m.rounds.finished.of(heard).get(heard, PHASES.commit) === undefined)

@@ -1,7 +1,8 @@
 /*
- * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted on
- * update_owner, so that no second change can overtake the first. The old owner has waited for its own copies in flight
- * before it let go. A refused move leaves ownership where it was. So does a new owner that dies: whom it has told already is told again.
+ * MOVE: the owner hands ownership to a core that holds a copy. The new owner stays locked until every member has acted
+ * on update_owner, so that no second change can overtake the first. The old owner waits for its own copies in flight
+ * before it lets go. A refused move leaves ownership where it was. So does a new owner that dies: the cores that it had
+ * told already are told again.
  */
 import type { CopyGroup } from '../../capability/store/slot.ts';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
@@ -23,7 +24,7 @@ import { nextChange } from './waiting.ts';
 
 /** Every holder learns who the owner is. */
 export function updateOwnerAct(m: CapopsContext): Act {
-  /** By round: its last coming, while the previous owner is asked about it. */
+  /** By round, the latest arrival of its message, while the previous owner is asked about it. */
   const asking = new Map<OperationId, object>();
   return m.rounds.act({
     wrong: (initiator, given) => wrongNewOwner(m, initiator, given),
@@ -41,8 +42,7 @@ export function updateOwnerAct(m: CapopsContext): Act {
       const { askedBy } = m.agreement.rounds;
       const coming = {};
       asking.set(op, coming);
-      // The previous owner knows whether it still is one: a new owner may claim so, but its word alone does not make it
-      // one.
+      // The previous owner knows whether it still is one. A new owner's word alone does not make it one.
       m.lookInto(
         'note_owner',
         capability,
@@ -50,7 +50,7 @@ export function updateOwnerAct(m: CapopsContext): Act {
         () => objectionOf(m, before, capability, owner),
         m.now,
         (outcome, at) => {
-          // It came again meanwhile: by now it may have been answered, and the ownership have gone on.
+          // The message arrived again meanwhile: by now it may have been answered, and the ownership have moved on.
           if (asking.get(op) !== coming) return answer('CAPABILITY_BUSY');
           asking.delete(op);
           if (!outcome.ok) return answer(outcome.error);
@@ -85,7 +85,7 @@ export function* moveTo(m: CapopsContext, op: OperationId, group: CopyGroup, cor
     cap: encodeCapability(group.capability),
     relations,
   } as const;
-  // Before it is asked: over a tree its announcement may come here before its reply.
+  // Noted before the request: over a tree the new owner's announcement may arrive here before its reply.
   m.handovers.note(group.capability, core);
   yield* orKeep(m, op, group, takeOver(m, request, core));
   noteNewOwner(m, group, core);
@@ -96,8 +96,8 @@ function* takeOver(m: CapopsContext, request: MessageOf<'cap_move_request'>, cor
 }
 
 /**
- * Runs what hands over ownership. When that fails this core is the owner still, unless it has heard that the new one has taken over; and
- * when the new one is gone, whoever may have heard of it is told.
+ * Runs a handover of ownership. When it fails this core is still the owner, unless it has heard that the new one has
+ * taken over; and when the new one is gone, the cores that may have heard of it are told.
  */
 export function* orKeep<T>(m: CapopsContext, op: OperationId, group: CopyGroup, handing: Operation<T>): Operation<T> {
   const { capability } = group;
@@ -114,13 +114,13 @@ export function* orKeep<T>(m: CapopsContext, op: OperationId, group: CopyGroup, 
 
 /**
  * The old owner learns from the new one that it has taken over. It may have heard of this change another way, and of
- * further ones: what is already foreign stays as the last update_owner had it.
+ * further ones: a foreign group stays as the last update_owner left it.
  */
 export function noteNewOwner(m: CapopsContext, group: CopyGroup, owner: CoreId): void {
   if (!m.state.isForeign(group)) setOwner(m.state, group, owner);
 }
 
-/** A holder is asked to become the owner. */
+/** Handles a request to become the owner, at a holder. */
 export function onMoveRequest(
   m: CapopsContext,
   from: CoreId,

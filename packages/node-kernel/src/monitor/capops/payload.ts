@@ -2,13 +2,13 @@ import type { Capability } from '../../capability/model/capability.ts';
 import { decodeCapability, encodeCapability, isMalformed } from '../../capability/model/capability-codec.ts';
 import { decodeNumbers, encodeNumbers, type PayloadCodec } from '../agreement/envelope.ts';
 
-/** What every round about a capability carries: the capability, and the operation's own numbers. */
+/** The payload of every round about a capability: the capability, and the operation's own numbers. */
 export interface CapabilityPayload {
   readonly capability: Capability;
   readonly rest: readonly number[];
 }
 
-/** As numbers: [capability's length, …, rest …]. */
+/** Encoded as numbers: [capability's length, …, rest …]. */
 export const CAPABILITY_PAYLOAD: PayloadCodec<CapabilityPayload> = {
   encode({ capability, rest }) {
     const wire = encodeCapability(capability);

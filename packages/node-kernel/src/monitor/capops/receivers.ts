@@ -1,16 +1,16 @@
 import type { DomainId } from '@mk/monitor-proto/ids';
 import type { Domain, Domains } from '../../cpu-driver/domains.ts';
 
-/** Domain numbers from here on are ends of channels: what is sent there goes to the end's dispatcher. */
+/** Domain numbers from here on are ends of channels: capabilities sent there go to the end's dispatcher. */
 export const END_ADDRESSES = 2 ** 31;
 
-/** A channel's end as capabilities see it; told where each arrival lies. */
+/** A channel's end as capabilities see it, with a callback for the address of each arrival. */
 export interface EndOfChannel {
   readonly domain: DomainId;
   arrived(address: number): void;
 }
 
-/** Who takes a capability sent to this core, and accounts for it. */
+/** The domain that takes a capability sent to this core, and accounts for it. */
 export interface Receiver {
   readonly domain: Domain;
   arrived(address: number): void;

@@ -1,9 +1,9 @@
 /*
  * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
  * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core; commit ends it and
- * brings back what was covered there at any time in between. One batch at a time; what comes meanwhile is the next
- * batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: every core that has let
- * go of memory accounts for it until the home has taken it over.
+ * reports everything covered there at any time in between. One batch at a time; candidates that come meanwhile are the
+ * next batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: a core that lets go
+ * of memory accounts for it until the home has taken it over.
  */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
@@ -29,7 +29,7 @@ interface Batch {
   readonly freed: (bytes: number) => void;
 }
 
-/** What waits here until its home has answered for what went before. */
+/** Memory that waits here until its home has answered an earlier request. */
 interface Freed {
   readonly range: Range;
   readonly certain: boolean;
@@ -40,16 +40,16 @@ const NONE: readonly Range[] = [];
 const RANGES_MOST = 1024;
 
 export class Reclaims {
-  /** On their way home from here. */
+  /** Ranges on their way home from here. */
   private readonly leaving = new Map<OperationId, readonly Range[]>();
   /**
-   * By home; an entry: a request is on its way to it. So a core that frees much at once sends a few large requests, not
-   * a burst.
+   * By home; an entry means that a request is on its way there. So a core that frees much at once sends a few large
+   * requests, not a burst.
    */
   private readonly next = new Map<CoreId, Freed[]>();
   /** Handed to a revoke's initiator, until a watch shows that they have reached their home. */
   private entrusted: Range[] = [];
-  /** Of a home that started again: nobody has been asked yet who holds what of it. */
+  /** Memory of a restarted home, whose holders have not been asked yet. */
   private reserved: readonly Range[] = [];
   private queue: Batch[] = [];
   private current: readonly Range[] = [];
@@ -79,7 +79,7 @@ export class Reclaims {
     });
   }
 
-  /** Everything that this core answers for and that is neither free nor covered. */
+  /** All ranges that this core answers for and that are neither free nor covered. */
   ranges(): readonly Range[] {
     const parts = [this.entrusted, this.reserved, this.queue, this.current];
     const { leaving, next } = this;
@@ -106,17 +106,17 @@ export class Reclaims {
     return !this.running && this.leaving.size === 0 && this.next.size === 0;
   }
 
-  /** Whether a watch of this round is on here. */
+  /** Whether a watch of this round is active here. */
   isWatching(op: OperationId): boolean {
     return this.watches.has(op);
   }
 
-  /** What a single deletion freed. */
+  /** Reclaims the memory freed by a single deletion. */
   take({ address, size, home, certain }: ReclaimCandidate): void {
     this.send(home, [{ address, size }], certain);
   }
 
-  /** What a revoke freed on all cores together. */
+  /** Reclaims the memory that a revoke freed on all cores together. */
   offer(ranges: readonly Range[]): void {
     const { homeOf, memory } = this.m.state;
     const byHome = new Map<CoreId, Range[]>();
@@ -131,12 +131,15 @@ export class Reclaims {
     for (const [home, parts] of byHome) this.send(home, parts, false);
   }
 
-  /** This core's share of what a revoke freed, for the initiator to see to. Memory whose home is gone went with it. */
+  /**
+   * Entrusts this core's share of the memory that a revoke freed to the initiator. Memory whose home is gone went with
+   * it.
+   */
   entrust(ranges: readonly Range[]): void {
     this.entrusted.push(...ranges.filter((range) => this.hasHome(range)));
   }
 
-  /** Ranges on their way from here to an allocator elsewhere, until they arrive. */
+  /** Notes ranges on their way from here to an allocator elsewhere, until they arrive. */
   depart(op: OperationId, ranges: readonly Range[]): void {
     this.leaving.set(op, ranges);
   }
@@ -145,13 +148,13 @@ export class Reclaims {
     this.leaving.delete(op);
   }
 
-  /** Frees this home's ranges that nobody covers: their holders are gone. */
+  /** Frees this home's ranges that nobody covers because their holders are gone. */
   recover(ranges: readonly Range[]): void {
     const missing = subtractRanges(ranges, this.m.state.ram.freeRanges());
     if (missing.length > 0) this.arrive(missing, false, () => undefined);
   }
 
-  /** All of this home's memory waits until the members have been asked what they hold of it from an earlier life. */
+  /** Reserves all of this home's memory until the members have been asked for capabilities from its earlier life. */
   reserve(): void {
     const { ram, memory } = this.m.state;
     this.reserved = ram.take(memory);
@@ -165,7 +168,7 @@ export class Reclaims {
     this.recover(reserved);
   }
 
-  /** Nobody else will end the watches of a home that is gone. */
+  /** Ends the watches of a home that is gone, since nobody else will. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const op of this.watches.keys()) if (isBegunBy(op, core, incarnation)) this.endWatches(op);
     this.entrusted = this.entrusted.filter(({ address }) => this.m.state.homeOf(address) !== core);
@@ -176,12 +179,12 @@ export class Reclaims {
     return home === this.m.context.core || this.m.context.monitors.has(home);
   }
 
-  /** Ranges arrive at their home. */
+  /** Handles ranges that arrive at their home. */
   onRequest(from: CoreId, { op, ranges }: MessageOf<'cap_reclaim_request'>): void {
     const given = pairs(ranges).filter((range) => isRange(range) && this.isHome(range));
     const answer = (freed: number): void =>
       this.m.exchange.tell(from, { type: 'cap_reclaim_reply', op, freed }, this.m.now);
-    // However certain the sender: what is freed is given out again, so the home takes nobody's word for it.
+    // However certain the sender is, freed memory is given out again, so the home trusts nobody's word.
     if (given.length === 0) answer(0);
     else this.arrive(given, false, answer);
   }
@@ -263,14 +266,14 @@ export class Reclaims {
     this.running = false;
   }
 
-  /** What any member covered at any time since it was asked. */
+  /** The ranges that any member covered at any time since it was asked. */
   private *coveredAnywhere(ranges: readonly Range[]): Operation<readonly Range[]> {
     const { m } = this;
     const flat = ranges.flatMap(({ address, size }) => [address, size]);
     const name = makeCapability('RAM', known(ranges[0]).address, known(ranges[0]).size);
     for (let attempt = 0; ; attempt += 1) {
       try {
-        // Each core answers for itself: a tree's inner node could conceal what others cover.
+        // Each core answers for itself: a tree's inner node could conceal ranges that others cover.
         const op = m.context.operations.nextId();
         const round = yield* m.rounds.prepare(op, 'reclaim', { capability: name, rest: flat }, { plan: 'unicast' });
         return pairs(yield* m.rounds.finish(PHASES.commit, round)).filter(isRange);
@@ -288,7 +291,7 @@ export class Reclaims {
     return bytes;
   }
 
-  /** A home frees only what it brought, whatever a peer says. */
+  /** A home frees only memory that it contributes, whatever a peer says. */
   private isHome({ address, size }: Range): boolean {
     const { memory } = this.m.state;
     return address >= memory.address && address + size <= memory.address + memory.size;
@@ -301,7 +304,7 @@ export class Reclaims {
   }
 }
 
-/** Ranges in a round's numbers: address and size in turn. */
+/** Decodes ranges from a round's numbers: address and size in turn. */
 export function pairs(flat: readonly number[]): Range[] {
   return Array.from({ length: flat.length >> 1 }, (_, i) => ({
     address: known(flat[2 * i]),
@@ -315,7 +318,7 @@ function isRange({ address, size }: Range): boolean {
   return whole && address >= 0 && size > 0 && address + size <= CAPABILITY_LIMITS.addressSpaceBytes;
 }
 
-/** A range cut at the borders of the cores' memories. */
+/** Cuts a range at the borders of the cores' memories. */
 function splitBy({ address, size }: Range, bytesPerCore: number): Range[] {
   const parts: Range[] = [];
   const end = address + size;

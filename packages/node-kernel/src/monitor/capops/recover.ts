@@ -1,13 +1,13 @@
 /*
  * RECOVERY of ownership (docs/ARCHITECTURE.md): a capability whose owner is gone gets its lowest holder as the new one.
  *
- *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those who ask at one time
+ *   RO1  a core adopts only what no lower member holds as an orphan and no member owns: of those asking at one time
  *        only the lowest finds nobody in its way;
  *   RO2  a core that is not the lowest keeps asking until it has heard of a new owner, or nobody is in its way.
  *
  * No new copy of an orphan appears: its owner, through whom every copy goes, is dead, and what it sent before is
- * refused with its channel. So holders only become fewer. The new owner's bits are conservative: all of them. What
- * cannot change its owner names an object that went with it, and goes.
+ * refused with its channel. So holders only become fewer. The new owner sets all relation bits, to be conservative. A
+ * capability that cannot change its owner names an object that went with it, and is deleted.
  */
 import { ERRORS } from '@mk/monitor-proto/errors';
 import type { CoreId } from '@mk/monitor-proto/ids';
@@ -32,7 +32,7 @@ const AT_ONCE = 8;
 export class Recovery {
   /** By group: the owner that is gone. */
   private readonly orphans = new Map<CopyGroup, CoreId>();
-  /** Those that a worker is asking about. */
+  /** Orphans that a worker is asking about. */
   private readonly taken = new Set<CopyGroup>();
   private running = 0;
   /** find_orphan. */
@@ -52,7 +52,8 @@ export class Recovery {
     });
     this.lostAct = m.rounds.act({
       commit: (op, { capability, rest: [owner = -1, incarnation] }, answer) => {
-        if (m.context.monitors.get(owner)?.incarnation === incarnation) return answer('CAPABILITY_BUSY'); // not gone for this core yet
+        // this core has not heard of its end yet
+        if (m.context.monitors.get(owner)?.incarnation === incarnation) return answer('CAPABILITY_BUSY');
         const group = m.state.database.find(capability);
         if (group?.owner === coreOf(op) && m.state.isForeign(group)) {
           setOwner(m.state, group, owner);
@@ -67,7 +68,7 @@ export class Recovery {
     return this.orphans.size;
   }
 
-  /** A core is gone: what it owned and is held here needs a new owner. */
+  /** A core is gone: capabilities that it owned and that are held here need a new owner. */
   ownerGone(core: CoreId): void {
     const { m } = this;
     const objects: CopyGroup[] = [];
@@ -111,7 +112,7 @@ export class Recovery {
     return undefined;
   }
 
-  /** One attempt; true: it has an owner, or is no longer here. */
+  /** One attempt; true: the group has an owner, or is no longer here. */
   private *settle(group: CopyGroup): Operation<boolean> {
     const { m } = this;
     while ((group.locked || m.handovers.isTelling(group.capability)) && this.isOrphan(group))
@@ -122,7 +123,7 @@ export class Recovery {
     const { capability, owner: from } = group;
     const found = yield* m.rounds.ask(op, 'find_orphan', { capability, rest: [from] });
     if (!this.isOrphan(group)) return true;
-    // It had a new owner meanwhile, which is gone as well: nobody was asked about that one.
+    // It had a new owner meanwhile, which is gone as well, and about which nobody was asked.
     if (group.owner !== from) return false;
     const held = ERRORS.CAPABILITY_HELD.code;
     const inTheWay = found.refusals.filter(([by, code]) => monitors.has(by) && (by < core || code !== held));

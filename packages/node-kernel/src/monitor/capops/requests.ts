@@ -17,9 +17,9 @@ import { retype } from './retype.ts';
 import type { Revokes } from './revoke.ts';
 
 /**
- * The system calls about capabilities that concern other cores. An invocation is decoded anew: the slot may have
- * changed since the CPU driver looked. The caller hears in time (C7): past the deadline OPERATION_TIMEOUT, while the
- * operation goes on until it leaves nothing locked.
+ * The system calls about capabilities that concern other cores. An invocation is decoded again, because the slot may
+ * have changed since the CPU driver looked. The caller is answered in time (C7): past the deadline with
+ * OPERATION_TIMEOUT, while the operation goes on until it leaves nothing locked.
  */
 export function capabilityCalls(m: CapopsContext, revokes: Revokes) {
   const performers = performersOf(revokes);
@@ -126,7 +126,7 @@ function resultOf(outcome: Outcome<unknown>): SystemCallResult {
   return { ok: false, error, ...(trouble !== undefined && { text }) };
 }
 
-/** Answers once, at the deadline if not before: then with the operation and who holds it up. */
+/** Answers once, at the deadline at the latest, then naming the operation and the cores that hold it up. */
 class TimelyAnswer {
   private open = true;
   private timer: Timer | null = null;
@@ -138,7 +138,7 @@ class TimelyAnswer {
     private readonly done: SystemCallDone,
   ) {}
 
-  /** After the operation's own deadlines: one that ends by itself at that moment knows more. */
+  /** Later than the operation's own deadlines: one that ends by itself at that moment knows more. */
   begun(op: OperationId): void {
     if (!this.open) return;
     this.timer = this.m.context.timers.set(this.startedAt + limit('operationDeadlineNs'), (at) => {

@@ -17,7 +17,7 @@ import { failUnlessHanded } from './vouch.ts';
 import { announceOwner, failUnlessMoveable, transitsOver } from './move.ts';
 
 /**
- * Makes this core the owner of what lies in the slot. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or
+ * Makes this core the owner of the slot's capability. Ends in CAPABILITY_BUSY, NOT_MOVEABLE, CAPABILITY_NOT_FOUND or
  * PEER_GONE.
  */
 export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operation<void> {
@@ -46,7 +46,7 @@ export function* retrieve(m: CapopsContext, op: OperationId, slot: Slot): Operat
   yield* announceOwner(m, op, group);
 }
 
-/** A holder asks for the ownership. */
+/** Handles a holder's request for the ownership. */
 export function onRetrieveRequest(
   m: CapopsContext,
   from: CoreId,
@@ -79,7 +79,7 @@ export function onRetrieveRequest(
   );
 }
 
-/** Not to a core that went while this one waited: then nobody would be the owner. */
+/** Refuses a core that went while this one waited: then nobody would be the owner. */
 function* letGo(m: CapopsContext, op: OperationId, group: CopyGroup, to: CoreId): Operation<number> {
   const isThere = m.presenceOf(to);
   yield* failUnlessHanded(m, op, group.capability, to);

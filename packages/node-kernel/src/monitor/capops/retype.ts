@@ -1,10 +1,9 @@
 /*
- * RETYPE. The owner serialises: it locks the source, checks its own database, then, if anything of the source may have
- * descendants elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A consenting
- * core also guards the range until the second phase: what is being given from one core to another would otherwise slip
- * past the check between its two holders. Foreign retype: the owner keeps lock and guards until the requester says that
- * its objects exist, or will not. Overlapping retypes: the owner's lock lets one in; the others find its objects or
- * CAPABILITY_BUSY (C4).
+ * RETYPE. The owner serialises: it locks the source, checks its own database, then, if the source may have descendants
+ * elsewhere, every core's (Baumann et al., SOSP 2009, §5.1: retype is the two-phase commit). A consenting core also
+ * guards the range until the second phase: a capability in flight would otherwise slip past the check between its two
+ * holders. Foreign retype: the owner keeps lock and guards until the requester says that its objects exist, or will
+ * not. Overlapping retypes: the owner's lock lets one in; the others find its objects or CAPABILITY_BUSY (C4).
  */
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, Nanos, OperationId } from '@mk/monitor-proto/ids';
@@ -59,7 +58,7 @@ export function checkRetypeAct(m: CapopsContext): Act {
   });
 }
 
-/** Retypes for a domain where its CPU driver could not do so alone. */
+/** Retypes for a domain when its CPU driver alone could not. */
 export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Given): Operation<Multicast | null> {
   const decoded = checkRetype(m.state, root, given);
   if (!decoded.ok) throw new OperationError(decoded.error, 'refused on this core');
@@ -78,7 +77,7 @@ export function* retype(m: CapopsContext, op: OperationId, root: Slot, given: Gi
   }
 }
 
-/** A foreign holder asks. */
+/** Handles a foreign holder's request. */
 export function onRetypeRequest(
   m: CapopsContext,
   from: CoreId,
@@ -177,7 +176,8 @@ function* serve(
   let round: Multicast | null = null;
   try {
     round = yield* checkRange(m, own, group, range);
-    if (!isThere()) throw new OperationError('PEER_GONE', `core ${from} is gone`); // it would never say that it has created
+    // the requester would never report its objects
+    if (!isThere()) throw new OperationError('PEER_GONE', `core ${from} is gone`);
     addRelations(m.state, group, REMOTE.descendants);
     m.exchange.tell(from, { type: 'cap_retype_reply', op, error: 0, owner: m.context.core }, m.now);
     yield* createdOrGone(m, from, op);
@@ -191,11 +191,12 @@ function* createdOrGone(m: CapopsContext, from: CoreId, op: OperationId): Operat
   try {
     yield* m.exchange.await(from, op, 'cap_retype_created');
   } catch (error) {
-    if (!(error instanceof OperationError)) throw error; // gone: its objects, if it made any, went with it
+    // the requester is gone: its objects, if it made any, went with it
+    if (!(error instanceof OperationError)) throw error;
   }
 }
 
-/** Everybody's consent to a range of a locked source, when anybody else can have something there; null: nobody can. */
+/** Everybody's consent to a range of a locked source, if anybody else may have something there; null: nobody may. */
 function* checkRange(m: CapopsContext, op: OperationId, group: CopyGroup, range: Range): Operation<Multicast | null> {
   const { capability } = group;
   if (typeRow(capability.type).multiRetype || (group.relations & REMOTE.descendants) === 0) return null;

@@ -6,16 +6,17 @@
  *   commit  goes exactly where mark went; each core deletes what it froze and is done when nothing of it is left.
  *
  *   - The revoker owns and locks its target first, so no copy of it begins after.
- *   - What arrives under a mark is refused, and its sender is not ready before it knows: at the last ready every copy
- *     and descendant on any member is frozen. A tree may carry the mark past a copy; the order of links is not needed.
+ *   - A capability that arrives under a mark is refused, and its sender is not ready before it knows: at the last ready
+ *     every copy and descendant on any member is frozen. The mark may overtake a copy; the order of links is free.
  *   - A mark that meets a lock waits for it, but not for ever: past `revokeLockWaitNs` it refuses, everybody thaws, and
  *     the caller's library retries. So no two revokes wait for each other for ever.
  *   - After commit only deletion is left. The target's lock blocks everything else: a revoke whose target lies under
  *     another revoke, or in a CNode made of its own memory, still ends.
  *   - Memory is offered to its home only when every core is done: a frozen foreign copy elsewhere would still cover it.
  *
- * When the initiator is gone each core that it had marked runs the same revoke to its end, unless one that it had not
- * marked owns the target anew (recover.ts): then it is given up. What a dead initiator had collected stays unclaimed (C5).
+ * When the initiator is gone each core that it had marked completes the same revoke, unless a core that it had not
+ * marked has become the owner (recover.ts): then the revoke is given up. Memory that a dead initiator had collected
+ * stays unclaimed (C5).
  */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
@@ -74,11 +75,11 @@ interface Part {
 }
 
 export class Revokes {
-  /** What this core takes part in, its own revokes included. */
+  /** Revokes that this core takes part in, its own included. */
   readonly parts = new ByInitiator<Part>(limit('arrivalsPerSender'));
   /** The slots that survive this core's own revokes. */
   private readonly survivors = new Map<OperationId, Slot>();
-  /** This core's own committed revokes: what has been freed since this core itself was done. */
+  /** This core's own committed revokes, with the memory freed since this core itself was done. */
   private readonly committed = new Map<OperationId, { readonly target: Capability; readonly freed: Range[] }>();
   readonly act: Act;
 
@@ -99,7 +100,7 @@ export class Revokes {
     });
   }
 
-  /** Revokes what lies in the slot, on every core: only the slot itself is left. Returns the messages it took. */
+  /** Revokes the slot's capability on every core: only the slot itself is left. Returns the number of messages. */
   *run(op: OperationId, slot: Slot): Operation<{ readonly cores: number; readonly messages: number }> {
     const { m } = this;
     const group = this.live(slot);
@@ -117,12 +118,12 @@ export class Revokes {
     }
   }
 
-  /** Sees to the memory that was freed here: a revoke keeps its own until every core is done; the rest goes home. */
+  /** Collects memory freed here: a revoke keeps its own until every core is done; the rest goes home. */
   collectFreed(): void {
     for (const candidate of this.m.takeFreed()) if (!this.keep(candidate)) this.reclaims.take(candidate);
   }
 
-  /** Keeps what a revoke freed on this core until every core is done. False: no revoke in progress covers it. */
+  /** Keeps memory that a revoke freed on this core until every core is done. False: no revoke in progress covers it. */
   private keep(candidate: ReclaimCandidate): boolean {
     if (candidate.certain && candidate.home === this.m.context.core) return false;
     const kept = this.keptWith(candidate);
@@ -133,7 +134,7 @@ export class Revokes {
     return true;
   }
 
-  /** A core that began revokes is gone: finishes them. */
+  /** Finishes the revokes of a core that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const part of [...this.parts.values()]) {
       if (isBegunBy(part.op, core, incarnation) && !part.committed) this.takeOver(part, core);
@@ -156,7 +157,7 @@ export class Revokes {
     for (const part of this.parts.values()) if (part.committed) this.finishIfEmpty(part);
   }
 
-  /** What a revoke in progress that covers the candidate has freed so far. */
+  /** The memory freed so far by a revoke in progress that covers the candidate. */
   private keptWith(candidate: ReclaimCandidate): Range[] | undefined {
     const covering = (target: Capability): boolean => typeRow(target.type).addressed && covers(target, candidate);
     // Done here, but not everywhere: the survivor itself was deleted while other cores still hold frozen copies of it.
@@ -183,7 +184,7 @@ export class Revokes {
     const shared = isShared();
     const round = yield* m.rounds.prepare(op, 'revoke', { capability: target, rest: [] }, { alone: !shared });
     if (!shared && isShared()) {
-      // While the mark waited for a lock, a descendant that it had not frozen yet was sent away.
+      // While the mark waited for a lock, a descendant that was not frozen yet was sent away.
       m.rounds.finishInBackground(PHASES.abort, round);
       throw new OperationError('CAPABILITY_BUSY', 'a descendant has left this core meanwhile');
     }
@@ -215,7 +216,7 @@ export class Revokes {
     else this.freeze(part);
   }
 
-  /** Something of this core would go, and no record, here or at the memory's home, tells whether the initiator may. */
+  /** Whether this core would lose something while no record, here or at its home, shows the initiator's right. */
   private isDoubtful(op: OperationId, target: Capability): boolean {
     const { state, context } = this.m;
     const initiator = coreOf(op);
@@ -354,7 +355,7 @@ export class Revokes {
     this.m.locksChanged();
   }
 
-  /** All whom a dead core had marked finish its revoke, while the lowest holder owns the target anew: nobody is wrong. */
+  /** All cores marked by a dead initiator finish its revoke while the lowest holder adopts the target: no offence. */
   private isTakenOver(given: Capability): boolean {
     const { rounds } = this.m;
     return [...this.parts.values()].some(({ op, target }) => isCopy(target, given) && !rounds.isPresent(op));
@@ -372,8 +373,8 @@ export class Revokes {
   }
 
   /**
-   * Marks anew, under an operation of this core's own; with everybody ready the old mark commits, and then everybody. If a
-   * core that the dead one had not marked owns the target anew, nothing has been deleted anywhere: there is no revoke.
+   * Marks again, under an operation of this core's own; once everybody is ready the old mark commits, then everybody.
+   * If an unmarked core has become the target's owner, nothing has been deleted anywhere: the revoke is given up.
    */
   private *finishFor(op: OperationId, part: Part): Operation<void> {
     const round = yield* this.prepareUntilReady(op, part.target);

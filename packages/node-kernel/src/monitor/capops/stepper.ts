@@ -5,11 +5,11 @@ import { full, type Slot } from '../../capability/store/slot.ts';
 import type { CapopsContext } from './context.ts';
 import { deleteEverywhere } from './delete.ts';
 
-/** Delete steps in one turn: together well below the time that a core may be held. */
+/** Delete steps in one turn: together well below the time for which a core may be busy. */
 const STEPS_PER_TURN = 8;
 
 /**
- * Runs bounded deletion: some steps per turn, with other events in between, until nothing is left or all that is left
+ * Runs deletion in bounded steps: some per turn, with other events in between, until nothing is left or everything left
  * waits. An owner's last copy with remote ones is deleted across cores, as for a caller's delete.
  */
 export class Stepper {
@@ -22,12 +22,12 @@ export class Stepper {
     m.whenDeletionMayGoOn(() => this.kick());
   }
 
-  /** `run` is called at the end of every turn. */
+  /** Calls `run` at the end of every turn. */
   afterEachTurn(run: () => void): void {
     this.turnsEnd.push(run);
   }
 
-  /** There may be more to delete. */
+  /** Schedules a turn: there may be more to delete. */
   kick(): void {
     if (this.scheduled || this.running || !this.m.booted || this.m.state.deletions.drained) return;
     this.scheduled = true;

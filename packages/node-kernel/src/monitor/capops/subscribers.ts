@@ -19,7 +19,7 @@ interface Question {
   readonly done: (consents: boolean) => void;
 }
 
-/** Told which domain a revoke asks for consent. */
+/** Called with the domain that a revoke asks for consent. */
 export type Asked = (domain: DomainId, op: OperationId) => void;
 
 /**
@@ -31,13 +31,13 @@ export class Subscribers {
   private readonly subscriptions = new Set<Subscription>();
   private readonly questions = new Map<OperationId, Question>();
 
-  /** `tellAsked`: told whom a revoke asks, beside the effect. */
+  /** `tellAsked`: called with each domain that a revoke asks, in addition to the effect. */
   constructor(
     private readonly context: MonitorContext,
     private readonly tellAsked: Asked,
   ) {}
 
-  /** False: there are too many. */
+  /** Subscribes a domain; false: there are too many subscriptions. */
   add(domain: DomainId, range: Range): boolean {
     if (this.subscriptions.size >= limit('revokeSubscribers')) return false;
     this.subscriptions.add({ domain, range });
@@ -86,7 +86,7 @@ export class Subscribers {
     }
   }
 
-  /** A subscriber's answer; false: it was not asked, or is too late. */
+  /** Takes a subscriber's answer; false: it was not asked, or is too late. */
   answer(domain: DomainId, op: OperationId, consents: boolean): boolean {
     const question = this.questions.get(op);
     const mine =

@@ -1,11 +1,11 @@
 /*
- * VOUCH: does a core own what it claims to own?
+ * VOUCH: checks a core's claim to own a capability.
  *
- *   - A copy of memory that a core other than its home hands out, or asks for: everybody is asked, in one round. A
- *     capability is always held by somebody, so a true owner objects, and so does the home of what is free; and it came
- *     from somebody, who says so (`Given`). The copy is in flight meanwhile, and its sender answers for it.
- *   - A new owner, at a holder who knows another one: that one is asked. Owners change one after the other, so it
- *       knows.
+ *   - A copy of memory that a core other than its home hands out, or asks for: everybody is asked, in one round. Every
+ *     capability has a holder, so a true owner objects, as does the home of free memory; and it came from somebody, who
+ *     says so (`Given`). The copy is in flight meanwhile, and its sender answers for it.
+ *   - A new owner, at a holder that knows another one: the other one is asked. It knows, because owners change one
+ *     after another.
  *
  * An objector may lie: an objection stops the claim and proves nothing (`disputed`). Silence is no objection.
  */
@@ -22,12 +22,12 @@ import { type Operation, OperationError } from '../operations.ts';
 import type { CapopsContext } from './context.ts';
 import { errorIn } from './exchange.ts';
 
-/** The claimant claims to hold, not to own. */
+/** The claimant claims to hold the capability, not to own it. */
 const HOLDS = 1;
 /** The answer of a voter that handed the claimant something. */
 const HANDED: readonly number[] = [1, 1];
 
-/** Whether a copy that a core hands out needs vouching; memory that the core itself brought does not. */
+/** Whether a copy that a core hands out needs vouching; memory that the core itself contributes does not. */
 export function needsVouching(m: CapopsContext, capability: Capability, from: CoreId): boolean {
   const { addressed, needsLocality } = typeRow(capability.type);
   return addressed && needsLocality && m.state.homeOf(capability.address) !== from;
@@ -55,10 +55,7 @@ export function* objectionTo(
   return data.length > 0 ? null : dispute(m, capability, from, 'nobody has handed it any of it');
 }
 
-/**
- * Whether somebody has handed a core part of a capability of this core: nobody holds what nobody gave. Null: not all
- * could tell.
- */
+/** Whether somebody has handed a core part of a capability of this core. Null: not all could tell. */
 export function* wasHanded(
   m: CapopsContext,
   op: OperationId,
@@ -92,8 +89,8 @@ function dispute(m: CapopsContext, capability: Capability, from: CoreId, why: st
 }
 
 /**
- * Objects when this core knows better, and says by a number when it has handed the core part of it, or cannot know who
- * has. Memory being freed here may have a new owner, or none, in a moment.
+ * Objects when this core knows better. A number says when it has handed the core part of it, or cannot know who has.
+ * Memory being freed here may have a new owner, or none, in a moment.
  */
 export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): Act {
   return m.rounds.act({
@@ -112,7 +109,7 @@ export function vouchAct(m: CapopsContext, reclaiming: () => readonly Range[]): 
   });
 }
 
-/** A core's objection to another's claim to own a capability; none when it is gone and can say nothing. */
+/** A core's objection to another's claim to own a capability; none when it is gone and cannot object. */
 export function* objectionOf(
   m: CapopsContext,
   voucher: CoreId,
@@ -130,7 +127,7 @@ export function* objectionOf(
   }
 }
 
-/** At the previous owner. */
+/** Answers at the previous owner. */
 export function onVouchRequest(
   m: CapopsContext,
   from: CoreId,

@@ -6,7 +6,7 @@ import type { Wait } from '../operations.ts';
 type Run = (now: Nanos) => void;
 
 /**
- * What waits for a change on this core. Every change runs every waiter once, in order of arrival, after the event that
+ * Waits for a change on this core. Every change runs every waiter once, in order of arrival, after the event that
  * caused it; a waiter that still cannot proceed waits again. Changes in between count as one.
  */
 export class WaitQueue {
@@ -19,13 +19,13 @@ export class WaitQueue {
     return this.waiters.size;
   }
 
-  /** Runs `run` after the next change; the returned function cancels that. */
+  /** Runs `run` after the next change; call the returned function to cancel. */
   add(run: Run): () => void {
     this.waiters.add(run);
     return () => this.waiters.delete(run);
   }
 
-  /** Something changed. */
+  /** Notifies the waiters of a change. */
   changed(): void {
     if (this.scheduled || this.waiters.size === 0) return;
     this.scheduled = true;

@@ -10,14 +10,14 @@ import type { Ends } from './ends.ts';
 import type { Names, Offered } from './names.ts';
 import type { Port, Ports } from './ports.ts';
 
-/** What a binding dispatcher asks for. */
+/** A dispatcher's request to bind. */
 export interface BindRequest {
   readonly name: string;
   readonly interface: string;
   /** Wait until the name is offered. */
   readonly wait: boolean;
   readonly window: number;
-  /** Only by this way. */
+  /** The only transport allowed; null: any. */
   readonly way: Way | null;
   /** The intermediate cores, in order; null: found automatically. */
   readonly via: readonly CoreId[] | null;
@@ -28,16 +28,16 @@ export interface BindRequest {
 /** A bind under way. */
 interface Bind extends BindRequest {
   readonly domain: DomainId;
-  /** Set when the dispatcher is gone, or its deadline has come. */
+  /** Set when the dispatcher is gone, or its deadline has passed. */
   over: ErrorName | null;
   stop: Resume<never> | null;
 }
 
-/** Errors of one try after which the name is looked up again: it has moved, or its core has gone. */
+/** Errors of one try after which the name is looked up again: it has moved, or its core is gone. */
 const STALE: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_SUCH_SERVICE', 'PEER_GONE', 'PEER_UNKNOWN']);
-/** Errors of one way after which the next is tried. */
+/** Errors of one route after which the next is tried. */
 const NO_WAY: ReadonlySet<ErrorName> = new Set<ErrorName>(['NO_ROUTE', 'PEER_GONE', 'OPERATION_TIMEOUT']);
-/** Cores tried as the one between, nearest by number first. */
+/** Intermediate cores tried, nearest by number first. */
 const RELAYS_TRIED = 3;
 
 /*
@@ -47,7 +47,7 @@ const RELAYS_TRIED = 3;
  */
 export class Binding {
   private readonly binds = new Set<Bind>();
-  /** Ends whose circuit has not been answered. */
+  /** Ends whose circuit has not been answered yet. */
   private readonly answers = new Map<End, Resume<End>>();
 
   constructor(
@@ -58,7 +58,7 @@ export class Binding {
     private readonly circuits: Circuits,
   ) {}
 
-  /** Binds under way. */
+  /** The number of binds under way. */
   get size(): number {
     return this.binds.size;
   }
@@ -122,7 +122,7 @@ export class Binding {
     throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${name}`);
   }
 
-  /** Where the name is offered: here if it is, else where the knowledge base says. Waits if the bind does. */
+  /** Where the name is offered: here if possible, else where the knowledge base says. Waits if the bind does. */
   private *find(bind: Bind): Operation<Offered | null> {
     const { name, wait } = bind;
     for (;;) {
@@ -134,7 +134,7 @@ export class Binding {
     }
   }
 
-  /** Asks the knowledge base; meanwhile the name may be offered on this core. */
+  /** Asks the knowledge base; meanwhile the name may come to be offered on this core. */
   private *lookOnce(bind: Bind): Operation<Offered | null> {
     return yield* this.beside(bind, this.names.lookUp(bind.name));
   }
@@ -144,7 +144,7 @@ export class Binding {
     return yield* this.beside(bind, looking);
   }
 
-  /** Runs a look-up at the knowledge base that a local offer, the deadline or the dispatcher's end cuts short. */
+  /** Runs a look-up in the knowledge base, cut short by a local offer, the deadline or the dispatcher's end. */
   private *beside(bind: Bind, looking: Operation<Offered | null>): Operation<Offered | null> {
     let result: unknown;
     try {
@@ -194,7 +194,7 @@ export class Binding {
 
   private *connect(bind: Bind, { core, port }: Offered): Operation<End> {
     if (core === this.context.core) return this.connectHere(bind, this.ports.get(port));
-    if (!this.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is no member`);
+    if (!this.context.monitors.has(core)) throw new OperationError('PEER_UNKNOWN', `core ${core} is not a member`);
     const routes = this.routesTo(bind, core);
     let last = new OperationError('NO_ROUTE', `no allowed route leads to core ${core}`);
     for (const route of routes) {
@@ -215,7 +215,7 @@ export class Binding {
     if (bind.via !== null || (bind.way !== null && bind.way !== 'lmp'))
       throw new OperationError('NO_ROUTE', `${bind.name} is offered on this core: only lmp reaches it`);
     if (this.ends.countOf(port.domain) >= limit('channelsPerDispatcher'))
-      throw new OperationError('TOO_MANY_CHANNELS', `${bind.name} has as many as it may`);
+      throw new OperationError('TOO_MANY_CHANNELS', `${bind.name} has reached its limit of channels`);
     const { core, now } = this.context;
     const end = this.ends.make(bind.domain, 'lmp', core, bind.window, now);
     this.ends.join(end, port, core, now);
@@ -223,7 +223,8 @@ export class Binding {
   }
 
   /**
-   * The ways to try, in order: the direct link, then one core between whose two links are up, as far as is known here.
+   * The routes to try, in order: the direct link, then one core between whose two links are up, as far as this core
+   * knows.
    */
   private routesTo({ way, via }: Bind, core: CoreId): readonly (readonly CoreId[])[] {
     if (via !== null) return [[...via, core]];
@@ -240,7 +241,7 @@ export class Binding {
     const monitor = this.context.monitors.get(core);
     const peer = this.context.endpoint.peers.get(core);
     if (monitor === undefined || peer === undefined || monitor.suspected) return false;
-    return peer.link !== 0 || peer.dialAttempts === 0; // a link that nobody has wanted yet opens
+    return peer.link !== 0 || peer.dialAttempts === 0; // an unused link opens on demand
   }
 
   private *connectBy(bind: Bind, route: readonly CoreId[], port: number): Operation<End> {
@@ -248,7 +249,7 @@ export class Binding {
     const [first] = route;
     if (route.includes(context.core) || new Set(route).size < route.length || route.length > limit('circuitHops') + 1)
       throw new OperationError('BAD_REQUEST', `a route over ${route.join(', ')} has a loop or is too long`);
-    if (!context.monitors.has(known(first))) throw new OperationError('NO_ROUTE', `core ${first} is no member`);
+    if (!context.monitors.has(known(first))) throw new OperationError('NO_ROUTE', `core ${first} is not a member`);
     const end = ends.make(
       bind.domain,
       route.length === 1 ? 'urpc' : 'multihop',
@@ -276,10 +277,10 @@ export class Binding {
   }
 }
 
-/** The name is offered on this core now. */
+/** The name is now offered on this core. */
 const OFFERED_HERE = Symbol('offered here');
 
-/** The way of that name; null: there is none. */
+/** The transport of that name; null: none was named. */
 export function wayNamed(name: string | undefined): Way | null {
   if (name === undefined) return null;
   const way = WAYS.find((one) => one === name);

@@ -14,9 +14,9 @@ import type { End, Parcel } from './end.ts';
 import type { CapabilityMover, Transferred } from './ends.ts';
 
 /**
- * Moves capabilities beside messages, by this core's capability operations (COPY, and giving away): directly to the
- * receiver's core whatever way the message takes, addressed to the channel's end there. A transfer ends: each copy has
- * its deadline.
+ * Moves capabilities with messages, by this core's capability operations (COPY, and giving away): directly to the
+ * receiver's core whatever route the message takes, addressed to the channel's end there. Every transfer ends, since
+ * each copy has its deadline.
  */
 export class ChannelCapabilities implements CapabilityMover {
   constructor(private readonly capops: CapopsContext) {}
@@ -59,7 +59,7 @@ export class ChannelCapabilities implements CapabilityMover {
     }
   }
 
-  /** Retries what another operation blocks, as the library does for a program's own operations. */
+  /** Retries copies that another operation blocks, as the library does for a program's own operations. */
   private *untilDone(end: End, address: number, giveAway: boolean): Operation<number> {
     const { context } = this.capops;
     const until = context.now + limit('callerDeadlineNs');

@@ -21,7 +21,8 @@ import { type Port, Ports } from './ports.ts';
 
 /**
  * Channels between dispatchers: names, binding, and the ends on this core (invariants K1–K7, each stated where it is
- * kept). The dispatcher's library knows interfaces and requests; here messages are bytes, and counters give credit.
+ * maintained). The dispatcher's library knows interfaces and requests; here messages are bytes, and counters give
+ * credit.
  */
 export class Channels implements Service {
   readonly ports = new Ports();
@@ -59,7 +60,7 @@ export class Channels implements Service {
     channel_send: (caller, args, now, done) => this.send(caller, args, now, done),
     channel_taken: (caller, { channel, bytes }, now, done) => {
       const end = this.ends.ownedBy(caller.id, channel);
-      // A channel that ended meanwhile is not the caller's mistake.
+      // Ignored when the channel ended meanwhile, which is not the caller's mistake.
       if (end !== undefined && !this.ends.took(end, bytes, now))
         throw new OperationError('BAD_SYSTEM_CALL', 'more was taken than came');
       done({ ok: true, value: null }, now);
@@ -101,7 +102,7 @@ export class Channels implements Service {
     });
   }
 
-  /** A dispatcher of this core is gone: its names are free, and its channels tell their other ends. */
+  /** A dispatcher of this core is gone: its names are free, and its channels notify their other ends. */
   dispatcherGone({ id }: Domain, now: Nanos): void {
     this.binding.dispatcherGone(id, now);
     for (const port of this.ports.all()) if (port.domain === id) this.withdraw(port);
@@ -128,7 +129,7 @@ export class Channels implements Service {
       {
         name: 'mk_circuits_relayed',
         type: 'gauge',
-        help: 'Channels between other cores that this one passes on.',
+        help: 'Channels between other cores that this one relays.',
         samples: [{ value: this.circuits.relayed }],
       },
     ];
@@ -156,7 +157,7 @@ export class Channels implements Service {
     if (window < limit('channelWindowLeastBytes') || window > limit('channelWindowMostBytes'))
       throw new OperationError('BAD_REQUEST', `a window of ${window} bytes`);
     if (this.ends.countOf(caller.id) >= limit('channelsPerDispatcher'))
-      throw new OperationError('TOO_MANY_CHANNELS', 'this dispatcher has as many as it may');
+      throw new OperationError('TOO_MANY_CHANNELS', 'this dispatcher has reached its limit of channels');
     const bind = {
       name,
       interface: spoken,
@@ -187,7 +188,7 @@ export class Channels implements Service {
     if (scope === 'core') return done({ ok: true, value: port.id }, now);
     this.run(this.names.register(port), now, (outcome, at) => {
       const error = outcome.ok ? outcome.value : outcome.error;
-      if (error !== null) this.withdraw(port); // where the session was lost, it may be there all the same
+      if (error !== null) this.withdraw(port); // after a lost session the record may exist nevertheless
       done(error === null ? { ok: true, value: port.id } : { ok: false, error }, at);
     });
     return () => this.withdraw(port);

@@ -1,10 +1,10 @@
 /*
- * Circuits: what a channel is on each link that it crosses, and the relays between them (Barrelfish Technical Note 006,
- * “Routing in Barrelfish”). The opener chooses a circuit's number; the two ends of a link never choose the same. Links
- * are exactly once and FIFO, and so is a chain.
+ * Circuits, the segments of a channel on each link that it crosses, and the relays between them (Barrelfish Technical
+ * Note 006, “Routing in Barrelfish”). The opener chooses a circuit's number; the two ends of a link never choose the
+ * same. Links are exactly once and FIFO, and so is a chain.
  *
  *   K3  a circuit is at both ends of its link, or a message that ends or begins it is under way
- *   K4  a relay passes on what comes, in order, and keeps none of it: the ends' windows bound what is under way
+ *   K4  a relay forwards what comes, in order, and keeps none of it: the ends' windows bound the bytes under way
  */
 import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName, errorOfCode } from '@mk/monitor-proto/errors';
@@ -18,15 +18,15 @@ import type { Outlets } from '../outlets.ts';
 export interface Leg {
   readonly peer: CoreId;
   readonly circuit: number;
-  /** Where it leads. */
+  /** The destination of its messages. */
   to: { readonly kind: 'end'; readonly end: number } | { readonly kind: 'relay'; readonly other: Leg };
 }
 
-/** What the ends of channels are told. */
+/** The ends of channels, as circuits see them. */
 export interface CircuitUsers {
   /** A channel asks for a port of this core: returns its end here, or why not. */
   opened(leg: Leg, request: MessageOf<'circuit_open'>, now: Nanos): number | ErrorName;
-  /** The channel that we asked for exists. */
+  /** The channel that we requested exists. */
   accepted(end: number, otherEnd: number, now: Nanos): void;
   data(end: number, message: MessageOf<'circuit_data'>, now: Nanos): void;
   credit(end: number, taken: number, now: Nanos): void;
@@ -55,7 +55,7 @@ export class Circuits {
     return size;
   }
 
-  /** Circuits between others that this core passes on. */
+  /** The number of circuits between others that this core relays. */
   get relayed(): number {
     return this.relays;
   }
@@ -89,7 +89,7 @@ export class Circuits {
     if (leg !== undefined) this.end(leg, error);
   }
 
-  // What other cores say.
+  // Messages from other cores.
 
   onOpen(from: CoreId, request: MessageOf<'circuit_open'>, now: Nanos): void {
     const { circuit, route } = request;
@@ -127,7 +127,8 @@ export class Circuits {
   }
 
   /**
-   * What comes on a circuit goes to its end, or on its way; on an unknown one, it was under way when the circuit ended.
+   * Delivers a message on a circuit to its end, or relays it; a message on an unknown circuit was under way when the
+   * circuit ended.
    */
   private pass(from: CoreId, message: CircuitMessage, deliver: (end: number) => void): void {
     const leg = this.legs.get(from)?.get(message.circuit);

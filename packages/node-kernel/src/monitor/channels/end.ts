@@ -3,16 +3,16 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { CoreId, DomainId, Nanos } from '@mk/monitor-proto/ids';
 import type { SystemCallDone } from '../../cpu-driver/system-calls.ts';
 
-/** How a channel reaches its other end; programs are told the index in this list. */
+/** The transports of a channel; programs see the index in this list. */
 export const WAYS = ['lmp', 'urpc', 'multihop'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** What a dispatcher has handed over and the channel has not yet passed on. */
+/** Something that a dispatcher has sent and the channel has not passed on yet. */
 export type Parcel =
   | {
       readonly kind: 'data';
       readonly data: Uint8Array;
-      /** Where the capabilities lie in the sender's cspace. */
+      /** The addresses of the capabilities in the sender's cspace. */
       readonly capabilities: readonly number[];
       readonly giveAway: readonly boolean[];
       readonly done: SystemCallDone | null;
@@ -35,26 +35,26 @@ export class End {
   carrier: Carrier | null = null;
   /** The number of the other end at its core: capabilities are addressed to it. */
   otherEnd = 0;
-  /** Handed over by the program here. */
+  /** Bytes sent by the program here. */
   sent = 0;
-  /** How much of that the other end's program is known to have taken. */
+  /** How many of them the other end's program is known to have taken. */
   credited = 0;
-  /** Handed to the program here. */
+  /** Bytes delivered to the program here. */
   received = 0;
-  /** How much of that it has taken. */
+  /** How many of them it has taken. */
   taken = 0;
-  /** Parcels that wait for those before them; the first may be waiting for its capabilities. */
+  /** Parcels that wait for earlier ones; the first may be waiting for its capabilities. */
   readonly outbox: Parcel[] = [];
   transferring = false;
   /** Addresses of capabilities that have come before their message. */
   readonly arrived = new Set<number>();
-  /** The program has closed it, or is gone: only the outbox still goes out. */
+  /** The program has closed it, or is gone: only the outbox is still sent. */
   closing = false;
   gone = false;
 
   constructor(
     readonly id: number,
-    /** The domain whose dispatcher here has it. */
+    /** The domain whose dispatcher here owns it. */
     readonly domain: DomainId,
     readonly way: Way,
     readonly otherCore: CoreId,
@@ -72,7 +72,7 @@ export class End {
     );
   }
 
-  /** Bytes that its program may hand over now. */
+  /** Bytes that its program may send now. */
   get room(): number {
     return this.window - (this.sent - this.credited);
   }

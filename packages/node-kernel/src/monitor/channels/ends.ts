@@ -21,24 +21,24 @@ export interface CapabilityMover {
    * dropped there.
    */
   transfer(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos, done: Transferred): void;
-  /** Deletes what came for a channel whose message never will. */
+  /** Deletes capabilities that came for a channel whose message never will. */
   discard(domain: DomainId, addresses: Iterable<number>): void;
 }
 export type Transferred = (
   outcome: Outcome<readonly number[]>,
-  /** Those that the receiver has although the transfer failed. */
+  /** Capabilities that the receiver has although the transfer failed. */
   stranded: readonly number[],
   now: Nanos,
 ) => void;
 
 /*
- * The ends of channels on one core. What a dispatcher hands over goes on in order, whatever carries it:
+ * The ends of channels on one core. Messages of a dispatcher are passed on in order, whatever carries them:
  *
  *   K1  exactly once and FIFO: the bytes received at one end are a prefix of the bytes sent at the other, and all of
  *       them while both ends live and the carrier does
  *   K5  a capability in a message is with its sender, under way, or with the receiver; a copy is made once. It arrives
- *       before its message, which says where it lies; what came for a message that never will is deleted
- *   K6  when an end is gone, the other end's dispatcher is told the reason, after everything that was sent before
+ *       before its message, which gives its address; one whose message never comes is deleted
+ *   K6  when an end is gone, the other end's dispatcher learns the reason, after everything sent before
  */
 export class Ends implements CircuitUsers {
   private readonly byId = new Map<number, End>();
@@ -49,7 +49,7 @@ export class Ends implements CircuitUsers {
     private readonly receivers: Receivers,
     private readonly mover: CapabilityMover,
     private readonly takeId: () => number,
-    /** Told the outcome of a channel that we asked for. */
+    /** Called with the outcome of a channel that we requested. */
     private readonly onAnswer: (end: End, error: ErrorName | null, now: Nanos) => void,
     /** The circuits beneath the ends; used from the first message on, not before. */
     private readonly circuits: () => Circuits,
@@ -67,13 +67,13 @@ export class Ends implements CircuitUsers {
     return this.byId.get(id);
   }
 
-  /** The end of that number if it is this dispatcher's. */
+  /** The end of that number, if it belongs to this dispatcher. */
   ownedBy(domain: DomainId, id: number): End | undefined {
     const end = this.byId.get(id);
     return end?.domain === domain && !end.closing ? end : undefined;
   }
 
-  /** How many channels a dispatcher has. */
+  /** The number of a dispatcher's channels. */
   countOf(domain: DomainId): number {
     return this.ofDomain.get(domain)?.size ?? 0;
   }
@@ -87,7 +87,7 @@ export class Ends implements CircuitUsers {
     return end;
   }
 
-  /** Joins two ends of this core into a channel, and tells the port's dispatcher. */
+  /** Joins two ends of this core into a channel, and notifies the port's dispatcher. */
   join(client: End, port: { readonly id: number; readonly domain: DomainId }, core: CoreId, now: Nanos): End {
     const server = this.make(port.domain, 'lmp', core, client.window, now);
     this.connect(client, { kind: 'local', other: server }, server.id);
@@ -101,9 +101,9 @@ export class Ends implements CircuitUsers {
     end.otherEnd = otherEnd;
   }
 
-  // What dispatchers do.
+  // Calls from dispatchers.
 
-  /** Takes messages over. More than the window allows is the program's fault, and ends the channel. */
+  /** Accepts messages. Exceeding the window is the program's fault, and ends the channel. */
   send(end: End, parcel: Extract<Parcel, { kind: 'data' }>, now: Nanos): void {
     if (parcel.data.length > end.room) return this.fault(end, parcel.done, now);
     end.sent += parcel.data.length;
@@ -123,7 +123,7 @@ export class Ends implements CircuitUsers {
     return true;
   }
 
-  /** This dispatcher sends nothing more; what it has sent goes on, and then the other end is told. */
+  /** This dispatcher sends nothing more; its messages are still passed on, and then the other end is notified. */
   close(end: End, error: ErrorName, now: Nanos): void {
     if (end.closing) return;
     end.closing = true;
@@ -131,12 +131,12 @@ export class Ends implements CircuitUsers {
     this.pump(end, now);
   }
 
-  /** The dispatcher is no more. */
+  /** Closes all ends of a dispatcher that has ended. */
   dispatcherGone(domain: DomainId, now: Nanos): void {
     for (const end of [...(this.ofDomain.get(domain) ?? [])]) this.close(end, 'DISPATCHER_GONE', now);
   }
 
-  // What other cores do.
+  // Events from other cores.
 
   opened(leg: Leg, request: MessageOf<'circuit_open'>, now: Nanos): number | ErrorName {
     const port = this.ports.get(request.port);
@@ -180,7 +180,7 @@ export class Ends implements CircuitUsers {
     this.over(end, error, now);
   }
 
-  // Inside.
+  // Internals.
 
   private tellPort(port: number, end: End, now: Nanos): void {
     const words = [end.id, end.otherCore, WAYS.indexOf(end.way), end.window];
@@ -188,7 +188,7 @@ export class Ends implements CircuitUsers {
     this.receivers.upcall(end.domain, upcall, now);
   }
 
-  /** Passes on what can go, in order. */
+  /** Passes on parcels in order, as far as possible. */
   private pump(end: End, now: Nanos): void {
     while (!end.transferring && !end.gone) {
       const parcel = end.outbox[0];
@@ -212,7 +212,7 @@ export class Ends implements CircuitUsers {
     });
   }
 
-  /** A message whose capabilities cannot go does not go; the refusal returns its sender's credit. */
+  /** A message whose capabilities cannot be sent is not sent; the refusal returns its sender's credit. */
   private unsent(
     end: End,
     { data, done }: Extract<Parcel, { kind: 'data' }>,
@@ -265,7 +265,7 @@ export class Ends implements CircuitUsers {
       this.receivers.upcall(end.domain, { type: 'credit', channel: end.id, bytes: more }, now);
   }
 
-  /** The last parcel has gone: the other end is told, and this one ends. */
+  /** The last parcel has gone: notifies the other end, and ends this one. */
   private finish(end: End, error: ErrorName, now: Nanos): void {
     const { carrier } = end;
     this.remove(end);
@@ -273,7 +273,7 @@ export class Ends implements CircuitUsers {
     else if (carrier?.kind === 'circuit') this.circuits().close(carrier.peer, carrier.circuit, error);
   }
 
-  /** The other end is gone: the dispatcher is told, and what it had handed over is dropped. */
+  /** The other end is gone: notifies the dispatcher, and drops its unsent messages. */
   private over(end: End, error: ErrorName, now: Nanos): void {
     if (end.gone) return;
     this.remove(end);

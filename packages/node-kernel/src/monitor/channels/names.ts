@@ -19,7 +19,7 @@ export interface Offered {
   readonly port: number;
 }
 
-/** What names need of the monitor's channel to the knowledge base. */
+/** Names' view of the monitor's channel to the knowledge base. */
 export interface NameRecords {
   ask(request: OctopusRequest, replied: (reply: OctopusReply) => void, failed: (error: Error) => void): void;
   onNotification(listener: (notification: OctopusNotification) => void): () => void;
@@ -27,8 +27,8 @@ export interface NameRecords {
 }
 
 /**
- * Names that all cores find: a transient record each, `offer:NAME { core, port }`, so that it goes with the core. A
- * core deletes a name that ends earlier; a port refuses those who find a stale one, and they look again.
+ * Names that all cores find: a transient record each, `offer:NAME { core, port }`, which goes with the core. A core
+ * deletes a name that ends earlier; a port refuses a bind by a stale one, and the binder looks again.
  */
 export class Names {
   private readonly waiting = new Map<number, () => void>();
@@ -37,7 +37,7 @@ export class Names {
   constructor(
     private readonly context: MonitorContext,
     private readonly records: NameRecords,
-    /** They outlive the session that their records went with. */
+    /** Ports outlive the session with which their records went. */
     ports: Ports,
   ) {
     records.onNotification(({ id }) => this.waiting.get(id)?.());
@@ -47,7 +47,7 @@ export class Names {
     });
   }
 
-  /** Lookers that wait for a name. */
+  /** The number of look-ups that wait for a name. */
   get size(): number {
     return this.waiting.size;
   }
@@ -64,7 +64,7 @@ export class Names {
     return { type: 'set', record, exclusive: true, transient: true, recipe: 'offer' };
   }
 
-  /** Withdraws a port's record, if it is that port's. */
+  /** Withdraws a port's record, unless it belongs to another port. */
   *withdraw({ name, id }: Port): Operation<void> {
     const query = `${recordOf(name)} { core: == ${this.context.core}, port: == ${id} }`;
     yield* this.ask({ type: 'del', query, recipe: 'offer' });
@@ -76,8 +76,8 @@ export class Names {
   }
 
   /**
-   * Like `lookUp`, but waits for a name that is offered nowhere until it may be, or until somebody calls what
-   * `interrupted` is given; then it returns null and is worth another look.
+   * Like `lookUp`, but waits for a name that is offered nowhere until it may be, or until somebody calls the function
+   * passed to `interrupted`; then it returns null and is worth another look.
    */
   *lookUpOrWait(name: string, interrupted: (stop: Resume<never>) => () => void): Operation<Offered | null> {
     const id = this.nextTrigger++;
@@ -124,7 +124,7 @@ export function failUnlessName(name: string): void {
   if (!NAME.test(name))
     throw new OperationError(
       'BAD_REQUEST',
-      `${JSON.stringify(name.slice(0, 40))} is no name: letters, digits and . _ / - up to 128`,
+      `${JSON.stringify(name.slice(0, 40))} is not a name: letters, digits and . _ / - up to 128`,
     );
 }
 

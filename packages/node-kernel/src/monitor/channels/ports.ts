@@ -6,7 +6,7 @@ export interface Port {
   readonly id: number;
   readonly domain: DomainId;
   readonly name: string;
-  /** What a connecting end must speak. */
+  /** The interface that a connecting end must have. */
   readonly interface: string;
   /** `machine`: the knowledge base has it, too. */
   readonly scope: 'machine' | 'core';
@@ -16,7 +16,7 @@ export interface Port {
 export class Ports {
   private readonly byId = new Map<number, Port>();
   private readonly byName = new Map<string, Port>();
-  /** Those who wait for a name to be offered here. */
+  /** Callbacks that wait for a name to be offered here. */
   private readonly waiting = new Map<string, Set<() => void>>();
 
   get size(): number {
@@ -35,7 +35,7 @@ export class Ports {
     return [...this.byId.values()];
   }
 
-  /** Offers a name, and tells those who wait for it; NAME_TAKEN. */
+  /** Offers a name, and notifies those who wait for it; NAME_TAKEN. */
   add(port: Port): ErrorName | null {
     if (this.byName.has(port.name)) return 'NAME_TAKEN';
     this.byId.set(port.id, port);
@@ -54,7 +54,7 @@ export class Ports {
     return port;
   }
 
-  /** Calls `offered` once when the name is offered on this core. The returned function cancels that. */
+  /** Calls `offered` once when the name is offered on this core; call the returned function to cancel. */
   whenOffered(name: string, offered: () => void): () => void {
     const set = this.waiting.get(name) ?? new Set();
     this.waiting.set(name, set);

@@ -1,13 +1,13 @@
 /*
- * What survives a misbehaving monitor, beside the proof of who it is (handshake) and the form of what it says (codec):
- * each message from a core is screened before any service sees it.
+ * Protects this core from a misbehaving monitor, on top of the proof of its identity (handshake) and the form of its
+ * messages (codec): each message from a core is screened before any service sees it.
  *
- * - What a peer may not say is dropped and counted against it (`Offences`).
- * - What is expensive is metered (`Meter`): a peer that asks for more than its share while others work must wait.
+ * - A message that a peer may not send is dropped and counted against it (`Offences`).
+ * - Expensive messages are metered (`Meter`): a peer that asks for more than its share while others work must wait.
  *
  * A peer has as many waiting requests as it can have operations, and some more; further ones are dropped, as no honest
  * peer sends them. The end of a round that has begun here is never dropped, and a round whose end was dropped is not
- * begun: else it would stay open for as long as the peer lives.
+ * begun, since it would stay open for as long as the peer lives.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
@@ -29,7 +29,7 @@ import { HELD_UP, Meter } from './meter.ts';
 import { refusalTo } from './refusals.ts';
 import { faultOf } from './screening.ts';
 
-/** Messages that make work on many cores or lock something: what an account is charged for. */
+/** Messages that make work on many cores or lock something: those that an account is charged for. */
 const EXPENSIVE: ReadonlySet<MessageType> = new Set<MessageType>([
   'round_request',
   'cap_copy_request',
@@ -45,30 +45,31 @@ const BATCH = limit('budgetBatchNs');
 const ACCOUNTS = 65_536;
 const NOBODY_KNOWN = ACCOUNTS - 1;
 
-/** What this core knows of another's use of its pages. */
+/** This core's knowledge of another's use of its pages. */
 export interface PageUses {
-  /** Whether it has told another core a translation. */
+  /** Whether it has given another core a translation. */
   hasTold(core: CoreId): boolean;
   /**
-   * Whether it has handed anybody something of this memory, which may have been taken back since: whoever got it may have handed it on.
+   * Whether it has handed anybody something of this memory, even if taken back since: the receiver may have handed it
+   * on.
    */
   hasHanded(range: Range): boolean;
-  /** Tells who resets memory that is not its any more that this is over: what it has become since was zero when it began. */
+  /** Confirms a reset to a core that no longer owns the memory: its present object was zero when it began. */
   turnAwayReset(core: CoreId, op: OperationId, now: Nanos): void;
-  /** Tells who asks for a page that there is none: nobody waits for ever because of what was taken back while it asked. */
+  /** Refuses a page to its requester, so that nobody waits for ever for memory that was taken back meanwhile. */
   turnAway(core: CoreId, asks: { readonly page: number; readonly request: number }): void;
 }
 
 interface Waiting {
   readonly peer: CorePeer;
   readonly message: Message;
-  /** Its end has come, or was dropped: nobody would end what it begins. */
+  /** Its end has come, or was dropped: nobody would end the round that it begins. */
   ended: boolean;
 }
 
 export class Conduct implements Service {
   private readonly meter = new Meter();
-  /** What waits for its sender's next token, by account. */
+  /** Messages that wait for their sender's next token, by account. */
   private readonly held = new Map<number, Waiting[]>();
   /** Those of them that begin rounds. */
   private readonly heldRounds = new Map<OperationId, Waiting>();
@@ -83,7 +84,7 @@ export class Conduct implements Service {
     private readonly deliver: (peer: Peer, message: Message, now: Nanos) => void,
     /** Whether the first phase of a round has begun here and not ended. */
     private readonly isOpen: (op: OperationId) => boolean,
-    /** Since when this core waits for the oldest round of its own. */
+    /** Since when this core has waited for the oldest round of its own. */
     private readonly waitsSince: () => Nanos,
     private readonly pages: PageUses,
   ) {}
@@ -91,7 +92,7 @@ export class Conduct implements Service {
   readonly verbs = {
     offences: {
       args: [],
-      doc: 'Which peers this core has caught at what, and how many requests of theirs wait.',
+      doc: 'The offences that this core has caught its peers at, and how many of their requests wait.',
       withoutLease: true,
       run: (_args, now) => this.report(now),
     },
@@ -107,7 +108,7 @@ export class Conduct implements Service {
       const asked = pageAsked(message);
       if (asked !== null) this.pages.turnAway(peer.id, asked);
       if (message.type === 'page_reset') this.pages.turnAwayReset(peer.id, message.op, now);
-      // Requests already under way when the memory was taken back are no offence.
+      // Requests already under way when the memory was taken back are not an offence.
       const used = usedBy(message);
       if (used === null || !this.pages.hasHanded(used)) offences.note(peer.id, fault.offence, fault.text, now);
       return this.refuse(peer, message, 'BAD_REQUEST');
@@ -171,7 +172,7 @@ export class Conduct implements Service {
     return { offences: rows, held: this.heldCount, dropped: this.dropped };
   }
 
-  /** What a peer asks directly for a round of its own; empty rounds may go from core to core, and run out of time. */
+  /** Tracks a peer's direct requests for its own rounds; empty rounds may be relayed, and run out of time. */
   private follow(peer: CorePeer, message: MessageOf<'round_request'>, now: Nanos): void {
     const { op, phase, kind } = message;
     if (coreOf(op) !== peer.id || kind === ROUND_ACTIONS.noop.ordinal) return;
@@ -206,9 +207,9 @@ export class Conduct implements Service {
   }
 
   /**
-   * The account that a request is charged to: its sender's. A round that it relays has an account for sender and
-   * initiator together, so that nobody pays for what is said in its name; those whom nobody knows have one together. What
-   * ends a round in progress has its own account: it must not wait behind beginnings.
+   * The account that a request is charged to: its sender's. A relayed round has an account for sender and initiator
+   * together, so that nobody pays for messages in its name; all unknown initiators share one. The end of a round in
+   * progress has its own account: it must not wait behind beginnings.
    */
   private accountOf(peer: CorePeer, message: Message): number {
     if (message.type !== 'round_request') return peer.id;
@@ -228,15 +229,20 @@ export class Conduct implements Service {
       const begins = this.heldRounds.get(message.op);
       if (begins?.peer === peer) begins.ended = true;
     }
-    // What it passes on for others is not its own doing.
+    // A relayed message is not its sender's own doing.
     const offence = isPassedOn(peer, message) ? 'over_budget' : 'hoard';
-    this.context.offences.note(peer.id, offence, `${message.type}: ${HELD_MOST} of its requests wait already`, now);
+    this.context.offences.note(
+      peer.id,
+      offence,
+      `${message.type}: ${HELD_MOST} of its requests are waiting already`,
+      now,
+    );
     return this.refuse(peer, message, 'TOO_MANY_OPERATIONS');
   }
 
   /**
-   * Tells who asked that it need not wait. Not whom this core has proven to be rogue: it would cost more than the
-   * request, and nobody honest waits. Who leaves no room for answers waits for none.
+   * Tells the requester not to wait. Not a proven rogue: that would cost more than the request, and no honest core
+   * waits. A core that leaves no room for answers waits for none.
    */
   private refuse(peer: CorePeer, message: Message, error: ErrorName): false {
     const { offences, core } = this.context;
@@ -251,7 +257,7 @@ export class Conduct implements Service {
     this.timer = this.context.timers.set(Math.max(due, now + BATCH), (at) => this.serve(at));
   }
 
-  /** Serves what has waited long enough, in order. */
+  /** Serves messages that have waited long enough, in order. */
   private serve(now: Nanos): void {
     this.timer = null;
     for (const [key, waiting] of [...this.held]) {
@@ -269,7 +275,7 @@ export class Conduct implements Service {
   }
 }
 
-/** Whether it is a round that another core has begun. */
+/** Whether a message is a round that another core has begun. */
 function isPassedOn(peer: CorePeer, message: Message): boolean {
   return message.type === 'round_request' && coreOf(message.op) !== peer.id;
 }
@@ -280,7 +286,7 @@ function pageAsked(message: Message): { readonly page: number; readonly request:
   return type === 'page_request' || type === 'page_atomic' || type === 'page_put' ? message : null;
 }
 
-/** The memory that a message makes use of. */
+/** The memory that a message uses. */
 function usedBy(message: Message): Range | null {
   if (message.type === 'page_reset') return { address: message.address, size: message.size };
   const asked = pageAsked(message);

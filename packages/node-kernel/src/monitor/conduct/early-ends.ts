@@ -1,14 +1,14 @@
 /*
- * Who begins rounds only to end them again, without waiting for anybody's answer: that is work for everybody at the
- * price of two messages, and no rate tells it from honest work on a slow host. An honest initiator ends a round only
- * when it has the answers of all whom it asked, or after the operation's deadline.
+ * Detects a peer that begins rounds only to end them again, without waiting for any answer: that is work for everybody
+ * at the price of two messages, and no rate tells it from honest work on a slow host. An honest initiator ends a round
+ * only once it has all answers, or after the operation's deadline.
  *
  *   EE1  a round counts as ended early only when the acknowledgements show that its initiator had not received this
  *        core's answer when it ended it;
- *   EE2  and only when it was begun after an answer to a question that this core asked less than half a deadline ago:
+ *   EE2  and only when it was begun after the answer to a question that this core asked less than half a deadline ago:
  *        both travel in one lane, so no delay of a link makes an old round look young;
- *   EE3  of all rounds between two such questions one counts at most, and the first `STREAK` in a row are free: a core
- *        whose own clock stood still for a while, as a host's that was suspended, sees one.
+ *   EE3  of all rounds between two such questions at most one counts, and the first `STREAK` in a row are free: a core
+ *        whose own clock stood still for a while, as on a suspended host, sees one.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Endpoint } from '@mk/monitor-proto/endpoint/endpoint';
@@ -19,20 +19,20 @@ import { LANES } from '@mk/monitor-proto/messages/spec';
 import type { Offences } from './offences.ts';
 
 const PATIENCE: Nanos = limit('operationDeadlineNs') / 2;
-/** So far apart are questions to a peer under suspicion. */
+/** The pause between questions to a suspected peer. */
 const ASK_EVERY: Nanos = 100 * MILLISECOND;
 const STREAK = 8;
 const OPEN_MOST = limit('requestsHeld');
 const LANE = LANES.indexOf('monitor');
-/** Ids of these questions, downwards: those of other pings begin at 1. */
+/** Ids of these questions count down from here; those of other pings count up from 1. */
 const LAST_ID = 2 ** 32 - 1;
 const NO_BYTES = new Uint8Array(0);
 
 /** A round that a peer has begun here. */
 interface Begun {
-  /** The number of the mark that it came after. */
+  /** The number of the last mark before it. */
   readonly mark: number;
-  /** Of this core's answer among its messages to the peer; Infinity: it has not answered. */
+  /** The number of this core's answer among its messages to the peer; Infinity: not answered yet. */
   answer: number;
 }
 
@@ -43,7 +43,7 @@ interface Suspect {
   markedAt: Nanos;
   /** Whether a round between the last answered question and the next has been counted. */
   counted: boolean;
-  /** Answered questions in a row that were followed by a round that was ended early. */
+  /** Answered questions in a row that were followed by a round that ended early. */
   streak: number;
   /** The question that waits for its answer; 0: none. */
   asked: number;
@@ -59,7 +59,7 @@ export class EarlyEnds {
     private readonly offences: Offences,
   ) {}
 
-  /** A peer asks this core directly for the first phase of a round of its own. */
+  /** A peer directly asks this core for the first phase of a round of its own. */
   begun({ id }: CorePeer, op: OperationId): void {
     let sender = this.bySender.get(id);
     if (sender === undefined) this.bySender.set(id, (sender = newSuspect()));
@@ -85,11 +85,11 @@ export class EarlyEnds {
     if (sender.asked === 0 && now - sender.askedAt >= ASK_EVERY) this.ask(peer, sender, now);
   }
 
-  /** Whether a ping's answer is one to a question of this class. */
+  /** Whether a pong answers one of this class's questions. */
   takeAnswer({ id: from }: CorePeer, id: number): boolean {
     const sender = this.bySender.get(from);
     if (id <= this.lastId) return false;
-    if (sender?.asked !== id) return true; // to a question that was given up
+    if (sender?.asked !== id) return true; // the question was given up
     if (!sender.counted) sender.streak = 0;
     sender.counted = false;
     sender.marks += 1;
@@ -108,7 +108,12 @@ export class EarlyEnds {
     sender.counted = true;
     sender.streak += 1;
     if (sender.streak > STREAK)
-      this.offences.note(id, 'early_end', 'ends rounds that it began, again and again, and awaits no answer', now);
+      this.offences.note(
+        id,
+        'early_end',
+        'ends rounds that it began, again and again, without awaiting any answer',
+        now,
+      );
   }
 
   private ask(peer: CorePeer, sender: Suspect, now: Nanos): void {

@@ -1,8 +1,8 @@
 /*
- * How much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the machine.
- * When others work as well, a peer that asks for more than twice what the busiest of them does, and for more than a
- * floor above any load that hurts, is throttled for a while: a token bucket of the floor. The excess waits, in
- * order, for its turn; so an honest peer that is caught is slow, never wrong.
+ * Limits how much a peer may ask. Nobody is held back while nobody else asks: a core that works alone has all of the
+ * machine. When others work too, a peer that asks for more than twice as much as the busiest of them, and for more than
+ * a floor above any load that hurts, is throttled for a while: a token bucket filled at the floor's rate. Excess
+ * requests wait their turn, in order, so an honest peer that is caught is slow, never wrong.
  */
 import type { Nanos } from '@mk/monitor-proto/ids';
 import { limit } from '@mk/monitor-proto/limits';
@@ -15,7 +15,7 @@ const RATIONS = limit('budgetRationsNs');
 const SHARE = limit('budgetShare');
 /** With fewer requests of others in two windows there is no work to hurt; but see `starves`. */
 const OTHERS_WORK = 4;
-/** A round of this core's own that takes longer than this is held up: a round takes milliseconds, or its core is away. */
+/** A round of this core's own that takes longer is held up: a round takes milliseconds, unless its core is away. */
 export const HELD_UP: Nanos = 2 * WINDOW;
 
 interface Account {
@@ -33,9 +33,10 @@ export class Meter {
   private ownCount = 0;
 
   /**
-   * One more request on an account. `pass`: serve it. `over`: its owner goes on rations with this one, which is held.
-   * `held`: it already was. `ownOperations`: how many this core itself has begun so far. `starves`: whether something
-   * of its own is held up: a core that is kept from working asks for little, and counts as working all the same.
+   * Charges one more request to an account. `pass`: serve it. `over`: its owner is throttled from this request on,
+   * which is held. `held`: it was throttled already. `ownOperations`: operations that this core itself has begun so
+   * far. `starves`: whether something of its own is held up, since a core that is kept from working asks for little,
+   * but still counts as working.
    */
   ask(key: number, now: Nanos, ownOperations: number, starves: () => boolean): 'pass' | 'held' | 'over' {
     const account = this.accountOf(key);
@@ -52,7 +53,7 @@ export class Meter {
     return 'over';
   }
 
-  /** Whether one held request of the account may be served now. */
+  /** Takes a token if one held request of the account may be served now. */
   takeToken(key: number, now: Nanos): boolean {
     const account = this.accountOf(key);
     const perNano = FLOOR_PER_SECOND / 1e9;
@@ -63,7 +64,7 @@ export class Meter {
     return true;
   }
 
-  /** When the next token comes, at the earliest. */
+  /** The earliest time of the next token. */
   nextTokenAt(key: number, now: Nanos): Nanos {
     const { tokens } = this.accountOf(key);
     return now + Math.max(0, Math.ceil(((1 - tokens) * 1e9) / FLOOR_PER_SECOND));

@@ -3,7 +3,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import { type Offence, OFFENCES } from '@mk/monitor-proto/offences';
 import type { EffectSink } from '@mk/monitor-proto/outbox';
 
-/** One offence that a peer was caught at. */
+/** An offence of a peer. */
 export interface OffenceRow {
   readonly peer: CoreId;
   readonly offence: Offence;
@@ -12,7 +12,7 @@ export interface OffenceRow {
   readonly proof: boolean;
   readonly first: Nanos;
   readonly last: Nanos;
-  /** The latest, in a sentence. */
+  /** The latest case, in a sentence. */
   readonly text: string;
 }
 
@@ -21,7 +21,7 @@ const NOBODY: readonly CoreId[] = [];
 type Entry = { -readonly [K in keyof OffenceRow]: OffenceRow[K] };
 
 /**
- * Who was caught at what, for as long as the process lives. Only what came over an authenticated link is held against a
+ * The offences of peers, for as long as the process lives. Only messages over an authenticated link count against a
  * peer: nobody is blamed for what another says.
  */
 export class Offences {
@@ -31,7 +31,7 @@ export class Offences {
 
   constructor(private readonly sink: EffectSink) {}
 
-  /** Counts one; logs the first and then each doubling, so that an offender cannot flood the log. */
+  /** Counts an offence; logs the first and then each doubling, so that an offender cannot flood the log. */
   note(peer: CoreId, offence: Offence, text: string, now: Nanos): void {
     const entry = this.entryOf(peer, offence, now);
     entry.count += 1;
@@ -42,22 +42,22 @@ export class Offences {
       this.sink.log('peer_offence', { peer, offence, count: entry.count, text: entry.text });
   }
 
-  /** Who committed so many offences in its present life that no honest monitor commits. */
+  /** The peers with at least so many proven offences in their present life. */
   provenAgainst(count: number): readonly CoreId[] {
     return this.proven.size === 0 ? NOBODY : [...this.proven].filter(([, sum]) => sum >= count).map(([peer]) => peer);
   }
 
-  /** Whether a peer was caught, in its present life, as often as it takes to accuse it. */
+  /** Whether a peer has enough proven offences in its present life to be accused. */
   isProven(peer: CoreId): boolean {
     return (this.proven.get(peer) ?? 0) >= limit('quarantineOffences');
   }
 
-  /** Whether any peer has committed one in its present life. */
+  /** Whether any peer has a proven offence in its present life. */
   get any(): boolean {
     return this.proven.size > 0;
   }
 
-  /** What a peer's instance did is not held against the next one. */
+  /** Forgets a peer's proven offences with its instance: they do not count against the next one. */
   instanceGone(peer: CoreId): void {
     this.proven.delete(peer);
   }

@@ -6,7 +6,7 @@ import { isKeyOf } from '@mk/monitor-proto/tables';
 import { coreOf } from '../agreement/finished.ts';
 import { coresOf } from '../agreement/round-answers.ts';
 
-/** Requests whose asker waits for as long as this core lives, unless it is told that it need not, and what answers them. */
+/** Requests whose sender waits as long as this core lives unless it is refused, and the replies to them. */
 export const WAITED_FOR = {
   cap_copy_request: 'cap_copy_reply',
   cap_receive_request: 'cap_receive_reply',
@@ -17,12 +17,12 @@ export const WAITED_FOR = {
   cap_vouch_request: 'cap_vouch_reply',
 } as const satisfies Partial<Record<MessageType, MessageType>>;
 
-/** The answer to a request that no service gets to see; null: nobody waits for one. */
+/** The reply to a request that no service will see; null: nobody waits for one. */
 export function refusalTo(message: Message, error: ErrorName, self: CoreId): Message | null {
   const { code } = ERRORS[error];
   if (message.type === 'round_request') {
     const { op, phase, below } = message;
-    // To whoever passes it on, an answer in this core's own name would look like this core's offence.
+    // To a relay, a reply in this core's own name would look like an offence of this core.
     if (coreOf(op) === self) return null;
     const refusals: Answer[] = [...coresOf(below, code), [self, code]];
     return { type: 'round_reply', op, phase, count: 0, refusals, data: [] };

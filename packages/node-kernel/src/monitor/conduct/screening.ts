@@ -7,23 +7,25 @@ import type { LocalCapabilities } from '../../capability/store/local-capabilitie
 import { coreOf, incarnationOf, isBegunBy } from '../agreement/finished.ts';
 import { isAtHome, mayUse } from './authority.ts';
 
-/** What is wrong with a well-formed message, and the offence's name. */
+/** The offence in a well-formed message, and its description. */
 export interface Fault {
   readonly offence: Offence;
   readonly text: string;
 }
 
-/** What a check needs to know of this core. */
+/** This core's state as the checks use it. */
 export interface Screened {
   readonly core: number;
   /** Null before it has its memory. */
   readonly state: LocalCapabilities | null;
-  /** Whether this core has told another where a page of a domain leads: then it may use pages without a capability. */
+  /** Whether this core has given another a translation, with which it may use pages without a capability. */
   readonly hasTold: (core: CoreId) => boolean;
 }
 
 type Checks<M> = (from: CorePeer, message: M, self: Screened) => Fault | null;
-/** May this peer say this? codec.ts has checked the form; this is authority, as far as the message alone shows it. */
+/**
+ * May this peer say this? codec.ts has checked the form; this checks authority, as far as the message alone shows it.
+ */
 const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
   check('cap_copy_request', ownName),
   check('cap_receive_request', ownName),
@@ -43,7 +45,7 @@ const CHECKS: ReadonlyMap<MessageType, Checks<Message>> = new Map([
   check('round_request', (from, { op }, { core }) => {
     const initiator = coreOf(op);
     if (initiator === from.id) return ownName(from, { op });
-    // Passed on, it would look like this core's own, in the name of another life or in no name at all.
+    // Relayed, the round would look like this core's own, in the name of another life or in no name at all.
     if (initiator === core) return { offence: 'unsealed', text: 'a round in this core’s own name' };
     return isBegunBy(op, initiator, incarnationOf(op)) ? null : { offence: 'unsealed', text: 'a round in no name' };
   }),
@@ -81,7 +83,7 @@ function check<T extends MessageType>(type: T, by: Checks<MessageOf<T>>): [Messa
   return [type, (from, message, self) => by(from, ofType(message, type), self)];
 }
 
-/** What is wrong with a message of a peer, or null. */
+/** The fault of a peer's message; null: none. */
 export function faultOf(from: CorePeer, message: Message, self: Screened): Fault | null {
   return CHECKS.get(message.type)?.(from, message, self) ?? null;
 }
@@ -102,9 +104,9 @@ function fromHome(from: CorePeer, { page }: { readonly page: number }, { state }
 }
 
 /**
- * Only a core that may hold part of a page may use it, or one that was told a translation, which may be gone when its
- * message comes. Bytes that are brought back (`page_writeback`) the directory takes only from the page's owner, who may
- * have lost its capability meanwhile.
+ * Only a core that may hold part of a page may use it, or one that was given a translation, which may be gone when its
+ * message arrives. The directory takes written-back bytes (`page_writeback`) only from the page's owner, which may have
+ * lost its capability meanwhile.
  */
 function usesPage(
   from: CorePeer,

@@ -20,8 +20,8 @@ import { knowledgeVerbs } from './verbs.ts';
 type Told = OctopusNotification | null;
 
 /**
- * The monitor as a client of the knowledge base, over its channel to the SKB: what it sets as transient goes with this
- * core. Notifications wait here until somebody asks for them.
+ * The monitor as a client of the knowledge base, over its channel to the SKB: its transient records go with this core.
+ * Notifications wait here until somebody asks for them.
  */
 export class Knowledge implements Service {
   readonly requests: Requests;
@@ -40,7 +40,7 @@ export class Knowledge implements Service {
   private readonly session: Session;
   private readonly outlets: Outlets;
   private using = false;
-  /** The SKB met last. */
+  /** The instance of the SKB met last. */
   private metInstance: InstanceId = '';
   private readonly told = new Map<number, Told[]>();
   private readonly waiting = new Map<number, (told: Told) => void>();
@@ -62,7 +62,7 @@ export class Knowledge implements Service {
     });
   }
 
-  /** An SKB that has met this instance, for the first time or again, is asked what is open. */
+  /** Sends open requests to an SKB that has met this instance, for the first time or again. */
   peerUp(peer: Peer, first: boolean): void {
     if (peer.id !== SKB_PEER) return;
     if (first) this.outlets.peerGone(SKB_PEER); // it is among the open requests, which are repeated
@@ -70,7 +70,7 @@ export class Knowledge implements Service {
     this.metInstance = peer.instance;
     if (first && this.using && (gaveUp || !this.session.alive))
       this.requests.abandonChanges('the SKB had dropped this core');
-    // Before open requests are repeated: a new session gives up what came before it.
+    // Before open requests are repeated, because a new session gives up everything before it.
     if (this.using) this.session.up(first, gaveUp ? 'the SKB had dropped this core' : null, this.context.now);
     if (first) this.requests.restarted(gaveUp);
   }
@@ -79,12 +79,14 @@ export class Knowledge implements Service {
     if (peer.id === SKB_PEER) this.outlets.sendable(SKB_PEER);
   }
 
-  /** Open requests are sent when the SKB has met this instance; nothing is sent before. */
+  /** Sends only once the SKB has met this instance; open requests are sent then. */
   private send(message: Message): void {
     if (this.context.endpoint.peers.get(SKB_PEER)?.met === true) this.outlets.send(SKB_PEER, message);
   }
 
-  /** The first use of Octopus that may hold something begins a session: a core that holds nothing has nothing to prolong. */
+  /**
+   * Begins a session at the first use of Octopus that may hold something: without holdings there is nothing to prolong.
+   */
   use(): void {
     if (this.using) return;
     this.using = true;
@@ -143,7 +145,7 @@ export class Knowledge implements Service {
 
   private notified(notification: OctopusNotification): void {
     const { id, mode } = notification;
-    if (id >= OWN_TRIGGERS) return; // another service's, which listens itself
+    if (id >= OWN_TRIGGERS) return; // it belongs to another service, which listens itself
     if ((mode & TRIGGER.REMOVED) !== 0) this.installed.delete(id);
     this.tell(id, notification);
   }
@@ -156,7 +158,7 @@ export class Knowledge implements Service {
 
   private begins(id: number): void {
     this.installed.add(id);
-    this.told.delete(id); // an earlier one's
+    this.told.delete(id); // those of an earlier trigger
   }
 
   private tell(id: number, told: Told): void {
@@ -167,7 +169,7 @@ export class Knowledge implements Service {
     }
     const queue = this.told.get(id) ?? [];
     if (queue.length > MOST_KEPT) return;
-    // A loss is not concealed: whoever asks hears that it missed something, as after a restart.
+    // Losses are reported: the next caller learns that it missed something, as after a restart.
     const isLast = told !== null && (told.mode & TRIGGER.REMOVED) !== 0;
     queue.push(queue.length < MOST_KEPT || isLast ? told : null);
     this.told.set(id, queue);
@@ -183,7 +185,7 @@ export class Knowledge implements Service {
   }
 }
 
-/** Notifications of one trigger that nobody has asked for; more are dropped. */
+/** Notifications of one trigger that wait for a caller; further ones are dropped. */
 const MOST_KEPT = 1024;
 
 /**

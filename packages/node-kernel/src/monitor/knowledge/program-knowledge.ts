@@ -18,11 +18,11 @@ import { OperationError } from '../operations.ts';
 import type { Service, SystemCallHandlers } from '../service.ts';
 import { OWN_TRIGGERS } from './knowledge.ts';
 
-/** What a dispatcher has at the knowledge base through this core. */
+/** A dispatcher's triggers and records at the knowledge base, through this core. */
 interface Client {
   /** The trigger's number at the SKB, by the dispatcher's own. */
   readonly triggers: Map<number, number>;
-  /** Names of records that go when the dispatcher does. */
+  /** Names of records that go with the dispatcher. */
   readonly transient: Map<string, OctopusRequest>;
   readonly cancels: Set<() => void>;
   /** Requests to Octopus that are not answered: their answers are this client's. */
@@ -35,7 +35,7 @@ const MOST_TRIGGERS = 4096;
 
 /**
  * The knowledge base for this core's programs, over the monitor's channel to it: queries, records, triggers. Trigger
- * numbers are the dispatcher's own. What a dispatcher sets as transient goes when it, or its core, ends.
+ * numbers are the dispatcher's own. A dispatcher's transient records go when it, or its core, ends.
  */
 export class ProgramKnowledge implements Service {
   private readonly clients = new Map<number, Client>();
@@ -52,7 +52,7 @@ export class ProgramKnowledge implements Service {
 
   constructor(
     private readonly requests: Requests,
-    /** Begins this core's session, if it has none: without, nobody here is told when what it holds is lost. */
+    /** Begins this core's session if there is none: without one, nobody here learns that its holdings are lost. */
     private readonly beginSession: () => void,
     private readonly receivers: Receivers,
     private readonly clock: { readonly now: Nanos },
@@ -103,27 +103,27 @@ export class ProgramKnowledge implements Service {
     );
   }
 
-  /** What the SKB has not answered is bounded; what this core gives back itself always goes out. */
+  /** Bounds requests that the SKB has not answered; this core's own releases are always sent. */
   private requireRoom(): void {
     const open = this.requests.size;
     if (open >= limit('operationsInFlight'))
       throw new OperationError('TOO_MANY_OPERATIONS', `the SKB has not answered ${open} requests of this core`);
   }
 
-  /** What a dispatcher set that is now gone. */
+  /** Undoes a request of a dispatcher that is gone by now. */
   private undo(request: OctopusRequest, reply: OctopusReply): void {
     const name = transientName(request, reply);
     if (name !== null) this.giveBack(name, request);
   }
 
-  /** Deletes a record that goes with its dispatcher, naming its recipe: a lock's record is one's, and so is a permit. */
+  /** Deletes a record that goes with its dispatcher, naming its recipe, as for locks and permits. */
   private giveBack(name: string, set: OctopusRequest): void {
     const recipe = recipeBehind(set);
     const named = recipe === undefined ? {} : { recipe };
     this.requests.ask({ type: 'del', query: quotedName(name), own: true, ...named }, nothing, nothing);
   }
 
-  /** A dispatcher's trigger numbers, made unique among this core's clients. */
+  /** Makes a dispatcher's trigger numbers unique among this core's clients. */
   private translated(dispatcher: number, client: Client, request: OctopusRequest): OctopusRequest {
     if ('trigger' in request && request.trigger !== undefined) {
       const id = this.numberFor(dispatcher, client, request.trigger.id);
@@ -164,7 +164,7 @@ export class ProgramKnowledge implements Service {
     this.tidy(owner.dispatcher, client);
   }
 
-  /** The SKB has forgotten all triggers: those who wait look again. */
+  /** The SKB has forgotten all triggers: waiting programs look again. */
   private reset(): void {
     for (const [dispatcher, client] of this.clients) {
       for (const id of [...client.triggers.keys()]) this.drop(client, id);
@@ -173,7 +173,7 @@ export class ProgramKnowledge implements Service {
     }
   }
 
-  /** What programs of this core had set as transient is gone, or must be assumed gone. */
+  /** The transient records of this core's programs are gone, or must be assumed gone. */
   private sessionLost(text: string): void {
     for (const [dispatcher, client] of this.clients) {
       client.transient.clear();
@@ -222,7 +222,7 @@ export class ProgramKnowledge implements Service {
     return client;
   }
 
-  /** A dispatcher with nothing at the knowledge base leaves nothing here. */
+  /** Forgets a dispatcher that has nothing at the knowledge base. */
   private tidy(dispatcher: number, client: Client): void {
     if (
       client.triggers.size + client.transient.size + client.cancels.size + client.asked === 0 &&
@@ -232,7 +232,7 @@ export class ProgramKnowledge implements Service {
   }
 }
 
-/** Whether what a request sets or takes goes with its core's session. */
+/** Whether the record that a request sets or takes goes with its core's session. */
 function isHeld(request: OctopusRequest): boolean {
   return (request.type === 'set' && request.transient === true) || (request.type === 'take' && request.lease === true);
 }
@@ -242,7 +242,7 @@ function transientName(request: OctopusRequest, reply: OctopusReply): string | n
   return isHeld(request) && reply.ok && reply.record !== undefined ? nameOf(reply.record) : null;
 }
 
-/** Whose record it is that a request has set or taken. */
+/** The recipe of the record that a request has set or taken. */
 function recipeBehind(request: OctopusRequest): Recipe | undefined {
   if (request.type === 'take') return 'permit';
   return request.type === 'set' ? request.recipe : undefined;

@@ -7,14 +7,14 @@ import type { QueryAnswer } from './query-answer.ts';
 
 const ID = { min: 0, max: Number.MAX_SAFE_INTEGER } as const;
 
-/** What the verbs need of the knowledge service. */
+/** The knowledge service, as its verbs use it. */
 interface KnowledgePort {
   octopus(request: OctopusRequest): Operation<OctopusReply>;
   next(id: number): Operation<OctopusNotification | null>;
   query(goal: string, options: QueryOptions): Operation<QueryAnswer>;
 }
 
-/** What this core's monitor asks of the SKB, over its own channel and in its own name. */
+/** Requests of this core's monitor to the SKB, over its own channel and in its own name. */
 export function knowledgeVerbs(knowledge: KnowledgePort): Verbs {
   return {
     query: {

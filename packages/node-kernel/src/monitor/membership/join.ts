@@ -4,15 +4,15 @@
  *   0  register_request / register_reply   the core gets its id, the machine, the settings
  *   1  monitor_initialized   new → SKB     it listens and may be announced
  *   2  new_monitor_notify    SKB → known   every initialised monitor hears of it
- *   3  bind_monitor_proxy    known → SKB   each asks that the new one be told of it
- *   4  bind_monitor_request  SKB → new     the new one is told where they listen
+ *   3  bind_monitor_proxy    known → SKB   each asks the SKB to announce it to the new one
+ *   4  bind_monitor_request  SKB → new     the new one hears where they listen
  *
- * Barrelfish then opens the links (steps 5 and 6). Here a link opens when one of its ends has something to say
- * (decision 0161), and the view says who takes part in global operations.
+ * Barrelfish then opens the links (steps 5 and 6). Here the first message opens a link (decision 0161), and the view
+ * says who takes part in global operations.
  *
  *   J1  each pair of monitors has at most one link: of two that cross, the lower core's survives;
  *   J2  a monitor takes part in no global operation before a view with it is installed;
- *   J3  this core has an address of whomever it knows, until that incarnation is over.
+ *   J3  this core has the address of every monitor that it knows, until that incarnation is over.
  */
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import { CERTIFICATE_ERROR_NAMES } from '@mk/monitor-proto/certificate-errors';
@@ -31,7 +31,7 @@ const RETRY_FIRST: Nanos = 50_000_000;
 const RETRY_MOST: Nanos = 2_000_000_000;
 
 const NOBODY: readonly CoreId[] = [];
-/** Retrying would not help. */
+/** Errors after which retrying would not help. */
 const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
   'PEER_GONE',
   'WRONG_SECRET',
@@ -40,9 +40,9 @@ const HOPELESS: ReadonlySet<ErrorName> = new Set<ErrorName>([
   ...CERTIFICATE_ERROR_NAMES,
 ]);
 
-/** What joining needs of its core. */
+/** The core that joins. */
 export interface JoinHost {
-  /** The registry has named this core, for the first time. */
+  /** The registry has named this core for the first time. */
   registered(now: Nanos): void;
   /** Ends the process: the core cannot go on. */
   fail(error: ErrorName, text: string): void;
@@ -69,7 +69,7 @@ export class Join {
     private readonly host: JoinHost,
   ) {}
 
-  /** This core is in no view yet, and may still take its time. */
+  /** Whether this core is in no view yet, and may still take its time. */
   booting(now: Nanos): boolean {
     return !this.everReady && now - this.startedAt < BOOT_PATIENCE;
   }
@@ -86,7 +86,7 @@ export class Join {
     if (first) this.register(peer);
   }
 
-  /** The SKB cannot be reached or refused us; true: keep dialling. */
+  /** The SKB is unreachable or refused us; true: keep dialling. */
   skbFailed(error: ErrorName | null, text: string, now: Nanos): boolean {
     this.lastFailure = error === null ? text : `${error}: ${text}`;
     if (error === 'WRONG_INCARNATION') this.context.timers.set(now, (at) => this.skbRestarted(at));
@@ -98,9 +98,8 @@ export class Join {
   }
 
   /**
-   * The channel to the SKB is over. A restart of the SKB begins a new one. But an SKB that lives on and has forgotten
-   * this instance has declared it gone: others have given up what it held, so it ends; a new incarnation remembers
-   * nothing.
+   * The channel to the SKB is over. A restarted SKB gets a new one. But an SKB that lives on and has forgotten this
+   * instance has declared it gone: others have given up its holdings, so it ends; a new incarnation remembers nothing.
    */
   skbGone(now: Nanos): void {
     if (this.restarting) return;
@@ -108,7 +107,7 @@ export class Join {
     this.excluded();
   }
 
-  /** The answer of step 0. */
+  /** Handles the reply to step 0. */
   registered(reply: MessageOf<'register_reply'>, now: Nanos): void {
     if (reply.error !== 0) return this.registrationRefused(errorOfCode(reply.error) ?? 'BAD_REQUEST', now);
     const { context } = this;
@@ -131,12 +130,12 @@ export class Join {
     if (again) this.report();
   }
 
-  /** Step 2: new monitors were announced to us; step 3: asks that they be told of us. */
+  /** Step 2: new monitors were announced to us; step 3: asks the SKB to announce us to them. */
   announced(monitors: readonly MonitorRow[], more: boolean, now: Nanos): void {
     this.moreToCome = more;
     for (const row of monitors) this.learn(row, now);
     this.step('bind_monitor_proxy', SKB_PEER);
-    // Also for those that an earlier life of the SKB announced: it may have died before telling them of us.
+    // Also for those that an earlier life of the SKB announced: it may have died before announcing us to them.
     const [cores, incarnations] = [monitors.map(([core]) => core), monitors.map(([, incarnation]) => incarnation)];
     this.context.send(SKB_PEER, { type: 'bind_monitor_proxy', cores, incarnations });
     this.report();

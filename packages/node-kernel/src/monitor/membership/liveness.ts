@@ -9,7 +9,7 @@ const MISSED = limit('heartbeatMissed');
 /**
  * Tells the SKB that this core runs, and notices peers that owe an answer and are silent: links between cores are
  * watched by their use, and by the view's probes and beacons (a heartbeat on each would cost n² messages). Suspicion
- * only leads to a log line. A booting core says nothing and suspects nobody.
+ * only leads to a log line. A booting core is silent and suspects nobody.
  */
 export class Liveness {
   private interval: Nanos = heartbeatInterval(0);

@@ -17,7 +17,7 @@ export interface MembershipHost extends JoinHost {
   proofOfDeath(member: Member, now: Nanos): void;
 }
 
-/** Membership: registration, the mesh of monitors, who may have a link, who is silent and who is gone. */
+/** Membership: registration, the mesh of monitors, which cores may have a link, are silent, or are gone. */
 export class Membership implements Service {
   readonly join: Join;
   private readonly liveness: Liveness;
@@ -106,7 +106,7 @@ export class Membership implements Service {
       {
         name: 'mk_peers_suspected',
         type: 'gauge',
-        help: 'Members of which this core has heard nothing for too long.',
+        help: 'Members that this core has not heard from for too long.',
         samples: [{ value: suspected }],
       },
     ];
@@ -136,7 +136,7 @@ export class Membership implements Service {
     this.host.proofOfDeath({ core, incarnation }, now);
   }
 
-  /** Refused by another core: the view goes on without this incarnation, unless a lease says otherwise. */
+  /** Another core refused us: the view goes on without this incarnation, unless a lease says otherwise. */
   private coreFailed(error: ErrorName | null): boolean {
     if (error === 'PEER_GONE' && this.context.fenced)
       this.host.fail('PEER_GONE', 'the view goes on without this incarnation; a new one may take its place');

@@ -2,10 +2,10 @@ import { SilenceWatch } from '@mk/monitor-proto/endpoint/silence-watch';
 import { MILLISECOND, type Nanos, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { MonitorContext } from '../context.ts';
 
-/** No exchange of clocks has this id: the answer is for the channel alone. */
+/** No exchange of clocks has this id: the answer only serves the channel. */
 const NOBODY_WAITS = 0;
 
-/** Watches the SKB, whose host may vanish without a word (decision 0189): says so, closes the link and dials anew. */
+/** Watches the SKB, whose host may vanish without notice (decision 0189): logs it, closes the link and dials again. */
 export function watchOverSkb(context: MonitorContext, hostClockNs: Nanos): SilenceWatch {
   const { endpoint, outbox } = context;
   const ms = (ns: Nanos): number => Math.round(ns / MILLISECOND);
@@ -22,7 +22,7 @@ export function watchOverSkb(context: MonitorContext, hostClockNs: Nanos): Silen
   return watch;
 }
 
-/** How silent the SKB may be, by the cluster's settings; null: they do not say. */
+/** How long the SKB may be silent, by the cluster's settings; null: they do not say. */
 export function silenceBoundOf(settings: string): Nanos | null {
   const { skbSilenceMs }: { readonly skbSilenceMs?: unknown } = JSON.parse(settings);
   return typeof skbSilenceMs === 'number' && skbSilenceMs > 0 ? skbSilenceMs * MILLISECOND : null;

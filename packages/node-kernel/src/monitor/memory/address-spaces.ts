@@ -1,11 +1,10 @@
 /**
  * The address spaces of domains. A space is page tables made of capabilities, at the domain's home; every core on which
  * a dispatcher of the domain runs caches translations and asks the home for missing ones. A fault is a system call,
- * answered with the page once this core may use it so; waiting for the page happens in the coherence protocol
- * (pages.ts).
+ * answered with the page once this core may use it accordingly; the coherence protocol (pages.ts) waits for the page.
  *
- * VS1  a translation is used only if the home's tables had it in the latest epoch that the core knows; V2   when an
- * unmap, a protect or a revoke has returned, no core can use the old translation (with M6).
+ *   VS1  a translation is used only if the home's tables had it in the latest epoch that the core knows;
+ *   V2   when an unmap, a protect or a revoke has returned, no core can use the old translation (with M6).
  */
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -48,10 +47,10 @@ export interface AddressSpacesPort {
 export class AddressSpaces implements Service {
   /** Of domains whose home is here. */
   private readonly spaces = new Map<string, AddressSpace>();
-  /** What this core knows of spaces, its own domains' included. */
+  /** Translations that this core caches, of its own domains' spaces too. */
   readonly translations = new Translations();
   readonly shootdowns: Shootdowns;
-  /** Cores that were told a translation in their present life. */
+  /** Cores that were given a translation in their present life. */
   private readonly told = new Set<CoreId>();
   private readonly exchange: Exchange;
   private plan: PlanKind | 'auto' = 'auto';
@@ -65,10 +64,10 @@ export class AddressSpaces implements Service {
   } satisfies MessageHandlers;
 
   readonly roundActions = {
-    // Each reports how long it waited for its dispatchers, for measurements.
+    // Each core reports how long it waited for its dispatchers, for measurements.
     unmap: (op, _phase, payload, now, vote) => {
       const taken = decodeTaken(payload);
-      // A domain's tables are where it began: nobody else changes them.
+      // Only the core where a domain began changes its tables.
       if (taken === null || coreOf(taken.domain) !== coreOf(op)) return vote('BAD_REQUEST', now);
       const { domain, epoch, ranges } = taken;
       const pages = this.translations.drop(domain, epoch, ranges);
@@ -85,7 +84,7 @@ export class AddressSpaces implements Service {
   readonly verbs: Verbs = {
     vspaces: {
       args: ['domain'],
-      doc: 'The address spaces of domains that began here: what is mapped where with which rights, and who holds translations.',
+      doc: 'The address spaces of domains that began here: their mappings with rights, and who holds translations.',
       run: (args) => {
         const wanted = args.texts('domain');
         return [...this.spaces.values()]
@@ -117,12 +116,12 @@ export class AddressSpaces implements Service {
     this.shootdowns.whenSettled(driver.booted && driver.state.changes.concernsPages, goOn);
   }
 
-  /** Whether a core was ever told where a page of a domain of this core leads. */
+  /** Whether a core was ever given the translation of a page of this core's domains. */
   hasTold(core: CoreId): boolean {
     return this.told.has(core);
   }
 
-  /** Whether an invocation may take translations away: its answer may have to wait for other cores. */
+  /** Whether an invocation may take translations away, so that its answer may have to wait for other cores. */
   mayTake({ invocation }: Readonly<Record<string, unknown>>): boolean {
     const { operation } = invocation as { readonly operation: string };
     if (operation === 'unmap' || operation === 'protect') return true;
@@ -161,7 +160,7 @@ export class AddressSpaces implements Service {
     return this.faults.waiting > 0 ? [...rows, `${this.faults.waiting} page faults wait`] : rows;
   }
 
-  /** VS1 for this core's own domains: what it would use is what the tables say, except while it is being taken away. */
+  /** VS1 for this core's own domains: its translations match the tables, except while they are being taken away. */
   invariants(): void {
     if (!this.port.driver.booted || this.shootdowns.size > 0 || this.port.driver.changed) return;
     for (const space of this.spaces.values())
@@ -262,7 +261,7 @@ export class AddressSpaces implements Service {
     this.shootdowns.begin({ domain, epoch, ranges }, [...holders], () => undefined);
   }
 
-  /** Memory has become an object: the core that brought it makes sure that nobody reads the old contents. */
+  /** Memory has become an object: the core that contributes it makes sure that nobody reads the old contents. */
   private zero({ address, size }: { readonly address: number; readonly size: number }, now: Nanos): void {
     const { pages, driver, context } = this.port;
     const home = driver.state.homeOf(address);

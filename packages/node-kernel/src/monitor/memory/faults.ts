@@ -1,6 +1,6 @@
 /**
- * Page faults: how a core makes an access of its dispatchers possible. It has the translation, or asks the domain's
- * home for it; the page comes by the coherence protocol; the answer names the shared memory that accompanies it.
+ * Page faults: makes an access of a dispatcher possible. The core has the translation, or asks the domain's home for
+ * it; the page comes by the coherence protocol; the answer names the shared memory that accompanies it.
  */
 import type { PlainValue } from '@mk/libmk/dispatcher/plain-value';
 import { ACCESS, type AccessKind, PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
@@ -31,7 +31,7 @@ export interface FaultsPort {
   readonly sharesMemory: boolean;
   /** The domain of a dispatcher, and the core where it began. */
   readonly domainOf: (caller: Domain) => { readonly domain: string; readonly home: CoreId };
-  /** Where a page of a domain that began here leads; this core holds the translation from then on. */
+  /** Translates a page of a domain that began here; this core holds the translation from then on. */
   readonly fill: (domain: string, page: number) => PageTranslation | null;
 }
 
@@ -141,7 +141,7 @@ export class Faults {
     this.begin(work(dispatcher), now, done);
   }
 
-  /** The caller, if its call can be served. */
+  /** The caller's dispatcher, if its call can be served. */
   private admit(caller: Domain, needsMemory = true): Dispatcher {
     const { dispatchers, sharesMemory } = this.port;
     const dispatcher = dispatchers.get(caller.id);
@@ -224,7 +224,7 @@ export class Faults {
       // A page handed to a dead dispatcher would stay pinned for ever, and its home could not recall it.
       if (this.port.dispatchers.get(caller.id) === undefined)
         throw new OperationError('NO_SUCH_DOMAIN', 'the caller has ended meanwhile');
-      if (!this.port.translations.isCurrent(domain, epoch)) continue; // from before a removal
+      if (!this.port.translations.isCurrent(domain, epoch)) continue; // older than a removal
       if (error === ERRORS.PAGE_FAULT.code) return null;
       if (error !== 0) throw new OperationError(errorOfCode(error) ?? 'BAD_REQUEST', `core ${home} has no such space`);
       return this.port.translations.keep(domain, epoch, page, { physical, rights, entryBytes: entry });

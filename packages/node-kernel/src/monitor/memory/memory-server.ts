@@ -1,10 +1,10 @@
 /**
  * A core's memory server: RAM for its domains, from its own allocator or, when that is empty, from the nearest peer
- * that has some.
+ * with free memory.
  *
  * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief,
- * whose confirmation ends the way. The home remembers what a thief was given: when the thief dies, the home asks
- * everybody what of it is covered and takes back the rest. Freed RAM goes home, to the core that brought it.
+ * whose confirmation ends the transfer. The home remembers a thief's ranges: when the thief dies, the home asks
+ * everybody which parts are covered and takes back the rest. Freed RAM goes home, to the core that contributed it.
  */
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { ERRORS } from '@mk/monitor-proto/errors';
@@ -27,7 +27,7 @@ import { Pending } from '../pending.ts';
 import type { MessageHandlers, Service, SystemCallHandlers, Verbs } from '../service.ts';
 import { Nearness } from './nearness.ts';
 
-/** What an allocation asks for, in bytes; `near`: the core whose memory is preferred. */
+/** An allocation; sizes in bytes; `near`: the core whose memory is preferred. */
 export interface AllocateRequest {
   readonly bytes: number;
   readonly alignment?: number | undefined;
@@ -36,14 +36,14 @@ export interface AllocateRequest {
   readonly to?: number | undefined;
 }
 
-/** What the memory server needs of the capability operations. */
+/** Capability operations, as the memory server uses them. */
 export interface ReclaimPort {
   readonly shared: { readonly given: { note(core: CoreId, range: Range): void } };
   readonly reclaims: {
     /** Accounts ranges as on their way from here, until `arrived`. */
     depart(op: OperationId, ranges: readonly Range[]): void;
     arrived(op: OperationId): void;
-    /** Sends home ranges that nobody uses here. */
+    /** Sends ranges home that nobody uses here. */
     offer(ranges: readonly Range[]): void;
     /** Frees the parts of these ranges that nobody covers, here and everywhere. */
     recover(ranges: readonly Range[]): void;
@@ -57,7 +57,7 @@ interface Wanted {
   readonly within: Range;
 }
 
-/** A peer's answer: that it gave something, or what it has free, in all and in one piece. */
+/** A peer's answer: it gave something, or how much it has free, in all and in one piece. */
 type StealAnswer = 'given' | 'none' | FreeBytes;
 
 interface FreeBytes {
@@ -70,7 +70,7 @@ const HIGHEST = 2 ** 46;
 
 export class MemoryServer implements Service {
   private readonly nearness: Nearness;
-  /** What each thief holds of this core's memory, as far as this core knows; may list ranges that have come home. */
+  /** Each thief's ranges of this core's memory, as far as this core knows; may list ranges that have come home. */
   private readonly lent = new Map<CoreId, Range[]>();
   /** Under way to a thief, by operation. */
   private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
@@ -113,7 +113,7 @@ export class MemoryServer implements Service {
     memory: {
       withoutLease: true,
       args: [],
-      doc: 'The RAM of this core by state, what it has lent to whom, and what it has stolen.',
+      doc: 'The RAM of this core by state, its loans by borrower, and the RAM that it has stolen.',
       run: () => this.report(),
     },
   };
@@ -142,13 +142,13 @@ export class MemoryServer implements Service {
       {
         name: 'mk_ram_bytes',
         type: 'gauge',
-        help: 'RAM that this core brought or was given, by state.',
+        help: 'RAM that this core contributes or was given, by state.',
         samples: states.map(([state, value]) => ({ labels: { state }, value })),
       },
       {
         name: 'mk_ram_stolen_bytes_total',
         type: 'counter',
-        help: 'RAM that this core got from peers because its own ran out.',
+        help: 'RAM that this core took from peers because its own ran out.',
         samples: [{ value: this.stolenBytes }],
       },
     ];
@@ -158,7 +158,7 @@ export class MemoryServer implements Service {
     return this.driver.state;
   }
 
-  /** What `mkctl mem` shows. `in_use` is what capabilities cover, whichever core holds them. */
+  /** The answer of `mkctl mem`. `in_use` is covered by capabilities, whichever core holds them. */
   private report() {
     const { memory, ram } = this.state;
     const own = totalBytes(intersectRanges(ram.freeRanges(), [memory]));
@@ -201,7 +201,7 @@ export class MemoryServer implements Service {
     const { core } = this.context;
     const peers = this.nearness.sorted(wanted.near, [core, ...this.context.members]);
     const told = new Map<CoreId, FreeBytes>();
-    // By the second pass, RAM that thieves held unused has come home.
+    // By the second pass, unused RAM of thieves has come home.
     for (const pass of [1, 2]) {
       for (const peer of peers) {
         const known = this.take(domain, wanted, peer);
@@ -231,7 +231,7 @@ export class MemoryServer implements Service {
     return address.value;
   }
 
-  /** The memory a peer gave in time; anything later stays in the allocator. */
+  /** Returns a peer's memory if it came in time; later memory stays in the allocator. */
   private *steal(core: CoreId, { bytes, alignment, within }: Wanted): Operation<StealAnswer> {
     const op = this.context.operations.nextId();
     const { view, timers } = this.context;
@@ -268,7 +268,7 @@ export class MemoryServer implements Service {
     this.capops.reclaims.arrived(op);
   }
 
-  /** Returns stolen memory that is unused: somebody is short of memory. */
+  /** Returns unused stolen memory, because somebody is short of memory. */
   private returnStolen(): void {
     if (!this.driver.booted) return;
     const { ram, memory } = this.state;
@@ -277,8 +277,8 @@ export class MemoryServer implements Service {
   }
 
   /**
-   * A piece of at least so many bytes of what this core brought: only a home lends, so that it knows to whom. A whole
-   * chunk if possible, so that a thief does not come for every page.
+   * A piece of at least so many bytes of this core's own memory: only a home lends, so that it knows to whom. A whole
+   * chunk if possible, so that a thief does not return for every page.
    */
   private give(bytes: number, alignment: number, within: Range): Range | null {
     if (!this.driver.booted || !(bytes > 0) || !(alignment > 0)) return null;
@@ -311,7 +311,7 @@ export class MemoryServer implements Service {
     this.waiting.answered(op, from.id, error === 0 ? 'given' : { free: address, largest: size }, now);
   }
 
-  /** Whether a capability here covers part of a range: then it was not its home's to lend. */
+  /** Whether a capability here covers part of a range, which then was not its home's to lend. */
   private isCovered(range: Range): boolean {
     let covered = false;
     this.state.database.visitOverlapping(range, ({ capability }) => {
@@ -344,7 +344,7 @@ function isRange({ address, size }: Range): boolean {
 /** Cores named in a refusal, those with the largest pieces first. */
 const CORES_NAMED = 4;
 
-/** Why an allocation failed: the size wanted, and how much is free on each core. */
+/** Explains why an allocation failed: the size wanted, and how much is free on each core. */
 function describeFull({ bytes, alignment, within }: Wanted, told: ReadonlyMap<CoreId, FreeBytes>): string {
   const rows = [...told].sort(([, a], [, b]) => b.largest - a.largest);
   const free = rows.reduce((sum, [, row]) => sum + row.free, 0);

@@ -2,22 +2,22 @@ import { Machine } from '@mk/machine/machine';
 import type { MachineDescription } from '@mk/machine/description';
 import type { CoreId } from '@mk/monitor-proto/ids';
 
-/** Which cores' memory is near, from the machine description received at registration. */
+/** The distances of cores' memories, from the machine description received at registration. */
 export class Nearness {
   private machine: Machine | null | undefined;
 
   constructor(private readonly descriptionText: () => string) {}
 
   /**
-   * The cores by the distance of their memory from `core`, nearest first: `core` itself, then the others, equally
-   * distant ones in order after it.
+   * The cores by the distance of their memory from `core`, nearest first: `core` itself, then the others; equally
+   * distant ones in the order of ids after it.
    */
   sorted(core: CoreId, cores: readonly CoreId[]): CoreId[] {
     const rank = (other: CoreId): number => (other - core + 2 ** 16) % 2 ** 16;
     return [...cores].sort((a, b) => this.distance(core, a) - this.distance(core, b) || rank(a) - rank(b));
   }
 
-  /** Relative distance of another core's memory: 10 is local, as in firmware tables; 0 where nothing is known. */
+  /** Relative distance of another core's memory: 10 is local, as in firmware tables; 0 when nothing is known. */
   distance(core: CoreId, other: CoreId): number {
     const machine = this.known();
     if (machine === null || core >= machine.cores || other >= machine.cores) return 0;

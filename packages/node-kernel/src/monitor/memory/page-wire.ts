@@ -21,9 +21,7 @@ export const ATOMIC_OPERATIONS = [
 ] as const satisfies readonly AtomicOperation[];
 const STATES = ['invalid', 'shared', 'modified'] as const satisfies readonly PageState[];
 const WANTS = ['read', 'write', 'snapshot'] as const satisfies readonly Want[];
-/*
- * Names every field: object rest is several times slower in V8, and a miss converts four of these.
- */
+/* Names every field: object rest is several times slower in V8, and a miss converts four of these. */
 
 const PAGE_ERRORS: readonly string[] = ['PAGE_LOST', 'HOME_LOST', 'PAGE_GONE'] satisfies PageError[];
 const NOTHING = new Uint8Array(0);

@@ -1,5 +1,5 @@
 /**
- * The pages of a core: those it brought, with their directory, and its copies of others' (coherence/directory.ts,
+ * The pages of a core: its own, with their directory, and its copies of others' (coherence/directory.ts,
  * page-cache.ts). Connects the protocol to the rest of the kernel: messages on one lane, buffers shared with
  * dispatchers, peers that leave.
  */
@@ -42,7 +42,7 @@ export class Pages implements Service {
   private evictions = 0;
   /** Invalidations that took a tree. */
   private treeRounds = 0;
-  /** Counts what may have changed a page's state, for checkers that look at all cores. */
+  /** Counts events that may have changed a page's state, for checkers that look at all cores. */
   touches = 0;
   /** Messages that a full queue refused, in order. */
   private readonly held = new Map<CoreId, Message[]>();
@@ -66,7 +66,7 @@ export class Pages implements Service {
   readonly verbs: Verbs = {
     pages: {
       args: ['address', 'bytes'],
-      doc: 'The directory of the pages of a range that this core brought: state, owner, sharers, version, statistics.',
+      doc: 'The directory of a range of this core’s pages: state, owner, sharers, version, statistics.',
       run: (args) => {
         const address = args.whole('address', { min: 0, max: 2 ** 46, otherwise: 0 });
         const bytes = args.whole('bytes', { min: 1, max: 2 ** 46, otherwise: 2 ** 46 });
@@ -123,12 +123,12 @@ export class Pages implements Service {
     });
   }
 
-  /** Who brought the memory of a page. */
+  /** The core that contributes the memory of a page. */
   homeOf(page: number): CoreId {
     return this.driver.state.homeOf(page * PAGE_BYTES);
   }
 
-  /** Calls into the protocol or the copies, then performs what this core sent to itself. */
+  /** Calls into the protocol or the copies, then delivers this core's messages to itself. */
   into(work: (pages: this) => void): void {
     work(this);
     this.pump();
@@ -149,13 +149,13 @@ export class Pages implements Service {
     this.into(({ copies }) => copies.turnOver(dispatcher, turn));
   }
 
-  /** Memory that this core brought has become another object; `done` when it reads as zero everywhere. */
+  /** This core's memory has become another object; `done` when it reads as zero everywhere. */
   reset({ address, size }: Range, done: () => void): void {
     const pages = this.directory.pagesIn(Math.floor(address / PAGE_BYTES), Math.ceil(size / PAGE_BYTES));
     this.into(({ directory }) => afterAll(pages, (page, over) => directory.reset(page, over), done));
   }
 
-  /** Memory that this core brought is free: nothing of its pages is kept, on any core. */
+  /** This core's memory is free: nothing of its pages is kept, on any core. */
   forget({ address, size }: Range): void {
     const pages = this.directory.pagesIn(Math.floor(address / PAGE_BYTES), Math.ceil(size / PAGE_BYTES));
     if (pages.length > 0) this.into(({ directory }) => directory.forget(pages));
@@ -202,7 +202,7 @@ export class Pages implements Service {
       {
         name: 'mk_page_events_total',
         type: 'counter',
-        help: 'What became of the pages that this core brought, by kind.',
+        help: 'Coherence events of this core’s pages, by kind.',
         samples: Object.entries(sums).map(([kind, value]) => ({ labels: { kind }, value })),
       },
       {
@@ -220,13 +220,13 @@ export class Pages implements Service {
       {
         name: 'mk_page_evictions_total',
         type: 'counter',
-        help: 'Copies of other cores’ pages that were given up because there were too many.',
+        help: 'Copies of other cores’ pages given up because there were too many.',
         samples: [{ value: this.evictions }],
       },
       {
         name: 'mk_page_relocations_total',
         type: 'counter',
-        help: 'Pages whose bytes went on in a fresh buffer, because a dispatcher still held the old one.',
+        help: 'Pages whose bytes moved to a fresh buffer because a dispatcher still held the old one.',
         samples: [{ value: this.copies.relocations }],
       },
     ];
@@ -242,7 +242,7 @@ export class Pages implements Service {
     for (const text of broken) assertInvariant(text.slice(0, 2) as 'M1', false, () => text);
   }
 
-  /** To a few sharers one by one; to many by the tree of a round, which ends when each has acted or is gone. */
+  /** Sends to a few sharers one by one; to many by the tree of a round, which ends when each has acted or is gone. */
   private invalidate(cores: readonly CoreId[], message: PageMessageOf<'page_invalidate'>): void {
     const { context, agreement } = this;
     const others = cores.filter((core) => core !== context.core);
@@ -284,7 +284,7 @@ export class Pages implements Service {
     this.pump();
   }
 
-  /** Each half takes its own messages. */
+  /** Hands a message to the half that it concerns. */
   private receive(from: CoreId, message: PageMessage): void {
     if (this.homeOf(message.page) === this.context.core) this.directory.receive(from, message);
     this.cache.receive(from, message);

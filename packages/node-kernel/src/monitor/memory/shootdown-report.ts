@@ -1,12 +1,12 @@
 import type { PlanKind } from '../agreement/plan.ts';
 import type { Nanos } from '@mk/monitor-proto/ids';
 
-/** How a round went. */
+/** The report of a round. */
 export interface ShootdownReport {
   readonly plan: PlanKind;
   readonly cores: number;
   readonly messages: number;
-  /** When the system call was taken, when the requests had been made, and when the last core had answered. */
+  /** When the system call was accepted, when the requests were sent, and when the last core had answered. */
   readonly takenNs: Nanos;
   readonly sentNs: Nanos;
   readonly endedNs: Nanos;

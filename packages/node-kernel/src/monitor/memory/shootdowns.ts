@@ -3,8 +3,9 @@
  * et al., SOSP 2009, §5.1). Unhook, invalidate, free, in this order: the tables have changed when a round begins, and
  * freed memory is zeroed at its home in its own transaction, which waits for all copies.
  *
- * V2   when a round has ended no core of it can use the old translation; VS2  a round ends when each core has acted or
- * is gone, however long that takes; only those who wait are told in time.
+ *   V2   when a round has ended no core of it can use the old translation;
+ *   VS2  a round ends when each core has acted or is gone, however long that takes; only its callers are answered in
+ *        time.
  */
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { PageRange } from '../../memory/address-space.ts';
@@ -16,14 +17,14 @@ import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import type { ShootdownReport } from './shootdown-report.ts';
 
-/** What a round is about. */
+/** The translations that a round takes away. */
 export interface Taken {
   readonly domain: string;
   readonly epoch: number;
   readonly ranges: readonly PageRange[];
 }
 
-/** Recorded when the requests have been made. */
+/** Recorded when the requests have been sent. */
 interface Begun {
   readonly takenNs: Nanos;
   sentNs: Nanos | null;
@@ -38,7 +39,7 @@ export function encodeTaken({ domain, epoch, ranges }: Taken): Uint8Array {
   ]);
 }
 
-/** What a peer sent; null: it is malformed. */
+/** Decodes a peer's payload; null: it is malformed. */
 export function decodeTaken(bytes: Uint8Array): Taken | null {
   const numbers = decodeNumbers(bytes);
   if (numbers === null || numbers.length < 4 || numbers.length % 2 !== 0) return null;
@@ -49,17 +50,17 @@ export function decodeTaken(bytes: Uint8Array): Taken | null {
   return { domain: `${core}.${incarnation}.${n}`, epoch: epoch!, ranges };
 }
 
-/** A caller that waits until what has been taken away so far cannot be used. */
+/** A caller that waits until everything taken away so far is unusable. */
 interface Waiter {
-  /** Null: the changes that it waits for have not been told yet. */
+  /** Null: the changes that it waits for have not been delivered yet. */
   open: Set<object> | null;
   readonly goOn: (now: Nanos) => void;
 }
 
-/** Translations this core is withdrawing. */
+/** Translations that this core is withdrawing. */
 export class Shootdowns {
   private readonly open = new Set<object>();
-  /** Those of `open` begun since everything was last told. */
+  /** Those of `open` begun since everything was last delivered. */
   private fresh = new Set<object>();
   private readonly waiters = new Set<Waiter>();
   /** The latest rounds, for display. */
@@ -69,7 +70,7 @@ export class Shootdowns {
   constructor(
     private readonly context: MonitorContext,
     private readonly agreement: Agreement,
-    /** Which plan; `auto`: with many cores the numa tree that the SKB pushed, otherwise one by one. */
+    /** The plan; `auto`: with many cores the numa tree that the SKB pushed, otherwise one by one. */
     private readonly planKind: () => PlanKind | 'auto',
   ) {}
 
@@ -77,7 +78,10 @@ export class Shootdowns {
     return this.open.size;
   }
 
-  /** Tells these cores, this one included; calls `told` when none of them can use the removed translations. */
+  /**
+   * Begins a round over these cores, this one included; calls `told` when none of them can use the removed
+   * translations.
+   */
   begin(taken: Taken, holders: readonly CoreId[], told: () => void): void {
     const { operations, now, core } = this.context;
     const token = this.hold();
@@ -116,8 +120,8 @@ export class Shootdowns {
   }
 
   /**
-   * Calls `goOn` when what has been taken away cannot be used any more. `untold`: what this step has taken away and
-   * tells at its end; otherwise all that is under way.
+   * Calls `goOn` when everything taken away is unusable. `untold`: includes translations taken away in this step and
+   * delivered at its end; otherwise those under way.
    */
   whenSettled(untold: boolean, goOn: (now: Nanos) => void): void {
     if (!untold && this.open.size === 0) return goOn(this.context.now);
@@ -125,7 +129,7 @@ export class Shootdowns {
     this.waiters.add(waiter);
   }
 
-  /** Every change so far has been told: callers now know what they wait for. */
+  /** Every change so far has been delivered: callers now know what they wait for. */
   allTold(): void {
     for (const waiter of [...this.waiters]) {
       waiter.open ??= new Set(this.fresh);

@@ -35,7 +35,7 @@ export class ClockSync {
 
   private *exchange(peer: PeerId): Operation<ClockOffset> {
     const id = this.answers.nextId();
-    // t0 is our time when the request leaves, which in one step is when it is made.
+    // t0 is our time when the request leaves, which within a step is when it is made.
     const {
       answer,
       sentAt: t0,

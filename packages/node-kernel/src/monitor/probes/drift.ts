@@ -7,8 +7,8 @@ import type { Rally } from './rally.ts';
 const TRIPS = limit('measurePings');
 
 /**
- * Tells the SKB when the round trip to a peer has moved by more than the re-plan ratio. Measured as for the SKB, or the
- * two would differ.
+ * Reports to the SKB when the round trip to a peer has changed by more than the re-plan ratio. Measured as for the SKB,
+ * or the two would differ.
  */
 export class Drift {
   /** The shortest round trips that the SKB knows, by core. */
@@ -21,7 +21,7 @@ export class Drift {
     private readonly rally: Rally,
   ) {}
 
-  /** The SKB was told this in a measurement that it requested. */
+  /** Notes a round trip that the SKB has learnt from a measurement that it requested. */
   note(core: CoreId, shortest: Nanos): void {
     this.told.set(core, shortest);
   }
@@ -31,7 +31,7 @@ export class Drift {
     this.told.delete(core);
   }
 
-  /** Something happened to these links: measures them, and reports those that have moved. */
+  /** The links to these cores may have changed: measures them, and reports those that have. */
   look(cores: readonly CoreId[], now: Nanos): void {
     for (const core of cores) {
       if (!this.context.monitors.has(core)) continue;

@@ -28,7 +28,7 @@ export class Flood {
 
   constructor(private readonly context: MonitorContext) {}
 
-  /** Sends `count` messages with a payload of so many bytes; ends when the receiver has told what came. */
+  /** Sends `count` messages with a payload of so many bytes; ends when the receiver has reported its counts. */
   *run(core: CoreId, count: number, payloadBytes: number): Operation<FloodResult> {
     const stream = this.nextStream++ >>> 0;
     const payload = new Uint8Array(payloadBytes).fill(0x6d);
@@ -108,7 +108,7 @@ export class Flood {
     }
     stream.reordered += 1;
     stream.received += 1;
-    // Of what a peer says it left out, only a bounded part is remembered: it may say anything.
+    // Remembers only a bounded part of the numbers that a peer leaves out: it may claim any number.
     const last = Math.min(number, stream.next + HOLES_MOST - stream.seen.size);
     for (let hole = stream.next; hole < last; hole++) stream.seen.add(hole);
     if (number >= stream.next) stream.next = number + 1;

@@ -39,7 +39,7 @@ export class Ping {
     return receivedAt - sentAt;
   }
 
-  /** A series of pings, one after the other, with a pause between them. */
+  /** A series of pings, one after another, with a pause between them. */
   *series(core: CoreId, count: number, payload: Uint8Array, pauseNs: Nanos): Operation<readonly Nanos[]> {
     const samples: Nanos[] = [];
     for (let i = 0; i < count; i++) {

@@ -20,7 +20,7 @@ const COUNT = { min: 1, max: 100_000_000 } as const;
 const CORE = { min: 0, max: limit('maxCores') - 1 } as const;
 const PAYLOAD = { min: 0, max: limit('pingPayloadBytes'), otherwise: 64 } as const;
 
-/** Measures links and cores: round trips, throughput, clocks, and what the SKB is told of them. */
+/** Measures links and cores: round trips, throughput, clocks, and the reports of them to the SKB. */
 export class Probes implements Service {
   readonly ping: Ping;
   readonly rally: Rally;
@@ -48,7 +48,7 @@ export class Probes implements Service {
     links: {
       args: [],
       withoutLease: true,
-      doc: 'Channels and round trips, one row a peer.',
+      doc: 'Channels and round trips, one row per peer.',
       run: (_args, now) => this.links(now),
     },
     ping: {
@@ -65,13 +65,13 @@ export class Probes implements Service {
     flood: {
       withoutLease: true,
       args: ['core', 'count', 'bytes'],
-      doc: 'Numbered messages as fast as the channel takes them; the receiver reports what came.',
+      doc: 'Numbered messages as fast as the channel takes them; the receiver reports its counts.',
       run: (args) => this.flood.run(args.whole('core', CORE), args.whole('count', COUNT), args.whole('bytes', PAYLOAD)),
     },
     ring: {
       withoutLease: true,
       args: ['cores', 'count', 'bytes'],
-      doc: 'Passes a token round these cores, this one first, `count` times; nanoseconds a round.',
+      doc: 'Passes a token round these cores, this one first, `count` times; nanoseconds per round.',
       run: (args) => {
         const payload = new Uint8Array(args.whole('bytes', PAYLOAD));
         return this.ringSummary(args.cores('cores') ?? [], args.whole('count', COUNT), payload);
@@ -91,7 +91,7 @@ export class Probes implements Service {
 
   constructor(private readonly context: MonitorContext) {
     this.ping = new Ping(context);
-    // The other end may report what it served to the SKB: what this end has told no longer counts.
+    // The other end may report to the SKB what it served: this end's own report no longer counts.
     this.rally = new Rally(context.endpoint, (core) => this.drift.forget(core));
     this.drift = new Drift(context, this.rally);
     this.measure = new Measure(context, this.rally, this.drift);

@@ -22,7 +22,7 @@ export interface Spread {
   readonly max: Nanos;
 }
 
-/** Told once how a rally ended; null: the other core is absent, left, or did not answer in time. */
+/** Called once with a rally's outcome; null: the other core is absent, left, or did not answer in time. */
 export type RallyEnd = (rallied: Rallied | null, now: Nanos) => void;
 
 /** A rally that this core serves. */
@@ -50,7 +50,7 @@ interface Receiving {
   sentAt: Nanos;
 }
 
-/** What a rally needs of its core's endpoint. */
+/** The core's endpoint, as a rally uses it. */
 export type Court = Pick<Endpoint, 'peers' | 'timers' | 'volley' | 'want'>;
 
 const PATIENCE: Nanos = 250 * MILLISECOND;
@@ -58,11 +58,12 @@ const NO_FIGURES: VolleyFigures = [];
 
 /**
  * Measures the round trips of both ends of a link with the same frames: each volley that one end sends answers the
- * other's. It takes half the frames of two series of pings, and a process that must be woken is woken once for both.
- * Volleys are not messages: a channel would do its work for each of thousands, and acks would follow (decision 0065).
+ * other's. It takes half the frames of two series of pings, and wakes a sleeping process once for both. Volleys are not
+ * messages: a channel would do its work for each of thousands, and acks would follow (decision 0065).
  *
  * The server sends the odd numbers left, the receiver the even ones; the first volley each way only warms the path; the
- * last, with none left, tells the server what the receiver measured. A volley that is not returned is served again.
+ * last, with none left, carries the receiver's measurements to the server. A volley that is not returned is served
+ * again.
  */
 export class Rally {
   private readonly serving = new Map<number, Serving>();
@@ -123,7 +124,7 @@ export class Rally {
     if (!isCorePeer(from)) return;
     if (volley.left % 2 === 1) return this.receive(from, volley, now);
     const rally = this.serving.get(volley.rally);
-    // A late or repeated answer to an earlier serve: the current trip is still to be taken.
+    // A late or repeated answer to an earlier serve: the current trip is still to come.
     if (rally === undefined || rally.peer !== from || rally.serve !== volley.serve) return;
     if (rally.left <= 2 * rally.samples) rally.there.add(now - rally.sentAt);
     rally.left -= 2;
@@ -138,7 +139,7 @@ export class Rally {
     );
   }
 
-  /** Anything served before the link opened was lost. */
+  /** Serves again: volleys before the link opened were lost. */
   peerUp(peer: Peer, now: Nanos): void {
     for (const rally of this.serving.values()) if (rally.peer === peer) this.serve(rally, now);
   }
@@ -188,13 +189,13 @@ export class Rally {
     rally.serve = serve;
     rally.sentAt = now;
     const { trips } = rally;
-    // It knows no trip of a rally that began before this core's life: the server will give it up.
+    // The rally began before this core's life, so it has no trips: the server will give it up.
     if (left === 1 && trips.count === 0) return;
     const figures: VolleyFigures = left === 1 ? [trips.average, trips.variance, trips.min, trips.max] : NO_FIGURES;
     this.endpoint.volley(from, { kind: FRAME.volley, rally: id, serve, left: left - 1, figures }, now);
   }
 
-  /** A volley of a known rally: the answer to this core's last one, unless the same one is served again. */
+  /** Handles a volley of a known rally: the answer to this core's last one, unless the same one is served again. */
   private returned(from: CorePeer, rally: Receiving, left: number, now: Nanos): void {
     if (left >= rally.left) return;
     rally.left = left;

@@ -7,8 +7,8 @@ import type { MonitorContext } from '../context.ts';
 import { answerIn, type Operation, OperationError, type Resume, wait } from '../operations.ts';
 
 /**
- * Passes a token round a list of cores, which shows the worth of placement, since every hop's time counts. The first of
- * the list sends it off and times each round. A token whose next core is gone is lost; its deadline ends the round.
+ * Passes a token round a list of cores: shows the value of placement, since every hop's time counts. The first of the
+ * list sends it off and times each round. A token whose next core is gone is lost; its deadline ends the round.
  */
 export class Ring {
   private readonly waiting = new Map<number, Resume<Nanos>>();
@@ -17,7 +17,7 @@ export class Ring {
   constructor(private readonly context: MonitorContext) {}
 
   /**
-   * Runs so many rounds, one after the other, from this core over `cores` (this one first) and back; nanoseconds each.
+   * Runs so many rounds, one after another, from this core over `cores` (this one first) and back; nanoseconds each.
    */
   *run(cores: readonly CoreId[], rounds: number, payload: Uint8Array): Operation<readonly Nanos[]> {
     const samples: Nanos[] = [];

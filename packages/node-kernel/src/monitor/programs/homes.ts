@@ -6,7 +6,7 @@ import { OperationError } from '../operations.ts';
 import { programLimit } from './limits.ts';
 import type { PartSpec } from './parts.ts';
 
-/** What a domain's home knows of its part on a core. `making`: requested and not yet confirmed. */
+/** The home's record of a domain's part on a core. `making`: requested and not yet confirmed. */
 export interface KnownPart {
   state: 'making' | 'there' | 'stopping' | 'stopped';
   ending: Ending | null;
@@ -15,7 +15,7 @@ export interface KnownPart {
 export interface Home {
   readonly spec: PartSpec;
   readonly parts: Map<CoreId, KnownPart>;
-  /** Who requested it, until it has begun. */
+  /** The core that requested it, until the part has started. */
   creator: CoreId | null;
   begun: boolean;
   /** How the domain ends; the first reason counts. */
@@ -36,8 +36,8 @@ export interface HomesPort {
 /**
  * The records of the domains whose first dispatcher is on this core.
  *
- *   P5  a domain has finished exactly when every core that had a dispatcher of it has said that nothing is left of it,
- *       or is gone; those who wait are then answered, once, with the first reason for its end;
+ *   P5  a domain has finished exactly when every core that had a dispatcher of it has reported that nothing is left, or
+ *       is gone; its waiters are then answered, once, with the first reason for its end;
  *   P6  a part on a core that is gone has ended with PEER_GONE, and the domain goes on without it. A domain whose home
  *       is gone ends everywhere with HOME_GONE.
  */
@@ -60,7 +60,7 @@ export class Homes {
     return this.byName.get(name);
   }
 
-  /** Throws NO_SUCH_DOMAIN. */
+  /** The home of a domain; throws NO_SUCH_DOMAIN. */
   find(name: string): Home {
     const home = this.byName.get(name);
     if (home === undefined)
@@ -92,7 +92,7 @@ export class Homes {
     return home;
   }
 
-  /** Ends a domain: every dispatcher of it is stopped. */
+  /** Ends a domain: stops all its dispatchers. */
   end(home: Home, ending: Ending, now: Nanos): void {
     if (home.ending !== null) return;
     home.ending = ending;
@@ -109,7 +109,7 @@ export class Homes {
     this.tellOthers(home, core, '', now);
   }
 
-  /** A requested part could not be made. */
+  /** A requested part could not be created. */
   partRefused(home: Home, core: CoreId, now: Nanos): void {
     if (home.parts.get(core)?.state !== 'making') return;
     home.parts.delete(core);

@@ -10,7 +10,7 @@ import type { MonitorContext } from '../context.ts';
 import { OperationError } from '../operations.ts';
 import { programLimit } from './limits.ts';
 
-/** What a dispatcher is made from. */
+/** The parameters of a dispatcher's part. */
 export interface PartSpec {
   readonly domain: string;
   readonly home: CoreId;
@@ -22,17 +22,18 @@ export interface PartSpec {
   readonly task: TaskClass;
 }
 
-/** What a domain has on this core. */
+/** A domain's part on this core. */
 export interface Part {
   readonly spec: PartSpec;
   readonly cspace: Domain;
   /**
-   * `made`: it has its capabilities and no dispatcher yet. `cleaning`: the dispatcher is gone; what it held is going.
+   * `made`: it has its capabilities and no dispatcher yet. `cleaning`: the dispatcher is gone; its capabilities are
+   * going.
    */
   state: 'made' | 'begun' | 'cleaning';
-  /** Why it ends; null while it is not to. */
+  /** Why it ends; null while it is not ending. */
   ending: Ending | null;
-  /** What it was told before it had a dispatcher. */
+  /** Upcalls that came before it had a dispatcher. */
   readonly early: Upcall[];
 }
 
@@ -40,14 +41,14 @@ export interface PartsPort {
   /** Empties and removes the root CNode of a cspace, on every core if need be; `done` when nothing of it is left. */
   deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   /** What was made on this core follows in the capability system. */
-  /** A dispatcher has ended, by itself or because it was stopped; services drop what they keep for it. */
+  /** A dispatcher has ended, by itself or because it was stopped; services drop their state for it. */
   ending(part: Part, ending: Ending, now: Nanos): void;
   /** Nothing is left of the part (P7). */
   stopped(part: Part, ending: Ending, now: Nanos): void;
 }
 
 /**
- * The parts of domains on this core: a cspace each, and a dispatcher from its start on.
+ * The parts of domains on this core: a cspace each, and a dispatcher once it has started.
  *
  *   P7  a part has stopped when its dispatcher is gone and then its cspace has been deleted.
  */
@@ -75,7 +76,7 @@ export class Parts {
     return [...this.byDomain.values()];
   }
 
-  /** Makes a cspace and a promise of time; throws OperationError and leaves nothing behind. */
+  /** Creates a cspace and reserves time; throws OperationError and leaves nothing behind. */
   make(spec: PartSpec): Part {
     if (!this.cpuDriver.booted) throw new OperationError('NOT_A_MEMBER', 'this core has not been registered yet');
     if (this.byDomain.has(spec.domain))
@@ -99,7 +100,7 @@ export class Parts {
     return part;
   }
 
-  /** The part's dispatcher begins. */
+  /** Starts the part's dispatcher. */
   begin(part: Part, capabilities: readonly number[], now: Nanos): void {
     const { core, incarnation } = this.context;
     const { domain, home, program, args, environment, cores, task } = part.spec;
@@ -123,7 +124,7 @@ export class Parts {
     this.context.outbox.log('dispatcher_created', { domain, dispatcher: dispatcher.id, program: program.name });
   }
 
-  /** Tells the part's dispatcher something, now or when it begins. */
+  /** Sends the part's dispatcher an upcall, now or when it starts. */
   tell(part: Part, upcall: Upcall, now: Nanos): boolean {
     if (part.ending !== null) return false;
     const dispatcher = this.dispatchers.get(part.cspace.id);
@@ -132,7 +133,7 @@ export class Parts {
     return true;
   }
 
-  /** The part is to end; a second reason changes nothing. */
+  /** Ends the part; a second reason changes nothing. */
   stop(part: Part, ending: Ending, now: Nanos): void {
     if (part.ending !== null) return;
     part.ending = ending;
@@ -142,7 +143,7 @@ export class Parts {
     this.clean(part, ending, now);
   }
 
-  /** A dispatcher is no more. */
+  /** A dispatcher has ended. */
   dispatcherEnded({ id }: Dispatcher, ending: Ending, now: Nanos): void {
     const part = this.byCspace.get(id);
     if (part === undefined) return;

@@ -11,7 +11,7 @@ import type { ProgramStore } from './program-store.ts';
 import type { RemoteWaits } from './remote-waits.ts';
 import type { Spawner } from './spawn.ts';
 
-/** What messages, system calls and verbs ask of the process manager. */
+/** The process manager, as messages, system calls and verbs use it. */
 export interface ProcessManager {
   readonly context: MonitorContext;
   readonly exchange: Exchange;

@@ -11,7 +11,7 @@ import type { ProcessManager } from './process-manager.ts';
 import { programLimit } from './limits.ts';
 import { fail } from './spawn.ts';
 
-/** Ends that a program's library may report; every other error counts as uncaught, whatever its name. */
+/** Endings that a program's library may report; every other error counts as uncaught, whatever its name. */
 const OWN_CAUSES: ReadonlySet<string> = new Set([
   'NO_PROGRAM',
   'ASSERTION_FAILED',
@@ -20,7 +20,7 @@ const OWN_CAUSES: ReadonlySet<string> = new Set([
   'UNHANDLED_REJECTION',
 ]);
 
-/** What a program asks of the process manager. */
+/** The system calls of the process manager. */
 export function programCalls(p: ProcessManager) {
   const writer = new PlainWriter(borderLimit('turnBytes'));
   return {
@@ -61,7 +61,7 @@ export function programCalls(p: ProcessManager) {
       done(error === null ? { ok: true, value: null } : { ok: false, error }, now);
     },
     kill: (caller, { domain }, now, done) =>
-      void run(p, p.kill(domain, p.homeOf(domain), `asked for by ${p.partOf(caller).spec.domain}`), now, done),
+      void run(p, p.kill(domain, p.homeOf(domain), `requested by ${p.partOf(caller).spec.domain}`), now, done),
     wait: (_caller, { domain, nohang }, now, done) =>
       givingUp(run(p, p.wait(domain, p.homeOf(domain), nohang ?? false), now, done)),
     domains: (_caller, _args, now, done) => done({ ok: true, value: domainRows(p) }, now),

@@ -7,12 +7,12 @@ import { programLimit } from './limits.ts';
 import type { ProcessManager } from './process-manager.ts';
 import { codeOf } from './spawn.ts';
 
-/** What other monitors ask and tell the process manager. */
+/** The messages of other monitors to the process manager. */
 export function programMessages(p: ProcessManager) {
   return { ...partMessages(p), ...domainMessages(p) } satisfies MessageHandlers;
 }
 
-/** About the part of a domain on one core: between its core and its home. */
+/** Messages about a domain's part on one core, between its core and its home. */
 function partMessages(p: ProcessManager) {
   return {
     part_create_request: ({ id: from }, request, now) => {
@@ -46,7 +46,7 @@ function partMessages(p: ProcessManager) {
   } satisfies MessageHandlers;
 }
 
-/** About a domain as a whole, at its home, and the texts of programs. */
+/** Messages about a whole domain, at its home, and about programs' texts. */
 function domainMessages(p: ProcessManager) {
   return {
     domain_ending: ({ id: from }, { domain, cause, status, text }, now) => {
@@ -97,7 +97,7 @@ function domainMessages(p: ProcessManager) {
   } satisfies MessageHandlers;
 }
 
-/** At a domain's home. */
+/** Adds a dispatcher, at the domain's home. */
 export function* spanHere(p: ProcessManager, domain: string, core: CoreId): Operation<void> {
   yield* p.spawner.span(p.homes.find(domain), core);
 }
@@ -106,7 +106,7 @@ function* beginPart(p: ProcessManager, from: CoreId, domain: string, capabilitie
   const part = p.parts.of(domain);
   const creator = p.homes.get(domain)?.creator;
   if (part === undefined || (part.spec.home !== from && creator !== from))
-    throw new OperationError('NO_SUCH_DOMAIN', `core ${p.context.core} has no part of ${domain.slice(0, 40)} to begin`);
+    throw new OperationError('NO_SUCH_DOMAIN', `core ${p.context.core} has no part of ${domain.slice(0, 40)} to start`);
   p.spawner.begin(domain, capabilities, p.context.now);
 }
 
@@ -114,7 +114,7 @@ function reply(p: ProcessManager, to: CoreId, op: string, operation: Operation<u
   answer(p, to, operation, now, (outcome) => ({ type: 'domain_reply', op, ...errorOf(outcome) }));
 }
 
-/** Runs what another monitor has asked for; it is answered however many operations there are. Returns what stops it. */
+/** Runs an operation for another monitor, which gets an answer however many operations there are. Returns what stops it. */
 function answer<T>(
   p: ProcessManager,
   to: CoreId,

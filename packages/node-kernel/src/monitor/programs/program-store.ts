@@ -3,10 +3,10 @@ import type { ProgramText } from '../../cpu-driver/dispatchers/dispatcher.ts';
 import { OperationError } from '../operations.ts';
 import { programLimit } from './limits.ts';
 
-/** The key of texts' digests, which name texts and keep no secret. */
+/** The key of texts' digests, which identify texts and keep no secret. */
 const KEY = new Uint8Array([0x6d, 0x6b]);
 
-/** The program texts that this core knows: by the name they came under, and by the digest that others ask for. */
+/** The program texts that this core knows: by their local name, and by the digest that others ask for. */
 export class ProgramStore {
   private readonly byName = new Map<string, ProgramText>();
   /** In order of last use. */
@@ -30,7 +30,7 @@ export class ProgramStore {
     return [...this.byName.keys()];
   }
 
-  /** The text of a digest, which counts as a use. */
+  /** The text with a digest; the look-up counts as a use. */
   find(digest: string): ProgramText | undefined {
     const program = this.byDigest.get(digest);
     if (program === undefined) return undefined;
@@ -39,14 +39,14 @@ export class ProgramStore {
     return program;
   }
 
-  /** Adds a program that can be spawned by its name from now on. */
+  /** Adds a program, which can be spawned by its name from now on. */
   add(name: string, bytes: Uint8Array): ProgramText {
     const program = this.keep(name, bytes);
     this.byName.set(name, program);
     return program;
   }
 
-  /** A text that another core’s domain runs here. */
+  /** Keeps a text for another core’s domain that runs here. */
   keep(name: string, bytes: Uint8Array): ProgramText {
     if (bytes.length > programLimit('programBytes'))
       throw new OperationError('BAD_REQUEST', `a program has at most ${programLimit('programBytes')} bytes`);

@@ -23,7 +23,7 @@ export function programVerbs(p: ProcessManager): Verbs {
     programs: { args: [], doc: 'The programs that the core knows, by name.', run: () => p.store.names },
     domain_spawn: {
       args: ['program', 'args', 'environment', 'core', 'weight'],
-      doc: 'A new domain of a program that this core knows, on this core or another; answers its name.',
+      doc: 'Creates a domain of a program that this core knows, on this core or another; answers its name.',
       run: (args) =>
         p.spawner.spawn(
           {
@@ -46,12 +46,12 @@ function domainVerbs(p: ProcessManager): Verbs {
   return {
     domain_span: {
       args: ['domain', 'core'],
-      doc: 'Gives a domain whose home this core is a dispatcher on another core.',
+      doc: 'Adds a dispatcher on another core to a domain whose home is this core.',
       run: (args) => spanHere(p, args.text('domain'), args.whole('core', CORE)),
     },
     domain_kill: {
       args: ['domain'],
-      doc: 'Stops every dispatcher of a domain; answers when they have been told to.',
+      doc: 'Stops every dispatcher of a domain; answers once they have been told to stop.',
       run: (args) => {
         const domain = args.text('domain');
         return p.kill(domain, p.homeOf(domain), 'asked for over the control port');
@@ -59,7 +59,7 @@ function domainVerbs(p: ProcessManager): Verbs {
     },
     domain_wait: {
       args: ['domain', 'nohang'],
-      doc: 'How a domain ended, once it has; with nohang 1, its state now.',
+      doc: 'How a domain ended, once it has; with nohang 1, its present state.',
       run: (args) => {
         const domain = args.text('domain');
         return p.wait(domain, p.homeOf(domain), args.whole('nohang', { min: 0, max: 1, otherwise: 0 }) === 1);
@@ -68,7 +68,7 @@ function domainVerbs(p: ProcessManager): Verbs {
     domains: {
       withoutLease: true,
       args: [],
-      doc: 'The domains whose home this core is, those that have ended included.',
+      doc: 'The domains whose home is this core, including ended ones.',
       run: () =>
         p.homes.all().map(({ spec, startedAt, endedAt, finished }) => ({
           ...p.statusOf(spec.domain),

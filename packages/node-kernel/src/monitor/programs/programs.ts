@@ -31,13 +31,13 @@ export interface ProgramsPort {
   readonly cpuDriver: CpuDriver;
   readonly dispatchers: Dispatchers;
   readonly hmac: Hmac;
-  /** Of this process: seeds the randomness of its programs. */
+  /** This process's instance, which seeds the randomness of its programs. */
   readonly instance: string;
   readonly capops: {
     deleteCspace(root: Slot, now: Nanos, done: (now: Nanos) => void): void;
   };
   readonly systemCall: (domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone) => void;
-  /** A dispatcher is gone: every service drops what it keeps for it. */
+  /** A dispatcher is gone: every service drops its state for it. */
   readonly dispatcherGone: (domain: Domain, now: Nanos) => void;
 }
 
@@ -106,7 +106,7 @@ export class Programs implements Service, ProcessManager {
     if (this.homes.unfinished > 0) rows.push(`${this.homes.unfinished} domains`);
     if (parts > 0) rows.push(`${parts} parts of domains`);
     if (this.remoteWaits.size > 0) rows.push(`${this.remoteWaits.size} waits of other cores for domains`);
-    if (this.outlets.size > 0) rows.push('news that other monitors were not told');
+    if (this.outlets.size > 0) rows.push('news not yet sent to other monitors');
     return rows;
   }
 
@@ -114,14 +114,14 @@ export class Programs implements Service, ProcessManager {
     this.parts.dispatcherEnded(dispatcher, ending, now);
   }
 
-  /** The part of a caller, which is in its turn or has made a call in it. */
+  /** The part of a caller, which is in its turn or made a call in it. */
   partOf(caller: Domain): Part {
     const part = this.parts.ofCspace(caller.id);
     if (part === undefined) throw new OperationError('NO_SUCH_DOMAIN', 'the caller has no dispatcher');
     return part;
   }
 
-  /** A part's domain ends with it: `exit`, or a failure. */
+  /** Ends a part's domain: by `exit`, or after a failure. */
   endWith(part: Part, ending: Ending, now: Nanos): void {
     if (part.ending !== null) return;
     const { domain, home } = part.spec;
@@ -129,7 +129,7 @@ export class Programs implements Service, ProcessManager {
     this.tellHome(domain, home, ending, now);
   }
 
-  /** Stops every dispatcher of a domain; done when they have been told. */
+  /** Stops every dispatcher of a domain; done once they have been told to stop. */
   *kill(domain: string, home: CoreId, text: string): Operation<void> {
     if (home === this.context.core) {
       this.homes.end(this.homes.find(domain), { cause: 'KILLED', status: 1, text }, this.context.now);
@@ -140,7 +140,7 @@ export class Programs implements Service, ProcessManager {
     this.failOn(yield* this.exchange.ask(home, request, 'domain_reply'));
   }
 
-  /** How a domain ended, once it has; with `nohang` how it is now. A home that is gone has ended it. */
+  /** How a domain ended, once it has; with `nohang` its present state. A domain whose home is gone has ended. */
   *wait(domain: string, home: CoreId, nohang: boolean): Operation<DomainStatus> {
     if (home === this.context.core) return yield* this.waitHere(domain, nohang);
     const op = this.context.operations.nextId();

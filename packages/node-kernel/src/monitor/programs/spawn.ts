@@ -1,7 +1,7 @@
 /*
  * Spawn and span (Barrelfish's proc_mgmt and spawnd in one): a dispatcher is *made* where it will run, with an empty
- * cspace; its capabilities are sent there like any others; then it *begins*. The requester may vanish between the two:
- * the home ends what has not begun.
+ * cspace; its capabilities are sent there like any others; then it *begins*. The requester may vanish in between: the
+ * home ends dispatchers that have not begun.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { ERRORS, type ErrorName } from '@mk/monitor-proto/errors';
@@ -49,7 +49,7 @@ export interface SpawnerPort {
 export class Spawner {
   constructor(private readonly port: SpawnerPort) {}
 
-  /** Spawns a domain; `sender` holds the capabilities that it is given. */
+  /** Spawns a domain; `sender` holds the capabilities for it. */
   *spawn(request: SpawnRequest, sender: Domain | null): Operation<Spawned> {
     const { context } = this.port;
     checkSizes(request);
@@ -71,7 +71,7 @@ export class Spawner {
     return { domain: made.domain, core: request.core };
   }
 
-  /** At a domain's home: gives it a dispatcher on another core. */
+  /** Adds a dispatcher on another core, at a domain's home. */
   *span(home: Home, core: CoreId): Operation<void> {
     const { context, homes } = this.port;
     const { spec } = home;
@@ -92,7 +92,7 @@ export class Spawner {
     if (home.ending !== null) throw new OperationError('DOMAIN_ENDING', `${spec.domain} is ending`);
   }
 
-  /** Another core asks for a dispatcher here. */
+  /** Creates a dispatcher here on another core's request. */
   *makeFor(from: CoreId, request: MessageOf<'part_create_request'>): Operation<{ domain: string; cspace: number }> {
     const { store, homes, parts, context } = this.port;
     const { domain, digest, args, environment, cores, task } = request;
@@ -112,12 +112,12 @@ export class Spawner {
     return { domain: spec.domain, cspace: part.cspace.id };
   }
 
-  /** What was made here begins. */
+  /** Starts a dispatcher created here. */
   begin(domain: string, capabilities: readonly number[], now: Nanos): void {
     const { parts, homes } = this.port;
     const part: Part | undefined = parts.of(domain);
     if (part === undefined || part.ending !== null || part.state !== 'made')
-      throw new OperationError('DOMAIN_ENDING', `${domain.slice(0, 40)} is no more`);
+      throw new OperationError('DOMAIN_ENDING', `${domain.slice(0, 40)} has ended`);
     const home = homes.get(domain);
     if (home !== undefined) {
       home.begun = true;
@@ -168,7 +168,7 @@ export class Spawner {
   }
 
   private *sendCapability(sender: Domain | null, address: number, core: CoreId, to: number): Operation<number> {
-    if (sender === null) throw new OperationError('NO_CSPACE', 'capabilities are given by a domain that holds them');
+    if (sender === null) throw new OperationError('NO_CSPACE', 'only a domain that holds capabilities can give them');
     const call = { name: 'send', args: [{ source: { address }, core, domain: to }] };
     const result = yield* wait<SystemCallResult>({
       arm: (resume, now) => {
@@ -188,7 +188,7 @@ export class Spawner {
       const op: OperationId = context.operations.nextId();
       const request = { type: 'program_text_request', op, digest, offset } as const;
       const reply = yield* exchange.ask(from, request, 'program_text_reply');
-      fail({ ...reply, text: `the text of ${name} is not there any more` }, from);
+      fail({ ...reply, text: `the text of ${name} is gone` }, from);
       const { total, piece } = reply;
       if (total > programLimit('programBytes') || piece.length === 0 || offset + piece.length > total)
         throw new OperationError('NO_SUCH_PROGRAM', `core ${from} has no usable text of ${name}`);
@@ -198,7 +198,8 @@ export class Spawner {
       offset += piece.length;
     }
     const program = store.keep(name, bytes);
-    if (program.digest !== digest) throw new OperationError('NO_SUCH_PROGRAM', `the text of ${name} is another one`);
+    if (program.digest !== digest)
+      throw new OperationError('NO_SUCH_PROGRAM', `the text of ${name} is a different one`);
     return program;
   }
 }
@@ -209,7 +210,7 @@ function checkSizes({ args, environment, capabilities }: SpawnRequest): void {
   if (texts.length > programLimit('arguments') || bytes > programLimit('argumentBytes'))
     throw new OperationError(
       'BAD_REQUEST',
-      `at most ${programLimit('arguments')} arguments and variables of together ${programLimit('argumentBytes')} characters`,
+      `at most ${programLimit('arguments')} arguments and variables, of ${programLimit('argumentBytes')} characters in all`,
     );
   if (capabilities.length > programLimit('capabilities'))
     throw new OperationError('BAD_REQUEST', `at most ${programLimit('capabilities')} capabilities come with a spawn`);
@@ -231,7 +232,7 @@ function pairsOf(texts: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(pairs);
 }
 
-/** A dispatcher's class from a message's numbers: weight, or wcet, period and deadline. */
+/** Decodes a dispatcher's class from a message's numbers: weight, or wcet, period and deadline. */
 function taskOf(numbers: readonly number[]): TaskClass {
   const [first = 1, period, deadline] = numbers;
   if (period === undefined) return { kind: 'best_effort', weight: first };

@@ -1,4 +1,4 @@
-/* Well-formed messages that nobody asked for: requests, answers to nothing, and load. */
+/* Unsolicited well-formed messages: requests, answers to nothing, and load. */
 import { type MessageMaker, oneOf } from './mischief.ts';
 
 const PAYLOAD = new Uint8Array(256);

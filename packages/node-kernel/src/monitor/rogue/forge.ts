@@ -1,4 +1,7 @@
-/* Claims rights: hands out, pulls, moves, deletes and revokes what it was never given, and speaks in others' names. */
+/*
+ * Claims rights: hands out, pulls, moves, deletes and revokes capabilities that it was never given, and speaks in
+ * others' names.
+ */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Message } from '@mk/monitor-proto/messages/table';
 import { type Capability, makeCapability } from '../../capability/model/capability.ts';
@@ -73,7 +76,7 @@ const FORGERIES: readonly MessageMaker[] = [
     const { address, size } = covet(m, to);
     return [{ type: 'ram_steal_reply', op: m.context.operations.nextId(), error: 0, address, size }];
   },
-  // Accuses whoever there is, so that the view goes on without it.
+  // Accuses any member, so that the view goes on without it.
   (m) => {
     const { view, members, monitors } = m.context;
     const accused = members.flatMap((core) => [core, monitors.get(core)?.incarnation ?? 1]);
@@ -125,7 +128,10 @@ function nameOf({ context, prng }: Mischief, core: CoreId): string {
   return `${core}.${context.monitors.get(core)?.incarnation ?? 1}.${prng.nextInt(1000)}`;
 }
 
-/** Something to grab: what this core has seen of others, with all rights, or what the receiver or a third may have. */
+/**
+ * A capability to grab: one that this core has seen of others, with all rights, or that the receiver or a third core
+ * may have.
+ */
 function covet(m: Mischief, to: CoreId): Capability {
   const { state, prng } = m;
   if (prng.nextInt(2) === 0) {

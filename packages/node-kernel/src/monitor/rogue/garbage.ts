@@ -1,6 +1,6 @@
 /*
- * Bytes that are no frame, misplaced frames, and frames with invalid messages. None is accepted: one that was would
- * take a true message's number, and this core would fall silent, which is another fault (hang).
+ * Bytes that are not a frame, misplaced frames, and frames with invalid messages. All are rejected: an accepted one
+ * would take a true message's number, and this core would fall silent, which is another fault (hang).
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { Peer } from '@mk/monitor-proto/endpoint/peer';
@@ -62,7 +62,7 @@ function dataFrame(
   return encodeFrame({ kind: FRAME.data, lamport, acks, missing: NO_MARKS, batches });
 }
 
-/** Each is a list, since one of them is nothing. */
+/** Each is a list, because one of them is empty. */
 const JUNK: readonly (readonly [unknown])[] = [
   [null],
   [true],

@@ -1,4 +1,4 @@
-/* Answers, but not the truth: for more cores than were asked, as owner, with false errors and false success. */
+/* Answers, but falsely: for more cores than were asked, as owner, with false errors and false success. */
 import { ERRORS } from '@mk/monitor-proto/errors';
 import { type CoreId, isCore, type PeerId } from '@mk/monitor-proto/ids';
 import { type Message, type MessageOf, type MessageType, ofType } from '@mk/monitor-proto/messages/table';
@@ -36,7 +36,7 @@ function liar<T extends MessageType>(type: T, lies: Liar<MessageOf<T>>): [Messag
   return [type, (m, message, to) => lies(m, ofType(message, type), to)];
 }
 
-/** What this core says in place of a message: something else every other time. */
+/** The message that this core sends in place of another: a lie every other time. */
 export function lie(m: Mischief, message: Message, to: PeerId): Message {
   const lies = LIARS.get(message.type);
   return lies === undefined || !isCore(to) || m.prng.nextInt(2) === 0 ? message : lies(m, message, to);

@@ -11,7 +11,7 @@ import { type Phase, ROUND_ACTIONS, type RoundActionName } from '../agreement/ro
 import { CAPABILITY_PAYLOAD } from '../capops/payload.ts';
 import type { MonitorContext } from '../context.ts';
 
-/** What misbehaviour works with: who this core is, whom it can reach, what it has seen, and chance. */
+/** The material of misbehaviour: this core's identity, the cores it reaches, what it has seen, and chance. */
 export interface Mischief {
   readonly context: MonitorContext;
   readonly state: LocalCapabilities;
@@ -34,7 +34,7 @@ export function anybodyBut(m: Mischief, but: CoreId): CoreId {
   return others.length === 0 ? but : oneOf(m, others);
 }
 
-/** Which phase of which round it claims to be. */
+/** The round and phase that a forged message claims. */
 interface Forged {
   readonly op: OperationId;
   readonly action: RoundActionName;
@@ -49,7 +49,7 @@ export function capabilityRound(
   rest: readonly number[] = [],
 ): Message {
   const members = coreSetOf([context.core, ...context.members]);
-  // A number beyond those of true rounds, none of which it declares over: its requests are never late.
+  // Above the numbers of true rounds, none of which it declares over, so that its requests are never late.
   const body = CAPABILITY_PAYLOAD.encode({ capability, rest });
   const payload = encodeEnvelope({ members, round: 2 ** 40, oldest: 0, seals: [], body });
   return roundRequest(context, forged, payload);

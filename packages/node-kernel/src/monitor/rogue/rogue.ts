@@ -1,7 +1,7 @@
 /*
- * A fault on command of a person, a plan or the simulator: this core's monitor misbehaves (CAVEATS.md). It has what a
- * monitor has – the secret, its links, what it was told – and nothing else. The rest of the core works on, so that what
- * the others lose is lost by its acts and not by its absence.
+ * A fault on command of a person, a plan or the simulator: this core's monitor misbehaves (CAVEATS.md). It has only
+ * what a monitor has: the secret, its links, and the messages sent to it. The rest of the core works on, so that any
+ * loss of the others is due to its acts and not to its absence.
  */
 import { known } from '@mk/monitor-proto/assert';
 import { type CorePeer, isCorePeer } from '@mk/monitor-proto/endpoint/peer';
@@ -46,7 +46,7 @@ export class Rogue implements Service {
   readonly verbs = {
     rogue: {
       args: ['behaviour', 'rate', 'seed'],
-      doc: 'Makes this core misbehave from now on, in one more way (docs/reference/rogue-behaviours.md); none: behave again; absent: answers what it does now. rate: messages to each peer a millisecond.',
+      doc: 'Makes this core misbehave in one more way from now on (docs/reference/rogue-behaviours.md); none: behave again; absent: answers its present ways. rate: messages to each peer per millisecond.',
       withoutLease: true,
       run: (args, now) => {
         const behaviour = args.oneOf('behaviour', ['', 'none', ...ROGUE_BEHAVIOUR_NAMES], '');

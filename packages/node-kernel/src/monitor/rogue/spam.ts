@@ -9,7 +9,7 @@ import { encodeTaken } from '../memory/shootdowns.ts';
 import { capabilityRound, type MessageMaker, type Mischief, roundRequest } from './mischief.ts';
 
 const PAGE = 4096;
-/** The pages at the end of a core's memory that it plays with. */
+/** The pages at the end of a core's memory that it uses. */
 const PAGES = 1024;
 
 /** Drops translations of a domain that this core has never had. */
@@ -23,7 +23,7 @@ export const spamRemap: MessageMaker = (m) => {
   return [roundRequest(m.context, { op: operations.nextId(), action: 'unmap', phase: PHASES.commit }, payload)];
 };
 
-/** Has everybody agree to a retype that it then does not do. */
+/** Makes everybody agree to a retype that it then does not perform. */
 export const spamRetype: MessageMaker = (m) => {
   const op = m.context.operations.nextId();
   const source = ownPage(m);
@@ -33,7 +33,7 @@ export const spamRetype: MessageMaker = (m) => {
   ];
 };
 
-/** Has everybody freeze what descends from a page of its own, and then does not revoke it. */
+/** Makes everybody freeze the descendants of a page of its own, and then does not revoke it. */
 export const spamRevoke: MessageMaker = (m) => {
   const op = m.context.operations.nextId();
   const target = ownPage(m);

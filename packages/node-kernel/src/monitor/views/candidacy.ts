@@ -1,4 +1,4 @@
-/** A member that misses its leader: asks whether others do, then for promises of a higher ballot. */
+/** A member that misses its leader: asks whether others miss it too, then for promises of a higher ballot. */
 import type { CoreId } from '@mk/monitor-proto/ids';
 import type { Proposal } from './messages.ts';
 import { type Ballot, compareBallots, type Deaths, isQuorum, type View } from './view.ts';
@@ -6,7 +6,7 @@ import { type Ballot, compareBallots, type Deaths, isQuorum, type View } from '.
 export class Candidacy {
   private readonly votes = new Set<CoreId>();
   private readonly promises = new Set<CoreId>();
-  /** What the promisers' highest ballot had accepted: a majority may have, so it is adopted. */
+  /** The proposal that the promisers accepted with the highest ballot: a majority may have, so it is adopted. */
   adopted: Proposal | null = null;
   ballot: Ballot | null = null;
 

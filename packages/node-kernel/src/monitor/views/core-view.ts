@@ -17,9 +17,9 @@ export interface CoreView {
   readonly suspects: readonly CoreId[];
   /** Proven deaths: the highest incarnation of each core that is certainly dead. */
   readonly dead: readonly Member[];
-  /** Whom members have accused to this core, and who did. */
+  /** The accused members, and the members that accused them to this core. */
   readonly accused: readonly { readonly core: CoreId; readonly by: readonly CoreId[] }[];
-  /** Cores that ask to be taken in, and are heard here. */
+  /** Cores that ask to join, and are heard here. */
   readonly newcomers: readonly CoreId[];
   /** The views that this core has installed, oldest first. */
   readonly history: readonly PastView[];

@@ -35,7 +35,7 @@ function branch(edges: readonly Suspicion[], leader: CoreId, gone: ReadonlySet<C
   }
   if (gone.size >= search.best.size) return;
   const [a, b] = next;
-  // The higher goes first: of equal cuts the one that keeps the lower cores is found first.
+  // The higher goes first, so that of equal cuts the one that keeps the lower cores is found first.
   for (const core of a > b ? [a, b] : [b, a])
     if (core !== leader) branch(edges, leader, new Set([...gone, core]), search);
 }

@@ -1,7 +1,7 @@
 /**
- * Who leads when the leader is missed: a member stands, gets votes, and is promised a ballot. While a member hears its
- * leader only that one's word counts (decision 0196): no other ballot is followed, and no other's news of views believed
- * but what it has accepted itself.
+ * Elects a leader when the present one is missed: a member stands, gets votes, and is promised a ballot. While a member
+ * hears its leader only the leader's word counts (decision 0196): it follows no other ballot, and believes no other
+ * news of views except the one that it has accepted itself.
  */
 import { known } from '@mk/monitor-proto/assert';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
@@ -10,7 +10,7 @@ import { Candidacy } from './candidacy.ts';
 import type { ViewMessage, ViewMessageOf } from './messages.ts';
 import { type Ballot, compareBallots, type Deaths, isSameView, type View, type ViewSettings } from './view.ts';
 
-/** What an election needs of its member. */
+/** An election's view of its member. */
 export interface ElectionHost {
   view(): View;
   acceptor(): Acceptor;
@@ -18,13 +18,13 @@ export interface ElectionHost {
   isLeaderDead(): boolean;
   /** This core's rank among the living members. */
   rank(): number;
-  /** Whom this core follows. */
+  /** The leader that this core follows. */
   leader(): CoreId | null;
   send(core: CoreId, message: ViewMessage): void;
   /** Whether this core leads, with a lease. */
   leads(now: Nanos): boolean;
   missesLeader(now: Nanos): boolean;
-  /** Somebody else is promised a higher ballot. */
+  /** Another core is promised a higher ballot. */
   resign(): void;
   /** A majority has promised; `adopted`: the view that a majority may have accepted before. */
   lead(ballot: Ballot, oldLeasesUntil: Nanos, adopted: View | null, now: Nanos): void;
@@ -34,10 +34,13 @@ export interface ElectionHost {
  * First pause before a candidate with a dead leader retries; it doubles each time, so that slow answers still count.
  */
 const RETRY_FIRST: Nanos = 500_000_000;
-/** Doublings, at most. */
+/** Most doublings of that pause. */
 const RETRY_DOUBLINGS = 6;
 
-/** A ballot so many rounds beyond the last is no candidate's: each stands in the next, and numbers must not run out. */
+/**
+ * A ballot so many rounds ahead is no candidate's: each candidate stands in the next round, and numbers must not run
+ * out.
+ */
 const ROUNDS_AHEAD = 1000;
 
 export class Elections {
@@ -46,7 +49,7 @@ export class Elections {
   highestRound = 0;
   /** How often this core has stood in this view. */
   private attempts = 0;
-  /** Votes that this core has given: they bind it for a lease, though it may hear its leader again meanwhile. */
+  /** Votes that this core has given: they bind it for a lease, even if it hears its leader again meanwhile. */
   private readonly votes = new Map<CoreId, { readonly round: number; readonly until: Nanos }>();
 
   constructor(
@@ -57,7 +60,7 @@ export class Elections {
 
   stand(now: Nanos): void {
     const view = this.host.view();
-    // Ranks take turns, so that two candidates rarely meet; one that failed waits a whole round of turns.
+    // Ranks take turns, so that two candidates rarely meet; a failed one waits for a whole cycle of turns.
     this.nextCandidacy = now + this.pause();
     this.attempts += 1;
     this.candidacy = new Candidacy(view, this.self, this.highestRound + 1, this.host.dead);
@@ -75,15 +78,15 @@ export class Elections {
     this.votes.clear();
   }
 
-  /** Whether a core may lead, or ask to, by a ballot. */
+  /** Whether a core may lead, or ask to, with a ballot. */
   follows(from: CoreId, ballot: Ballot, now: Nanos): boolean {
     if (ballot.core !== from || !this.isNear(ballot.round)) return false;
     return compareBallots(ballot, this.host.acceptor().promised) === 0 || this.isOpen(now);
   }
 
   /**
-   * Whether a core's word is taken that these views are in force. With the one that this core has accepted it takes what
-   * follows it, unexamined: else who lags would have to miss a leader before each view that it catches up with.
+   * Whether to believe a core that these views are in force. A list that contains the view which this core has accepted
+   * is believed as a whole: otherwise a core that lags would have to miss a leader before each view.
    */
   believes(from: CoreId, views: readonly View[], now: Nanos): boolean {
     const { number, leader } = this.host.view();
@@ -98,12 +101,14 @@ export class Elections {
     return round <= this.highestRound + ROUNDS_AHEAD;
   }
 
-  /** Nobody leads, as far as this core hears. */
+  /** Whether nobody leads, as far as this core hears. */
   private isOpen(now: Nanos): boolean {
     return !this.host.leads(now) && this.host.missesLeader(now);
   }
 
-  /** A candidate with enough votes has promised itself its ballot: if those who voted refused theirs, it could follow nobody. */
+  /**
+   * A candidate with enough votes has promised itself its ballot: if its voters refused theirs, it could follow nobody.
+   */
   private hasVoted(from: CoreId, { round, core }: Ballot, now: Nanos): boolean {
     const vote = this.votes.get(from);
     return core === from && vote?.round === round && now < vote.until;
@@ -127,7 +132,7 @@ export class Elections {
     if (!granted || candidacy?.round !== round || !candidacy.voted(from)) return;
     const { number, members } = candidacy.view;
     const ballot = known(candidacy.ballot);
-    // From here on promised to this core itself: its next try needs a higher one.
+    // This core has promised the ballot to itself, so its next try needs a higher one.
     this.highestRound = Math.max(this.highestRound, ballot.round);
     for (const { core } of members)
       if (core !== this.self) this.host.send(core, { type: 'view_prepare', view: number, ballot });
@@ -155,7 +160,7 @@ export class Elections {
     if (!candidacy.promised(from, accepted)) return;
     this.candidacy = null;
     const { leaseNs, drift } = this.settings;
-    // The previous leader has no majority since the promises; its last acknowledgement may have been a lease after
+    // The previous leader has no majority since the promises; its last acknowledgement may have started a lease after
     // that.
     this.host.lead(ballot, now + 2 * leaseNs * (1 + drift), candidacy.adopted?.view ?? null, now);
   }

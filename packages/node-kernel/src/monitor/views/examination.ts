@@ -3,16 +3,17 @@ import type { MonitorContext } from '../context.ts';
 import type { Operation } from '../operations.ts';
 import type { ViewAgreement } from './view-agreement.ts';
 
-/** Times that one member is looked at in a view, and the rest in between: whoever is accused without reason costs little. */
+/** How often a member is examined per view, and the pause in between, so that a false accusation costs little. */
 const TIMES = 4;
 const REST: Nanos = 500_000_000;
 
 /**
- * Looking for proof. Who misbehaves towards a few only, because only they ask it anything, would stay in the view: a
- * majority must have proof (quarantine.ts). So whoever hears of an accusation finds out for itself; it believes nobody.
+ * Looks for proof. A core that misbehaves only towards the few that ask it would stay in the view, since a majority
+ * must have proof (quarantine.ts). So a core that hears of an accusation examines the accused itself, and believes
+ * nobody.
  */
 export class Examination {
-  /** How often in this view, and when the next time may be. */
+  /** Examinations in this view, and when the next may start. */
   private readonly looks = new Map<CoreId, { times: number; notBefore: Nanos }>();
   private view = 0;
 
@@ -21,7 +22,7 @@ export class Examination {
     private readonly examine: (core: CoreId) => Operation<void>,
   ) {}
 
-  /** Others have proof: this core looks for its own, and has those look whom it leads. */
+  /** Others have proof: this core looks for its own, and tells the cores that it leads to look too. */
   ofAccused(agreement: ViewAgreement | null, now: Nanos): void {
     const { context } = this;
     for (const { core, by } of agreement?.sightings(now).accused ?? []) {
@@ -33,7 +34,7 @@ export class Examination {
     }
   }
 
-  /** Begins, unless it is under way, was just done, or has been done often enough. */
+  /** Starts an examination unless one is under way, was just done, or was done often enough. */
   begin(core: CoreId, now: Nanos): void {
     const { operations, members, takesPart, view } = this.context;
     if (view !== this.view) this.looks.clear();

@@ -5,7 +5,7 @@ import type { Operation } from '../operations.ts';
 import { sleep, timeNow } from '../waits.ts';
 import type { View } from './view.ts';
 
-/** A link opens within milliseconds where somebody answers; half a second is given. */
+/** A link opens within milliseconds if the peer answers; this waits half a second. */
 const LOOKS = 20;
 const LOOK_NS: Nanos = 25_000_000;
 
@@ -24,8 +24,8 @@ export function forceVerb(context: () => MonitorContext, views: Forced): Verb<Vi
 }
 
 /**
- * It cannot hear those it has not talked to: it opens a link to everybody, waits a moment, and goes on with those it
- * hears.
+ * A core does not hear peers that it has not talked to: opens a link to everybody, waits a moment, and goes on with
+ * those it hears.
  */
 function* forced({ endpoint, monitors, timers }: MonitorContext, views: Forced): Operation<View> {
   const closed = (): boolean => [...monitors.keys()].some((core) => !views.isHeard(core));

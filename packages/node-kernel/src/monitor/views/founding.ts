@@ -1,11 +1,11 @@
 import type { Nanos } from '@mk/monitor-proto/ids';
 
-/** A registry that is away may have founded a view of which this core was not told: it asks after this long. */
+/** A registry that is away may have founded a view without this core's knowledge: it asks others after this long. */
 const PATIENCE: Nanos = 2_000_000_000;
 
 /**
- * Whether the registry is about to found this machine's first view, in its own time: then nobody asks others to be
- * taken in, and opens links for it.
+ * Whether the registry will soon found this machine's first view. Until then nobody asks others to be taken in, or
+ * opens links for it.
  */
 export class Founding {
   private awaited = false;
@@ -23,14 +23,14 @@ export class Founding {
     return !this.passedOver && (now < this.until || (this.awaited && registryIsThere));
   }
 
-  /** The registry went or has come back; when to ask others, null: it matters no more. */
+  /** The registry has gone or come back. Returns when to ask others; null: never for this reason. */
   registryAway(now: Nanos): Nanos | null {
     if (!this.awaited) return null;
     this.until = now + PATIENCE;
     return this.until;
   }
 
-  /** It is a later life of the registry, which does not know whether the earlier one has founded a view. */
+  /** The registry is another life, which does not know whether the earlier one has founded a view. */
   registryIsAnother(): void {
     this.awaited = false;
   }

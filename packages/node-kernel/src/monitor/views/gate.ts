@@ -1,10 +1,10 @@
 import type { ControlReply } from '@mk/monitor-proto/step';
 
-/** Holds back what would leave a core without a lease (V2), in order, until it has one again. */
+/** Holds back effects that would leave a core without a lease (V2), in order, until it has one again. */
 export class Gate {
   private held: { readonly act: () => void; readonly instead: () => void }[] = [];
 
-  /** Acts now, or when the gate opens; or calls `instead` when it stays closed for too long. */
+  /** Acts now, or when the gate opens; calls `instead` when it stays closed too long. */
   pass(closed: boolean, act: () => void, instead: () => void): void {
     if (closed) this.held.push({ act, instead });
     else act();
@@ -19,7 +19,7 @@ export class Gate {
   }
 }
 
-/** What a core without a lease answers when asked for more than itself. */
+/** The refusal of a core without a lease to a request that concerns more than itself. */
 export function fencedReply(core: number, view: number): ControlReply {
   const text =
     view === 0

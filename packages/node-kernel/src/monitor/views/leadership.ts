@@ -1,8 +1,8 @@
 /**
- * The leader's half: who answers the beacon, whose links work, what the next view is, and its proposal.
+ * The leader's half: tracks the answers to beacons and the state of links, and proposes the next view.
  *
- * It proposes a view without a core only when that core's lease has certainly run out: L and the drift margin after the
- * last of its answers that was acknowledged, or when its death is proven. So V1: no two views make progress at one
+ * It proposes a view without a core only when that core's lease has certainly expired: L and the drift margin after the
+ * last of its answers that was acknowledged, or when its death is proven. Hence V1: no two views make progress at one
  * time.
  */
 import { known } from '@mk/monitor-proto/assert';
@@ -40,7 +40,7 @@ interface Follower {
   readonly member: Member;
   /** The newest answer and when it came; 0: none yet. */
   sequence: number;
-  /** When the newest beacon was sent that told of a lease and that it has answered. */
+  /** When the newest beacon was sent that granted a lease and that it has answered. */
   toldAt: Nanos;
   heardAt: Nanos;
   /** When the newest acknowledged answer had come. */
@@ -50,13 +50,11 @@ interface Follower {
 }
 
 const SILENT_INTERVALS = 2.5;
-/** A link that is whole again is heard within an interval, and reported within the next; and some more. */
+/** A healed link is heard within an interval, and reported within the next; one more as a margin. */
 const HEALING_INTERVALS = 3;
-/** Newcomers are collected for so long, or a quarter of a beacon interval: a stampede makes few views. */
+/** Newcomers are collected for this long, or a quarter of a beacon interval, so that a stampede makes few views. */
 const JOIN_WINDOW: Nanos = 125_000_000;
-/**
- * A member that answers for the first time has its lease after at most so long: a core that hangs holds up nobody else.
- */
+/** A member gets its lease at most this long after its first answer: a core that hangs delays nobody else. */
 const FIRST_LEASE: Nanos = 25_000_000;
 /** Beacons whose answers still count, beside one for each follower's first answer. */
 const MOST_SENT = 64;
@@ -64,21 +62,21 @@ const MOST_SENT = 64;
 interface OpenProposal {
   readonly proposal: Proposal;
   readonly accepted: Set<CoreId>;
-  /** When it was made nobody else could be promised a ballot. */
+  /** When it was made, nobody else could be promised a ballot. */
   readonly secured: boolean;
 }
 
-/** What makes a core leader. */
+/** The basis of a core's leadership. */
 export interface Mandate {
   readonly view: View;
   readonly ballot: Ballot;
   /** Until when a member may hold an earlier leader's lease. */
   readonly oldLeasesUntil: Nanos;
-  /** Since when every member of the view refuses its vote to others, by having installed it from this leader. */
+  /** Since when every member refuses its vote to others, because it installed the view from this leader. */
   readonly toldAt: Nanos;
 }
 
-/** What the core knows, leader or not. */
+/** A core's knowledge, leader or not. */
 interface Facts {
   readonly dead: Deaths;
   readonly newcomers: Newcomers;
@@ -86,7 +84,7 @@ interface Facts {
 }
 
 export class Leadership {
-  /** When this core last had a majority's answers to beacons sent at or after that time. */
+  /** The latest time since which a majority has answered this core's beacons. */
   confirmedAt: Nanos;
   private readonly followers: Map<CoreId, Follower>;
   private readonly sentAt = new Map<number, { readonly at: Nanos; readonly leads: boolean }>();
@@ -100,14 +98,15 @@ export class Leadership {
   private fresh = true;
   private sequence = 0;
   private nextBeacon: Nanos;
-  /** What the next view would lose and gain, as a key, and since when; null: nothing. */
+  /** The members that the next view would lose and gain, as a key, and since when; null: none. */
   private change: { readonly key: string; readonly since: Nanos } | null = null;
   private wantedSince: Nanos | null = null;
-  /** When no majority was left whose links all worked, the last time. */
+  /** When there last was no majority whose links all worked. */
   private stuckAt: Nanos = -Infinity;
   private leaving: ReadonlySet<CoreId> = new Set();
   /**
-   * Cores that act no more and ask for a view without them: as good as dead to the next view, and voters of this one.
+   * Cores that have stopped acting and ask for a view without them: as good as dead to the next view, but voters of
+   * this one.
    */
   private readonly asked = new Set<CoreId>();
   private proposal: OpenProposal | null = null;
@@ -143,7 +142,7 @@ export class Leadership {
   }
 
   /**
-   * `adopted`: a view that a majority may have accepted before. It is proposed unchanged, and before any of this
+   * `adopted`: a view that a majority may have accepted before. It is proposed unchanged, before any view of this
    * leader's own: a leader that is alone with the dead has its lease, and a quorum, at once.
    */
   begin(adopted: View | null, now: Nanos): void {
@@ -156,7 +155,7 @@ export class Leadership {
     if (now >= this.nextBeacon) this.beacon(now);
     else if (now >= this.acknowledgeAt) this.acknowledge(now);
     if (this.proposal !== null) {
-      // A proof of death may be all that it waited for.
+      // The proposal may have waited only for a proof of death.
       if (this.isChosen(this.proposal, now)) this.port.chosen(this.proposal.proposal.view, now);
       return;
     }
@@ -191,7 +190,7 @@ export class Leadership {
     if (this.proposal === null) this.consider(now);
   }
 
-  /** The newcomers that a member hears. */
+  /** Notes the newcomers that a member hears. */
   heardNewcomers(from: CoreId, newcomers: readonly CoreId[], now: Nanos): void {
     const follower = this.followers.get(from);
     if (follower === undefined) return;
@@ -253,14 +252,14 @@ export class Leadership {
     this.confirm();
   }
 
-  /** The newest time since which a majority, this core included, has answered. */
+  /** The latest time since which a majority, this core included, has answered. */
   private confirm(): void {
     const newest = this.sentAt.get(this.sequence)?.at ?? -Infinity;
     const time = this.quorumTime(newest, ({ sequence }) => this.sentAt.get(sequence)?.at ?? -Infinity);
     if (time > this.confirmedAt) this.confirmedAt = time;
   }
 
-  /** The newest time since which enough members have spoken: a majority, or all that live (`isQuorum`). */
+  /** The latest time since which enough members have spoken: a majority, or all that live (`isQuorum`). */
   private quorumTime(own: Nanos, timeOf: (follower: Follower) => Nanos): Nanos {
     const followers = [...this.followers.values()];
     const times = [own, ...followers.map(timeOf)].sort((a, b) => b - a);
@@ -346,14 +345,15 @@ export class Leadership {
     const window = leaving.length === 0 ? this.joinWindow : beaconNs;
     const stable = now - known(this.change).since >= window || now - known(this.wantedSince) >= leaseNs;
     if (leaving.length > 0 && (proven || this.isGuiltyAlone(leaving))) return true;
-    // Links are whole again one by one, as far as it hears: nobody was dropped meanwhile, so nobody need be.
+    // Links heal one by one, as seen from here: nobody was dropped meanwhile, so nobody need be.
     if (leaving.length > 0 && now < this.stuckAt + HEALING_INTERVALS * beaconNs) return false;
     return stable && leaving.every((core) => dead.some((m) => m.core === core) || now >= this.leaseEndOf(core));
   }
 
   /**
-   * Who is guilty keeps to no lease, so nobody waits for its. One at a time: with it and whoever has yet to install the next view, the old one
-   * has no majority of leases once the next has one (V1); with two of five it could have.
+   * A guilty core does not keep to its lease, so nobody waits for it. One at a time: without it and a core that has yet
+   * to install the next view, the old view has no majority of leases once the next one does (V1); with two of five it
+   * could have.
    */
   private isGuiltyAlone(leaving: readonly CoreId[]): boolean {
     return leaving.length === 1 && this.port.isGuilty(known(leaving[0]));
@@ -383,7 +383,7 @@ export class Leadership {
   private propose(view: View, now: Nanos): void {
     const proposal = { ballot: this.ballot, view };
     if (!this.port.acceptOwn(proposal)) return;
-    // Those left out get no lease from now on, even when somebody else had proposed the view first.
+    // Cores left out get no lease from now on, even if somebody else proposed the view first.
     const staying = new Set(view.members.map(({ core }) => core));
     this.leaving = new Set([...this.followers.keys()].filter((core) => !staying.has(core)));
     this.proposal = { proposal, accepted: new Set(), secured: now < this.securedUntil };

@@ -3,7 +3,7 @@ import type { Nanos } from '@mk/monitor-proto/ids';
 const KEPT = 64;
 
 /**
- * How long this core may act. Counted from when it sent what was acknowledged, never from the acknowledgement's
+ * How long this core may act. Counted from when it sent the acknowledged answer, never from the acknowledgement's
  * arrival.
  */
 export class Lease {
@@ -23,7 +23,7 @@ export class Lease {
     if (sent !== undefined) this.until = Math.max(this.until, sent + this.leaseNs);
   }
 
-  /** What was sent in an earlier view or to an earlier leader no longer counts. */
+  /** Answers in an earlier view or to an earlier leader no longer count. */
   restart(until: Nanos): void {
     this.sentAt.clear();
     this.until = until;

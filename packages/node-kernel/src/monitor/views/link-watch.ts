@@ -3,16 +3,19 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { type ViewSettings, observedBy, observersOf, type View } from './view.ts';
 import type { ViewPort } from './view-port.ts';
 
-/** Silence of so many beacon intervals makes a link suspect. */
+/** Beacon intervals of silence that make a link suspect. */
 const SILENT_INTERVALS = 2.5;
-/** Silence of so many has a probe asked for, which is repeated until it comes: a sign or two may have been lost. */
+/**
+ * Beacon intervals of silence after which a core asks for a probe, repeated until it comes: a sign or two may have been
+ * lost.
+ */
 const ASK_INTERVALS = 1.5;
-/** A core that stood still for so long had no chance to hear anybody. */
+/** Beacon intervals of standstill after which a core had no chance to hear anybody. */
 const STANDSTILL_INTERVALS = 1.5;
 
 /**
- * Each member shows its observers once an interval that it is there; which of the links that should be heard do not
- * work, as far as this core can tell.
+ * Sends a member's signs of life to its observers, once an interval, and tells which of the links that it should hear
+ * do not work.
  */
 export class LinkWatch {
   private readonly heardAt = new Map<CoreId, Nanos>();
@@ -25,7 +28,7 @@ export class LinkWatch {
     private readonly port: Pick<ViewPort, 'send' | 'sign' | 'heardAt'>,
   ) {}
 
-  /** A new view: everybody expected counts as just heard. */
+  /** A new view: every expected member counts as just heard. */
   install(view: View, self: CoreId, now: Nanos): void {
     this.observers = observersOf(view, self, this.settings.observers);
     this.expected = observedBy(view, self, this.settings.observers);
@@ -44,7 +47,7 @@ export class LinkWatch {
     if (stood) for (const core of this.expected) this.heardAt.set(core, now);
   }
 
-  /** An interval is over. */
+  /** Ends an interval. */
   probe(view: number, now: Nanos): void {
     for (const core of this.observers) this.port.sign(core, view);
     for (const core of this.silentFor(ASK_INTERVALS, now)) this.port.send(core, { type: 'view_probe_request', view });

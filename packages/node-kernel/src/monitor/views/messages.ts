@@ -1,4 +1,4 @@
-/** What monitors say to one another about the view. All of it travels on the urgent lane. */
+/** Messages between monitors about the view. All travel on the urgent lane. */
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
 import type { Ballot, Member, View } from './view.ts';
 
@@ -10,7 +10,7 @@ export interface Proposal {
 export type ViewMessage =
   /**
    * Leader → member, every T. `acked`: the newest answer of this member that counts for its lease; 0: none. `leads`:
-   * the leader has a lease of its own.
+   * the leader itself has a lease.
    */
   | {
       readonly type: 'view_beacon';
@@ -28,13 +28,13 @@ export type ViewMessage =
       /** Cores that ask this member to be taken in, and are heard here. */
       readonly newcomers: readonly CoreId[];
     }
-  /** Member → leader, at once when a newcomer asks: all whom it hears. */
+  /** Member → leader, at once when a newcomer asks: all newcomers that it hears. */
   | { readonly type: 'view_newcomers'; readonly view: number; readonly newcomers: readonly CoreId[] }
-  /** Member → observer: the link from there to here works. Every T without a lease; with one a heartbeat says it. */
+  /** Member → observer: the link in this direction works. Every T without a lease; with one a heartbeat serves. */
   | { readonly type: 'view_probe'; readonly view: number }
-  /** Observer → member: nothing was heard for longer than T; a probe that is repeated until it comes is asked for. */
+  /** Observer → member: nothing was heard for longer than T; asks for a probe that is repeated until it comes. */
   | { readonly type: 'view_probe_request'; readonly view: number }
-  /** Member → leader, or everybody when the leader is accused: whom the sender has proof against. */
+  /** Member → leader, or everybody when the leader is accused: the members that the sender has proof against. */
   | { readonly type: 'view_accuse'; readonly view: number; readonly accused: readonly Member[] }
   | { readonly type: 'view_vote_request'; readonly view: number; readonly round: number }
   | { readonly type: 'view_vote_reply'; readonly view: number; readonly round: number; readonly granted: boolean }
@@ -47,16 +47,16 @@ export type ViewMessage =
     }
   | { readonly type: 'view_accept'; readonly view: number; readonly proposal: Proposal }
   | { readonly type: 'view_accepted'; readonly view: number; readonly ballot: Ballot }
-  /** The views that the receiver may lack, in order. `left`: of those they leave out, who had asked for it. */
+  /** The views that the receiver may lack, in order. `left`: those left out at their own request. */
   | { readonly type: 'view_install'; readonly views: readonly View[]; readonly left: readonly Member[] }
-  /** Member → leader: it acts no more, and asks for a view without it. */
+  /** Member → leader: it has stopped acting, and asks for a view without it. */
   | { readonly type: 'view_leave'; readonly view: number }
   /** A core with a number and an incarnation asks to be taken into the next view, and says whom it hears. */
   | { readonly type: 'view_join'; readonly member: Member; readonly hears: readonly CoreId[] }
   | {
       readonly type: 'view_join_reply';
       readonly incarnation: Incarnation;
-      /** Of the sender's view; 65534: it knows none. */
+      /** The leader of the sender's view; 65534: it knows none. */
       readonly leader: CoreId;
     };
 

@@ -1,10 +1,10 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Member, View, ViewSettings } from './view.ts';
 
-/** A join not repeated for so many beacon intervals lapses. */
+/** A request to join that is not repeated for so many beacon intervals lapses. */
 const KEPT_INTERVALS = 2.5;
 const PAUSE_UNIT: Nanos = 500_000_000;
-/** A core that was dropped again and again waits at most so many units longer than the others. */
+/** A core that was dropped repeatedly waits at most so many units longer than the others. */
 const MOST_PAUSE_INTERVALS = 64;
 
 interface Newcomer {
@@ -20,7 +20,7 @@ export class Newcomers {
 
   constructor(private readonly settings: ViewSettings) {}
 
-  /** Notes that a core asks; true: it did not ask recently. */
+  /** Notes a core's request; true: it did not ask recently. */
   asked(member: Member, hears: readonly CoreId[], now: Nanos): boolean {
     const known = this.known.get(member.core);
     if (known !== undefined && known.member.incarnation > member.incarnation) return false;
@@ -33,7 +33,7 @@ export class Newcomers {
     return true;
   }
 
-  /** Those now in a view no longer ask. */
+  /** Members of the view no longer ask. */
   install({ members }: View): void {
     for (const { core, incarnation } of members)
       if ((this.known.get(core)?.member.incarnation ?? Infinity) <= incarnation) this.known.delete(core);
@@ -44,8 +44,8 @@ export class Newcomers {
   }
 
   /**
-   * Whom the next view may take in: those who hear all of `needed` and are heard by them, for longer the more often
-   * they were dropped lately, so that a flapping link does not make a view every second.
+   * The newcomers that the next view may take in: those that hear all of `needed` and are heard by them, for longer the
+   * more often they were dropped lately, so that a flapping link does not make a view every second.
    */
   ready(
     needed: (core: CoreId) => readonly CoreId[],

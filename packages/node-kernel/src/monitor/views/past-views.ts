@@ -3,10 +3,13 @@ import type { ViewMessageOf } from './messages.ts';
 import { isMember, type Member, memberIn, type View } from './view.ts';
 import type { ViewPort } from './view-port.ts';
 
-/** How many past views a member keeps for those that lag behind. */
+/** Past views that a member keeps for those that lag behind. */
 const KEPT = 64;
 
-/** The views that a member has installed, the oldest first, and who left them of its own will, as far as it has heard. */
+/**
+ * The views that a member has installed, oldest first, and the cores that left them of their own will, as far as it has
+ * heard.
+ */
 export class PastViews {
   readonly views: View[] = [];
   /** The last incarnation of each core that ended of its own will. */
@@ -17,13 +20,13 @@ export class PastViews {
     if (this.views.length > KEPT) this.views.shift();
   }
 
-  /** Sends a core the views that it lacks, which has come as far as a number. */
+  /** Sends a core the views after the number that it has reached. */
   teach(core: CoreId, number: number, { send }: Pick<ViewPort, 'send'>): void {
     const views = this.views.filter((view) => view.number > number);
     if (views.length > 0) send(core, this.word(views));
   }
 
-  /** What a core is told that may lack these views. */
+  /** The message for a core that may lack these views. */
   word(views: readonly View[]): ViewMessageOf<'view_install'> {
     const left = [...this.left].map(([core, incarnation]) => ({ core, incarnation }));
     return { type: 'view_install', views, left: left.filter((one) => views.some((view) => !isMember(view, one))) };
@@ -38,7 +41,7 @@ export class PastViews {
     return this.left.get(core) === incarnation;
   }
 
-  /** From the view on that took in the core as it is in the newest. */
+  /** The views from the one that took in the core's present incarnation on. */
   sinceJoinOf(core: CoreId): View[] {
     const newest = this.views.at(-1);
     const incarnation = newest && memberIn(newest, core)?.incarnation;

@@ -1,13 +1,13 @@
 /**
- * Who is put out of the view for what others caught it at. A member that has proof against another accuses it; one that hears enough
- * accusers takes the link to the accused for broken: it hears it no more, suspects it, and gives it no lease. From there on it is a cut link,
- * so that V1 to V4 rest on what they rest on anyway; but nobody waits for the end of its lease, which it need not keep to. A leader that is
- * accused is missed like one that is silent.
+ * Excludes members from the view for proven offences. A member that has proof against another accuses it; one that
+ * hears enough accusers treats the link to the accused as broken: it stops listening, suspects it, and gives it no
+ * lease. That is the same as a cut link, so V1 to V4 need no new argument; but nobody waits for the end of its lease,
+ * which it may not respect. An accused leader is missed like a silent one.
  *
- *   QV1  no member is put out on the word of fewer than a majority of the others, nor of one alone;
- *   QV2  members are put out one after the other, and none whom the view could not spare;
- *   QV3  nobody who keeps to the protocol is put out, whatever fails, as long as fewer members than QV1 asks for misbehave: what counts
- *       as proof no sound monitor does, be it deceived or cut off.
+ *   QV1  no member is excluded on the word of less than a majority of the others, nor of one alone;
+ *   QV2  members are excluded one after another, and none whom the view cannot spare;
+ *   QV3  no member that keeps to the protocol is excluded, whatever fails, as long as fewer members misbehave than QV1
+ *        demands: no honest monitor commits a provable offence, even when deceived or cut off.
  */
 import type { CoreId, Incarnation } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
@@ -21,7 +21,7 @@ export interface Accusation {
 
 const NOBODY: ReadonlySet<CoreId> = new Set();
 
-/** How many accusers put a member out of a view of so many: a majority of the others, and two at least. */
+/** How many accusers exclude a member from a view of so many: a majority of the others, and at least two. */
 export function accusersNeeded(members: number): number {
   return Math.max(2, majorityOf(members - 1));
 }
@@ -35,11 +35,11 @@ export class Quarantine {
   constructor(
     private readonly self: CoreId,
     private readonly send: (core: CoreId, message: ViewMessage) => void,
-    /** Enough accuse a member, for the first time in this view. */
+    /** Enough members accuse one, for the first time in this view. */
     private readonly decided: (accusation: Accusation) => void,
   ) {}
 
-  /** Of a new view nothing holds that concerns who is not in it, or in it anew. */
+  /** In a new view, accusations of cores that are not in it, or are new in it, lapse. */
   install(view: View): void {
     const before = this.view;
     this.view = view;
@@ -52,7 +52,7 @@ export class Quarantine {
     this.decide();
   }
 
-  /** Whether a core is not listened to any more. */
+  /** Whether this core no longer listens to a core. */
   isOut(core: CoreId): boolean {
     return this.putOut.has(core);
   }
@@ -65,7 +65,7 @@ export class Quarantine {
     return [...this.accused].map(([core, { incarnation, by }]) => ({ core, incarnation, by }));
   }
 
-  /** A member accuses others, this core itself included; true: that is news. */
+  /** Notes that a member, perhaps this core itself, accuses others; true: that is news. */
   accuse(by: CoreId, members: readonly Member[]): boolean {
     const view = this.view;
     if (view === null) return false;
@@ -82,7 +82,10 @@ export class Quarantine {
     return isNew;
   }
 
-  /** Says again whom this core accuses: to the leader; to everybody if it is the leader, as nobody else would hear of it then. */
+  /**
+   * Repeats this core's accusations: to the leader; to everybody if the leader is accused, since nobody else would hear
+   * of it.
+   */
   say(leader: CoreId | null): void {
     const view = this.view;
     const own = this.accusations.filter(({ by }) => by.has(this.self));

@@ -6,9 +6,9 @@ import type { ViewPort } from './view-port.ts';
 
 /**
  * Signs of life between members. With a lease a sign is a heartbeat on the open link: a probe would be acknowledged,
- * which wakes the receiver again, then the sender, and the sender a third time to find that nothing has to be repeated
- * (decision 0205). Without a lease, or a link, it is a probe: it names the sender's view, so that who is behind is
- * taught.
+ * which wakes the receiver again, then the sender, and the sender a third time to find that nothing needs repeating
+ * (decision 0205). Without a lease, or a link, it is a probe, which names the sender's view so that a core that is
+ * behind gets the later ones.
  */
 export class Signs implements Pick<ViewPort, 'sign' | 'heardAt'> {
   constructor(
@@ -27,7 +27,7 @@ export class Signs implements Pick<ViewPort, 'sign' | 'heardAt'> {
     return this.peerOf(core)?.lastHeardAt ?? -Infinity;
   }
 
-  /** The member's end of the link, not that of its next incarnation. */
+  /** The peer of the member's incarnation, not of its next one. */
   private peerOf(core: CoreId): Peer | null {
     const peer = this.context.endpoint.peers.get(core);
     const view = this.view();

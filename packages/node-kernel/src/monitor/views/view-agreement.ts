@@ -58,7 +58,7 @@ export class ViewAgreement {
     readonly self: Member,
     private readonly port: ViewPort,
     private readonly settings: ViewSettings,
-    /** Whom a core that is not a member asks to be taken in. */
+    /** The cores that this one asks to be taken in while it is not a member. */
     private readonly contacts: () => readonly CoreId[],
   ) {
     this.lease = new Lease(settings.leaseNs);
@@ -100,22 +100,22 @@ export class ViewAgreement {
     return this.fenced;
   }
 
-  /** Whether this core has asked to leave: it acts no more, and votes until it is out. */
+  /** Whether this core has asked to leave: it no longer acts, but votes until it is out. */
   get isLeaving(): boolean {
     return this.leaving;
   }
 
-  /** Whether what this core does now may have an effect outside itself. Ask with the time of the effect. */
+  /** Whether this core may have an effect outside itself. Ask with the time of the effect. */
   mayAct(now: Nanos): boolean {
     return this.installedView !== null && !this.excluded && !this.leaving && now < this.leaseUntil;
   }
 
-  /** Fences at once when the lease has run out, whatever comes next. */
+  /** Fences at once when the lease has expired, whatever comes next. */
   checkFence(now: Nanos): void {
     if (!this.fenced && now >= this.leaseUntil) this.updateFence(now);
   }
 
-  /** What this core sees: whose links seem broken, who is proven dead, and who asks to be taken in. */
+  /** This core's observations: suspected links, proven deaths, and newcomers. */
   sightings(now: Nanos) {
     const dead = [...this.dead].map(([core, incarnation]) => ({ core, incarnation }));
     const accused = this.quarantine.accusations.map(({ core, by }) => ({ core, by: [...by] }));
@@ -148,7 +148,7 @@ export class ViewAgreement {
 
   /**
    * An operator's word that no majority of the view is left: this core and these others go on as a view of a new epoch.
-   * It gives up whatever a majority that does live agrees on (V1 no longer holds): only a person may call this.
+   * It gives up whatever a surviving majority agrees on (V1 no longer holds), so only a person may call this.
    */
   force(others: readonly Member[], now: Nanos): View {
     const members = [this.self, ...others].sort((a, b) => a.core - b.core);
@@ -160,7 +160,7 @@ export class ViewAgreement {
     return view;
   }
 
-  /** Acts no more, and votes until a view goes on without it. */
+  /** Stops acting, and votes until a view goes on without it. */
   leave(now: Nanos): void {
     this.leaving = true;
     this.updateFence(now);
@@ -176,7 +176,7 @@ export class ViewAgreement {
     return Math.max(now + 1, Math.min(...wakes));
   }
 
-  /** Followers of a leader that is heard, with a lease: nothing happens between two probes, so they sleep. */
+  /** Whether this core follows a heard leader, with a lease: nothing happens between two probes, so it sleeps. */
   private isCalm(now: Nanos): boolean {
     return !this.fenced && this.leadership === null && !this.missesLeader(now + this.settings.beaconNs);
   }
@@ -207,10 +207,10 @@ export class ViewAgreement {
     if (message.type === 'view_beacon' && message.view > (view?.number ?? 0)) this.early = { from, beacon: message };
     if (view === null) return undefined;
     this.watch.ran(now);
-    // Its link works, whatever view it has: who follows its old leader a lease longer is behind for as long.
+    // Its link works, whatever view it has: a core that follows its old leader a lease longer is behind for as long.
     if (isMember(view, from)) this.watch.heard(from.core, now);
     if (message.view < view.number || !isMember(view, from)) return this.past.teach(from.core, message.view, this.port);
-    // A core that is ahead teaches this one as soon as it hears from it.
+    // A core that is ahead sends this one its views as soon as it hears from it.
     if (message.view > view.number) return this.port.send(from.core, { type: 'view_probe', view: view.number });
     this.handle(from.core, message, now);
     return this.updateFence(now);
@@ -247,13 +247,13 @@ export class ViewAgreement {
       case 'view_probe_request':
         return this.port.send(from, { type: 'view_probe', view: message.view });
       default:
-        return undefined; // a probe says all by arriving
+        return undefined; // its arrival says it all
     }
   }
 
   /** Until when this core may act. */
   get leaseUntil(): Nanos {
-    // What an earlier leader acknowledged still counts: whoever leads after it waits for such leases to run out.
+    // An earlier leader's acknowledgements still count: the next leader waits for such leases to expire.
     return Math.max(this.lease.until, this.leadership?.leaseUntil ?? 0);
   }
 
@@ -307,7 +307,7 @@ export class ViewAgreement {
     return this.isLeaderDead || now >= this.leaderHeardAt + this.settings.leaseNs;
   }
 
-  /** A leader that no majority answers is none: after twice its lease it competes like everybody else. */
+  /** A leader without a majority's answers stops leading: after twice its lease it competes like everybody else. */
   private stepDownIfForsaken(now: Nanos): void {
     const leadership = this.leadership;
     if (leadership === null || now < leadership.confirmedAt + 2 * this.settings.leaseNs) return;

@@ -12,7 +12,7 @@ export interface View {
   readonly number: number;
   /** By core, ascending. */
   readonly members: readonly Member[];
-  /** Its proposer. It leads the view without asking, until somebody else is promised a higher ballot. */
+  /** Its proposer, which leads the view unasked until somebody else is promised a higher ballot. */
   readonly leader: CoreId;
 }
 
@@ -31,7 +31,9 @@ export interface ViewSettings {
   readonly drift: number;
   /** k: how many members each member sends probes to. */
   readonly observers: number;
-  /** What the host's clock reads at time 0: members on one host probe and beacon at the same moments (heartbeat.ts). */
+  /**
+   * The reading of the host's clock at time 0: members on one host probe and beacon at the same moments (heartbeat.ts).
+   */
   readonly hostClockNs: Nanos;
 }
 
@@ -44,8 +46,7 @@ export const DEFAULT_VIEW_SETTINGS: ViewSettings = {
 };
 
 /**
- * Views of one epoch, at most: an operator's `force` begins the next, whose views no majority of the previous one
- * chose.
+ * Most views of one epoch: an operator's `force` begins the next, whose views no majority of the previous one chose.
  */
 const EPOCH_VIEWS = 100_000;
 
@@ -53,7 +54,7 @@ export function epochOf(number: number): number {
   return Math.floor(number / EPOCH_VIEWS);
 }
 
-/** The first view of the epoch after that of a view. */
+/** The number of the first view in the epoch after that of `number`. */
 export function nextEpoch(number: number): number {
   return (epochOf(number) + 1) * EPOCH_VIEWS + 1;
 }
@@ -70,8 +71,8 @@ export function isDead(dead: Deaths, { core, incarnation }: Member): boolean {
 }
 
 /**
- * Whether what these members said is the view's word: a majority has spoken, or all that are not proven dead, while the
- * dead could not have been a majority of their own.
+ * Whether the members that have spoken decide for the view: a majority, or all that are not proven dead, while the dead
+ * could not have been a majority of their own.
  */
 export function isQuorum({ members }: View, said: ReadonlySet<CoreId>, dead: Deaths): boolean {
   if (said.size >= majorityOf(members.length)) return true;
@@ -92,30 +93,33 @@ export function isMember(view: View, { core, incarnation }: Member): boolean {
   return memberIn(view, core)?.incarnation === incarnation;
 }
 
-/** Whether two are the same view: number, leader and members. */
+/** Whether two views are the same: number, leader and members. */
 export function isSameView(a: View, b: View): boolean {
   const isSame = a.number === b.number && a.leader === b.leader && a.members.length === b.members.length;
   return isSame && a.members.every((member) => isMember(b, member));
 }
 
-/** Where a core stands among the members that live: 0 is the first to succeed a dead leader. */
+/** A core's place among the living members: 0 is the first to succeed a dead leader. */
 export function rankOf({ members }: View, self: CoreId, dead: Deaths): number {
   return members.filter((member) => !isDead(dead, member)).findIndex(({ core }) => core === self);
 }
 
-/** Whether a member of `current`, or of none yet, may install `next`: the one after it, or a later epoch that has it in it. */
+/**
+ * Whether a member of `current`, or of none yet, may install `next`: the view after it, or one of a later epoch that
+ * includes the member.
+ */
 export function mayFollow(current: View | null, next: View, self: Member): boolean {
   if (current === null) return isMember(next, self);
   if (next.number === current.number + 1) return true;
   return epochOf(next.number) > epochOf(current.number) && isMember(next, self);
 }
 
-/** Negative: `a` is the lower ballot. */
+/** Compares ballots; negative: `a` is lower. */
 export function compareBallots(a: Ballot, b: Ballot): number {
   return a.round - b.round || a.core - b.core;
 }
 
-/** Whom a member sends probes to: the `observers` members after it in the ring of cores. */
+/** The members that a member sends probes to: the `observers` members after it in the ring of cores. */
 export function observersOf(view: View, self: CoreId, observers: number): CoreId[] {
   const cores = view.members.map(({ core }) => core);
   const at = cores.indexOf(self);
@@ -123,7 +127,7 @@ export function observersOf(view: View, self: CoreId, observers: number): CoreId
   return Array.from({ length: count }, (_, i) => known(cores[(at + 1 + i) % cores.length]));
 }
 
-/** Who must hear a core, and be heard by it, before it is taken in beside `cores`: the leader and its neighbours. */
+/** The cores that must hear a newcomer, and be heard by it, before it joins `cores`: the leader and its neighbours. */
 export function neighboursOf(cores: readonly CoreId[], core: CoreId, leader: CoreId, observers: number): CoreId[] {
   const ring = [...cores.filter((other) => other !== core), core].sort((a, b) => a - b);
   const at = ring.indexOf(core);
@@ -134,7 +138,7 @@ export function neighboursOf(cores: readonly CoreId[], core: CoreId, leader: Cor
   return [...found];
 }
 
-/** Whose probes a member expects. */
+/** The members whose probes a member expects. */
 export function observedBy(view: View, self: CoreId, observers: number): CoreId[] {
   const cores = view.members.map(({ core }) => core);
   const at = cores.indexOf(self);

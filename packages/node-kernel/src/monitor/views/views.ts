@@ -21,7 +21,7 @@ const KEPT = 64;
 const NOBODY: readonly number[] = [];
 /** A leaving core waits at most this long for a view without it: Docker grants a container five seconds. */
 const LEAVE_MOST_NS: Nanos = 3_000_000_000;
-/** A leaving leader takes along those who ask within so long of it, or of one another. */
+/** A leaving leader takes along cores that ask within this long of it, or of one another. */
 const LEADER_LINGERS_NS: Nanos = 700_000_000;
 
 /**
@@ -42,7 +42,7 @@ export class Views implements Service {
   private readonly examination: Examination;
   private settings: ViewSettings = DEFAULT_VIEW_SETTINGS;
   private leaving: { readonly left: (now: Nanos) => void; readonly until: Nanos; lingersUntil: Nanos } | null = null;
-  /** So many proven offences of a member are enough to accuse it; 0: nobody is accused. */
+  /** So many proven offences are enough to accuse a member; 0: nobody is accused. */
   private offencesMost = 0;
 
   readonly messages = {
@@ -77,7 +77,7 @@ export class Views implements Service {
     reaped: {
       args: ['core', 'incarnation'],
       withoutLease: true,
-      doc: 'Proof of death, from whoever has reaped a core’s process: nobody waits for its lease.',
+      doc: 'Proof of death, from the parent of a core’s process: nobody waits for its lease.',
       run: (args, now) => {
         const core = args.whole('core', { min: 0, max: 65_533 });
         const incarnation = args.whole('incarnation', { min: 1, max: 2 ** 32 - 1 });
@@ -120,22 +120,22 @@ export class Views implements Service {
     this.arm(now);
   }
 
-  /** Whom a core asks that is in no view. */
+  /** The cores to ask while this core is in no view. */
   private contacts(): readonly CoreId[] {
     const { endpoint, monitors, now } = this.context;
     if (this.founding.passedOver) return [...monitors.keys()];
     return this.founding.isAwaited(now, (endpoint.peers.get(SKB_PEER)?.link ?? 0) !== 0) ? NOBODY : this.host.known();
   }
 
-  /** This core is in no view yet: requests to it wait until it is. */
+  /** Whether this core is in no view yet: requests to it wait until it is. */
   get awaitsView(): boolean {
     return this.agreement !== null && this.agreement.view === null;
   }
 
-  /** Before anything else in a step: a core whose lease ran out while it stood still is fenced before it acts. */
+  /** Before anything else in a step: a core whose lease expired while it stood still is fenced before it acts. */
   beforeStep(now: Nanos): void {
     this.agreement?.checkFence(now);
-    // Who was caught is accused within half an interval; nothing else brings that forward.
+    // An offender is accused within half an interval; no other event accelerates that.
     if (this.context.offences.any && this.timerAt > now + this.settings.beaconNs / 2) this.arm(now);
   }
 
@@ -146,14 +146,14 @@ export class Views implements Service {
 
   peerUp(peer: Peer, first: boolean, now: Nanos): void {
     if (peer.id !== SKB_PEER || !first) return;
-    // A later life of the SKB knows nothing: a member of a view says so before it reports its links. Others ask: it does
-    // not know whether the earlier one has founded a view.
+    // A later life of the SKB knows nothing: a member of a view tells it before it reports its links. Others ask, since
+    // the SKB does not know whether its earlier life founded a view.
     this.registryAway(now);
     this.founding.registryIsAnother();
     this.report();
   }
 
-  /** A core that says that it ends has ended: nobody waits for its lease. */
+  /** A core that announces its end has ended: nobody waits for its lease. */
   peerDown(peer: Peer, reason: string, now: Nanos): void {
     const { id, incarnation } = peer;
     if (id === SKB_PEER) this.registryAway(now);
@@ -162,15 +162,17 @@ export class Views implements Service {
     this.reaped({ core: id, incarnation }, now);
   }
 
-  /** No lease for longer than a beacon's time: callers are told so; before that their answers wait. */
+  /**
+   * Whether there was no lease for longer than a beacon's interval: callers are told so; before that their answers
+   * wait.
+   */
   isCutOff(now: Nanos): boolean {
     return this.context.fenced && now - this.fencedAt > this.settings.beaconNs;
   }
 
   /**
-   * Calls `left` when a view goes on without this core, or has nobody else in it, or after some seconds. Any number may
-   * leave at once: each votes until it is out, so a majority is never missing. A leader goes last, as one that has
-   * died.
+   * Calls `left` when a view goes on without this core, or has no other members, or after some seconds. Any number may
+   * leave at once: each votes until it is out, so a majority is never missing. A leader goes last, as if it had died.
    */
   leave(now: Nanos, left: (now: Nanos) => void): void {
     if ((this.agreement?.view?.members.length ?? 0) < 2) return left(now);
@@ -247,7 +249,7 @@ export class Views implements Service {
       {
         name: 'mk_fenced',
         type: 'gauge',
-        help: '1 while this core has no lease, and nothing leaves it.',
+        help: '1 while this core has no lease, so that nothing leaves it.',
         samples: [{ value: this.context.fenced ? 1 : 0 }],
       },
     ];
@@ -288,7 +290,7 @@ export class Views implements Service {
     this.arm(now);
   }
 
-  /** Whoever was caught too often is accused, as the incarnation that it was caught as. */
+  /** Accuses peers with enough offences, as the incarnation that committed them. */
   private accuse(now: Nanos): void {
     const { agreement, context } = this;
     if (this.offencesMost === 0 || agreement === null) return;
@@ -302,7 +304,7 @@ export class Views implements Service {
     const { timers } = this.context;
     const wake = this.agreement?.nextWake(now) ?? Infinity;
     const at = this.context.offences.any ? Math.min(wake, now + this.settings.beaconNs / 2) : wake;
-    // Also one that is due: put off by every message, it would never fire under a flood.
+    // Even a timer that is due: if every message postponed it, it would never fire under a flood.
     if (this.timer !== null && this.timerAt <= at) return;
     timers.cancel(this.timer);
     this.timerAt = at;

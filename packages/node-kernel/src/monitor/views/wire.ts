@@ -1,4 +1,4 @@
-/** View messages on the wire: their views flat, ballots as two numbers. What does not decode is ignored. */
+/** View messages on the wire: views as flat lists, ballots as two numbers. Malformed messages are ignored. */
 import { known } from '@mk/monitor-proto/assert';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import type { Proposal, ViewMessage } from './messages.ts';

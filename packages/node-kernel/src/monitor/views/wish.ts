@@ -3,12 +3,12 @@ import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { ViewMessage } from './messages.ts';
 import { type Member, neighboursOf, type ViewSettings } from './view.ts';
 
-/** After so many tries a core asks others as well: the view may contain none of those it asked. */
+/** After so many tries a core asks others too: none of those it asked may be in the view. */
 const FEW_TRIES = 3;
-/** Doublings of how many others it asks, at most: everybody. */
+/** Most doublings of the number of others asked, which reaches everybody. */
 const MOST_DOUBLINGS = 12;
 
-/** A core's wish to be taken into a view: whom it asks, and who has answered. */
+/** A core's wish to be taken into a view: the cores that it asks, and those that have answered. */
 export class Wish {
   private readonly heardAt = new Map<CoreId, Nanos>();
   private leader: CoreId | null = null;
@@ -24,7 +24,7 @@ export class Wish {
     private readonly settings: ViewSettings,
   ) {}
 
-  /** Asks those who matter, and says whom it has heard lately. */
+  /** Asks the relevant cores, and says whom it has heard lately. */
   say(now: Nanos): void {
     const since = now - 2.5 * this.settings.beaconNs;
     const hears = [...this.heardAt].filter(([, at]) => at >= since).map(([core]) => core);
@@ -38,7 +38,7 @@ export class Wish {
   }
 
   /**
-   * Somebody has answered and named its leader; true: it was the last of all asked, or the leader is new to this core.
+   * A core has answered and named its leader; true: it was the last of all asked, or the leader is new to this core.
    */
   heardBy(core: CoreId, leader: CoreId | null, now: Nanos): boolean {
     const before = this.heardAt.size;
@@ -49,9 +49,10 @@ export class Wish {
   }
 
   /**
-   * Its neighbours in the ring of cores and the leader, who decide. When these do not take it in: others as well, twice
-   * as many at each try, until it asks everybody; where nobody in a view has answered one per try, since on a slowly
-   * booting machine there may be no view yet. To ask everybody at once would open every link of a large machine.
+   * Asks its neighbours in the ring of cores and the leader, who decide. If these do not take it in, it asks others
+   * too: twice as many at each try until it asks everybody, but one per try while nobody in a view has answered, since
+   * on a slowly booting machine there may be no view yet. Asking everybody at once would open every link of a large
+   * machine.
    */
   private asked(): readonly CoreId[] {
     const contacts = this.contacts();
