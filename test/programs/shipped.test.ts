@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { SHIPPED } from '@mk/launcher/programs/shipped';
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import type { QueueRow } from '@mk/programs/queue-bench';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
@@ -113,6 +114,49 @@ test('a mutant of shared-frame ends with 1: it unmaps nothing, so nothing faults
   );
   expect(violations).toMatchObject([{ invariant: 'PR2' }]);
   expect(output.map(({ text: said }) => said).join()).toContain('fault on 0 of 4 cores');
+});
+
+describe('a core crashes while it runs: the program says which it lost, and its status tells it; or it does without', () => {
+  const crashed = async (name: string, victim: number, atNs: number, args: readonly string[]): Promise<RunResult> => {
+    const action = { type: 'crash', cores: [victim] } as const;
+    const scenario = { ...scenarioFor(name, 7, false, args), faults: [{ atNs, action }], faultsForNs: 40e9 };
+    return runScenario(scenario, optionsFor(name, await textOf(name)));
+  };
+  const LONG: Readonly<Record<string, readonly string[]>> = {
+    ring: ['--rounds', '2000'],
+    pingpong: ['--rounds', '300'],
+    churn: ['--operations', '30'],
+    'unmap-bench': ['--rounds', '50'],
+    'share-bench': ['--rounds', '300'],
+    'queue-bench': ['--milliseconds', '20'],
+    'disruption-bench': ['--rounds', '20', '--pairs', '2'],
+    'shared-frame': [],
+  };
+  /** Its server and its clients are on other cores; it is through by then. */
+  const doWithout = (name: string, victim: number, atNs: number): boolean =>
+    (name === 'queue-bench' && victim === 3) || (name === 'shared-frame' && atNs === 4e6);
+
+  test.each(
+    Object.keys(LONG).flatMap((name) =>
+      [1, 3].flatMap((victim) => [2e6, 4e6].map((at) => [name, victim, at] as const)),
+    ),
+  )('%s, core %d after %d ns', async (name, victim, atNs) => {
+    const { violations, ends, output } = await crashed(name, victim, atNs, LONG[name] ?? []);
+    const lines = output.map(({ text }) => text);
+    expect({ violations, ends: ends.map(({ cause }) => cause) }).toEqual({ violations: [], ends: ['exited'] });
+    const [end] = ends;
+    const status = doWithout(name, victim, atNs) ? EXIT_STATUS.done : EXIT_STATUS.lost;
+    expect({ name, status: end!.status }).toEqual({ name, status });
+    if (status === EXIT_STATUS.lost) expect(lines.join('\n')).toMatch(new RegExp(`core ${victim}\\b`));
+  });
+
+  test('ring, pingpong and churn name it: seed 20261198 of the nemesis', async () => {
+    for (const name of ['ring', 'pingpong', 'churn']) {
+      const { violations, output } = await nemesis(name, 20261198);
+      expect({ name, violations }).toEqual({ name, violations: [] });
+      expect(output.map(({ text }) => text)).toContainEqual(expect.stringMatching(/core \d is lost: /));
+    }
+  });
 });
 
 describe('under the nemesis', () => {

@@ -8,7 +8,7 @@ import { defineInterface, message, rpc } from '@mk/libmk/interface/interface';
 import { bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, given, tell, whole, tool } from './common/arguments.ts';
-import { copiesOf, endOf } from './common/copies.ts';
+import { Copies } from './common/copies.ts';
 import { known } from './common/known.ts';
 import { duration } from './common/times.ts';
 
@@ -64,10 +64,12 @@ export const main = tool({ name: 'queue-bench', interfaces: [Queue] }, async (mk
   const size = whole(mk, 'bytes', 1024, 1, MOST_BYTES);
   const workNs = 1000 * whole(mk, 'work', 500, 10, 1_000_000);
   const forNs = 1e6 * whole(mk, 'milliseconds', 1000, 20, 600_000);
-  const servers = await copiesOf(mk, 'server', [where]);
+  const servers = await Copies.begin(mk, 'server', [where]);
+  const signal = servers.anyGone;
   const name = `queue.${mk.self.domain}`;
-  const plain = await mk.bind(name, Queue, { timeoutNs: 600e9 });
-  const bounded = await mk.bind(name, Queue, { timeoutNs: 600e9, windowBytes: WINDOW_REQUESTS * (size + 64) });
+  const plain = await mk.bind(name, Queue, { timeoutNs: 600e9, signal });
+  const windowBytes = WINDOW_REQUESTS * (size + 64);
+  const bounded = await mk.bind(name, Queue, { timeoutNs: 600e9, windowBytes, signal });
   await plain.begin({ iterations: await iterationsFor(mk, plain, workNs), ns: workNs });
   const data = new Uint8Array(size);
   const waiting: Way = { refuses: false, isFull: () => false, serve: () => plain.serve({ data }) };
@@ -82,7 +84,7 @@ export const main = tool({ name: 'queue-bench', interfaces: [Queue] }, async (mk
   for (const way of [refusing, waiting])
     for (const load of LOADS) note(await openLoop(mk, way, load * capacity, forNs));
   await plain.stop({});
-  await endOf(mk, servers);
+  await servers.end();
   if (!given(mk, 'rows')) tell(mk, rows.map(describe), rows);
   return 0;
 });

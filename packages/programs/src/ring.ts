@@ -1,9 +1,14 @@
-/** Passes a token round the cores, and measures the rounds. `--rounds N`, `--bytes N`. */
+/**
+ * Passes a token round the cores, and measures the rounds. `--rounds N`, `--bytes N`. When a core is lost
+ * it ends with the rounds that it has, says which, and exits with 3.
+ */
 import { defineInterface, message } from '@mk/libmk/interface/interface';
 import { bool, bytes, u32 } from '@mk/libmk/interface/kinds';
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, tell, whole, tool } from './common/arguments.ts';
-import { copiesOf, endOf } from './common/copies.ts';
+import { Copies } from './common/copies.ts';
+import { isByFault, tellLosses } from './common/losses.ts';
 import { describeTimes, timesOf } from './common/times.ts';
 
 const MOST_BYTES = 32 << 10;
@@ -22,20 +27,34 @@ export const main = tool({ name: 'ring', interfaces: [Ring] }, async (mk) => {
   const others = cores.slice(1);
   const back = mk.threads.semaphore(0, 'the token');
   const service = await mk.export(nameOf(mk.self.domain, 0), Ring, { pass: () => back.post() });
-  const members = await copiesOf(mk, 'member', others, String(cores.length));
-  const next = await mk.bind(nameOf(mk.self.domain, 1), Ring);
+  const members = await Copies.begin(mk, 'member', others, String(cores.length));
+  const signal = members.anyGone;
   const times: number[] = [];
-  for (let round = 0; round < rounds; round += 1) {
-    const begun = mk.now();
-    await next.pass({ round, last: round === rounds - 1, load });
-    await back.wait();
-    times.push(mk.now() - begun);
+  const play = async (): Promise<void> => {
+    const next = await mk.bind(nameOf(mk.self.domain, 1), Ring, { signal });
+    for (let round = 0; round < rounds; round += 1) {
+      const begun = mk.now();
+      await next.pass({ round, last: round === rounds - 1, load });
+      await back.wait({ signal });
+      times.push(mk.now() - begun);
+    }
+    await members.end();
+  };
+  let isWhole = true;
+  try {
+    await play();
+  } catch (error) {
+    if (!isByFault(error)) throw error;
+    isWhole = false;
+    await members.stop();
+    if (members.losses.length === 0) mk.console.error(`ring: lost: ${error.message}`);
   }
-  await endOf(mk, members);
   await service.close();
+  tellLosses(mk, members.losses);
   const summary = timesOf(times);
-  tell(mk, [`ring of ${cores.length}: ${rounds} rounds, ${describeTimes(summary)}`], summary);
-  return 0;
+  const count = isWhole ? `${rounds} rounds` : `${times.length} of ${rounds} rounds`;
+  tell(mk, [`ring of ${cores.length}: ${count}, ${describeTimes(summary)}`], { ...summary, lost: members.losses });
+  return isWhole ? EXIT_STATUS.done : EXIT_STATUS.lost;
 });
 
 /** Passes the token on until it comes for the last time. */

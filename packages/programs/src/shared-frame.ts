@@ -1,18 +1,19 @@
 /**
  * One frame in the address space of a domain that spans all cores: written on the last, read on each, unmapped. When unmap has
- * returned, a read and a write fault on each.
+ * returned, a read and a write fault on each. Cores that are lost are named; the status is then 3.
  */
 import { PAGE_BYTES } from '@mk/libmk/dispatcher/frame-view';
-import { program } from '@mk/libmk/program/program';
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
-import { coresOf, tell } from './common/arguments.ts';
+import { coresOf, tell, tool } from './common/arguments.ts';
+import { isByFault, type Loss, tellLosses } from './common/losses.ts';
 
 interface Write {
   readonly address: number;
   readonly value: number;
 }
 
-export const main = program(
+export const main = tool(
   {
     name: 'shared-frame',
     threads: {
@@ -21,25 +22,49 @@ export const main = program(
     },
   },
   async (mk) => {
-    const cores = coresOf(mk);
-    await Promise.all(cores.filter((core) => core !== mk.self.core).map((core) => mk.span(core)));
+    const all = coresOf(mk);
+    const lost = new Map<number, Loss>();
+    const onEach = async <T>(run: (core: number) => Promise<T>): Promise<ReadonlyMap<number, T>> => {
+      const outcomes = new Map<number, T>();
+      const tried = all
+        .filter((core) => !lost.has(core))
+        .map(async (core) => {
+          try {
+            outcomes.set(core, await run(core));
+          } catch (error) {
+            if (!isByFault(error)) throw error;
+            lost.set(core, { core, why: error.message });
+          }
+        });
+      await Promise.all(tried);
+      return outcomes;
+    };
+    const withOutcome = async (expected: unknown, run: (core: number) => Promise<unknown>) => {
+      const outcomes = await onEach(run);
+      return all.filter((core) => outcomes.get(core) === expected);
+    };
+    await onEach((core) => (core === mk.self.core ? Promise.resolve() : mk.span(core)));
+    const cores = all.filter((core) => !lost.has(core));
     const region = await mk.memory.map(await mk.memory.allocFrame(PAGE_BYTES));
     const { address } = region;
     const writer = cores.at(-1) ?? mk.self.core;
     const value = 1 + mk.randomInt(1_000_000);
     await mk.spawnOn(writer, 'write', { address, value }).join();
-    const read = await onEach(cores, (core) => mk.spawnOn(core, 'read', address).join(), value);
+    const read = await withOutcome(value, (core) => mk.spawnOn(core, 'read', address).join());
     await mk.memory.unmap(region);
-    const readFaults = await onEach(cores, (core) => mk.spawnOn(core, 'read', address).join(), 'PAGE_FAULT');
+    const readFaults = await withOutcome('PAGE_FAULT', (core) => mk.spawnOn(core, 'read', address).join());
     const write = { address, value: value + 1 };
-    const writeFaults = await onEach(cores, (core) => mk.spawnOn(core, 'write', write).join(), 'PAGE_FAULT');
+    const writeFaults = await withOutcome('PAGE_FAULT', (core) => mk.spawnOn(core, 'write', write).join());
     const faults = readFaults.filter((core) => writeFaults.includes(core));
     const lines = [
       `core ${writer} wrote ${value}, which ${read.length} of ${cores.length} cores read`,
       `unmapped: reading and writing fault on ${faults.length} of ${cores.length} cores`,
     ];
-    tell(mk, lines, { cores, writer, value, read, faults });
-    return read.length === cores.length && faults.length === cores.length ? 0 : 1;
+    tellLosses(mk, [...lost.values()]);
+    tell(mk, lines, { cores, writer, value, read, faults, lost: [...lost.values()] });
+    const wrong = all.filter((core) => !lost.has(core) && !(read.includes(core) && faults.includes(core)));
+    if (wrong.length > 0) return EXIT_STATUS.failed;
+    return lost.size === 0 ? EXIT_STATUS.done : EXIT_STATUS.lost;
   },
 );
 
@@ -51,14 +76,4 @@ async function outcomeOf<T>(access: () => Promise<T>): Promise<T | 'PAGE_FAULT'>
     if (isMkError(error, 'PAGE_FAULT')) return 'PAGE_FAULT';
     throw error;
   }
-}
-
-/** The cores on which something has the expected result; all run it at once. */
-async function onEach(
-  cores: readonly number[],
-  run: (core: number) => Promise<unknown>,
-  expected: number | 'PAGE_FAULT',
-): Promise<readonly number[]> {
-  const outcomes = await Promise.all(cores.map(run));
-  return cores.filter((_, n) => outcomes[n] === expected);
 }

@@ -118,14 +118,17 @@ export class Capabilities {
     return address;
   }
 
-  /** Deletes every other copy and everything made from it, on all cores; this one stays. */
+  /**
+   * Deletes every other copy and everything made from it, on all cores; this one stays. The addresses of those that were
+   * here are taken for new ones once `delete` or `identify` has found nothing there.
+   */
   async revoke(target: number, options: WaitOptions = {}): Promise<void> {
     await this.again('invoke', [{ operation: 'revoke', target: { address: target } }], options);
   }
 
   /** Deletes this copy; the last one takes the object with it. */
   async delete(target: number, options: WaitOptions = {}): Promise<void> {
-    await this.again('invoke', [{ operation: 'delete', target: { address: target } }], options);
+    await this.atAddress('delete', target, options);
     this.runtime.slots.release(target);
   }
 
@@ -163,8 +166,17 @@ export class Capabilities {
 
   /** What lies at an address; CAPABILITY_NOT_FOUND. */
   async identify(target: number, options: WaitOptions = {}): Promise<CapabilityIdentity> {
-    const told = await this.again('invoke', [{ operation: 'identify', target: { address: target } }], options);
-    return identityOf(told);
+    return identityOf(await this.atAddress('identify', target, options));
+  }
+
+  /** Invokes what lies at an address; a slot that turns out to be empty, as a revoke leaves it, may be filled again. */
+  private async atAddress(operation: 'delete' | 'identify', address: number, options: WaitOptions) {
+    try {
+      return await this.again('invoke', [{ operation, target: { address } }], options);
+    } catch (error) {
+      if (isMkError(error, 'CAPABILITY_NOT_FOUND')) this.runtime.slots.release(address);
+      throw error;
+    }
   }
 
   /** Retries an operation while another one blocks it. */

@@ -142,7 +142,7 @@ export const PROGRAM_INVARIANTS = {
   PR2: row(
     'sim/src/programs/program-run.ts',
     'runs of programs (mk-launch sim run)',
-    'Every domain that a run began exits with status 0, unless a fault took its core.',
+    'Every domain that a run began exits with status 0, unless a fault took its core, or (status 3) what it needed.',
   ),
   PR3: row(
     'sim/src/programs/program-run.ts',

@@ -1,22 +1,27 @@
+import { borderLimit } from '@mk/libmk/dispatcher/limits';
+import { jsonLines } from './json-lines.ts';
 import { known } from './known.ts';
+import { isByFault } from './losses.ts';
 import type { Mk } from '@mk/libmk/program/mk';
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import { type Program, program, type ProgramSpec } from '@mk/libmk/program/program';
-
-/** The exit status of a program that was given arguments it cannot take. */
-const WRONG_ARGUMENTS = 2;
 
 /** A mistake in a program's arguments, in one line. */
 export class ArgumentError extends Error {}
 
-/** A program with options: a mistake in them ends it with one line and status 2, without a stack. */
+/**
+ * A program with options: a mistake in them, and a fault that takes what it needs, ends it with one line and a status
+ * that tells it, without a stack.
+ */
 export function tool(spec: ProgramSpec, main: (mk: Mk) => Promise<number | void>): Program {
   return program(spec, async (mk) => {
     try {
       return await main(mk);
     } catch (error) {
-      if (!(error instanceof ArgumentError)) throw error;
-      mk.console.error(`${spec.name}: ${error.message}`);
-      return WRONG_ARGUMENTS;
+      if (!(error instanceof ArgumentError) && !isByFault(error)) throw error;
+      const isUsage = error instanceof ArgumentError;
+      mk.console.error(`${spec.name}: ${isUsage ? '' : 'lost: '}${error.message}`);
+      return isUsage ? EXIT_STATUS.usage : EXIT_STATUS.lost;
     }
   });
 }
@@ -64,8 +69,8 @@ export function given(mk: Mk, name: string): boolean {
   return mk.args.includes(`--${name}`);
 }
 
-/** Prints a run's result: lines for people, or one JSON document for `--json`. */
+/** Prints a run's result: lines for people, or one JSON document for `--json`, which is never cut. */
 export function tell(mk: Mk, lines: readonly string[], value: unknown): void {
-  if (given(mk, 'json')) mk.console.log(JSON.stringify(value));
-  else for (const line of lines) mk.console.log(line);
+  const told = given(mk, 'json') ? jsonLines(JSON.stringify(value), borderLimit('lineCharacters')) : lines;
+  for (const line of told) mk.console.log(line);
 }

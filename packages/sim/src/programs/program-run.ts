@@ -1,3 +1,4 @@
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import { known } from '@mk/monitor-proto/assert';
 import { type CoreId, isCore, type Nanos } from '@mk/monitor-proto/ids';
 import type { ProgramLoad } from '../engine/scenario.ts';
@@ -60,7 +61,8 @@ type Report = (checker: string, invariant: string, text: string) => void;
  * A program in a run: given to the core of its first domain, begun on its cores, waited for.
  *
  *   PR1  no assertion and no invariant of a program breaks, in any of its domains;
- *   PR2  every domain that the run began exits with status 0, unless a fault took its core;
+ *   PR2  every domain that the run began exits with status 0, unless a fault took its core, or what it needed, which its
+ *        status tells;
  *   PR3  every domain that the run began ends.
  */
 export class ProgramRun {
@@ -135,7 +137,8 @@ export class ProgramRun {
     if ((this.faulty && LOST.has(cause)) || BROKEN.has(cause)) return; // PR1 has reported it
     if (cause !== 'exited')
       this.report('program', 'PR2', `${this.options.name} (${domain}) ended with ${cause}: ${text}`);
-    else if (status !== 0) this.report('program', 'PR2', `${this.options.name} (${domain}) exited with ${status}`);
+    else if (status !== EXIT_STATUS.done && !(this.faulty && status === EXIT_STATUS.lost))
+      this.report('program', 'PR2', `${this.options.name} (${domain}) exited with ${status}`);
   }
 
   /** The core that was asked is gone: expected with faults, reported without. */

@@ -58,7 +58,8 @@ export function programCalls(p: ProcessManager) {
       writer.clear();
       writer.write(data as PlainValue);
       const error = p.context.send(core, { type: 'span_data', domain, data: writer.written().slice() });
-      done(error === null ? { ok: true, value: null } : { ok: false, error }, now);
+      if (error !== null) throw new OperationError(error, `core ${core} cannot be sent anything`);
+      done({ ok: true, value: null }, now);
     },
     kill: (caller, { domain }, now, done) =>
       void run(p, p.kill(domain, p.homeOf(domain), `requested by ${p.partOf(caller).spec.domain}`), now, done),
