@@ -163,7 +163,9 @@ describe('the page’s server', () => {
     source.opening = () => [HELLO, ...Array.from({ length: 40 }, () => long)];
     const client = await Page.open(page.url);
     await Promise.race([client.hears('may'), once(client.socket, 'close')]);
-    expect(client.told.map(({ type }) => type)).toEqual(['hello', ...Array<string>(40).fill('trouble'), 'may']);
+    // On a slow host the server's beats come in between.
+    const types = client.told.map(({ type }) => type).filter((type) => type !== 'beat');
+    expect(types).toEqual(['hello', ...Array<string>(40).fill('trouble'), 'may']);
     client.socket.pause();
     while (source.watching) {
       source.tell(long);
