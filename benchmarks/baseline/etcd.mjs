@@ -1,6 +1,7 @@
 // A client of etcd's JSON gateway: `etcd.mjs PORT INDEX` watches `round` and answers each put with a put of its own; the one with index 0
-// is told over IPC, as nats.mjs is, to read one key (`trip`) or to put `round` and await as many answers.
+// reads one key (`trip`), or puts `round` and awaits as many answers, when it is asked to measure (asked.mjs).
 import { Agent, request } from 'node:http';
+import { awaited, measureWhenAsked } from './asked.mjs';
 
 const [port, index] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, noDelay: true });
@@ -44,20 +45,10 @@ call('/v3/watch', { create_request: watched }, (result) => {
 });
 
 function round(answers) {
-  return new Promise((resolve) => {
-    let waiting = answers;
-    heard = () => --waiting === 0 && resolve();
-    put('round');
-  });
+  const replies = awaited(answers);
+  heard = replies.heard;
+  put('round');
+  return replies.all;
 }
 
-process.on('message', async ({ of, count, answers, phases }) => {
-  const times = [];
-  for (let i = 0; i < count; i++) {
-    const startedAt = performance.now();
-    for (let phase = 0; phase < phases; phase++) await (of === 'trip' ? read('trip') : round(answers));
-    times.push(performance.now() - startedAt);
-  }
-  process.send({ type: 'result', value: times.sort((a, b) => a - b)[count >> 1] * 1e6 });
-});
-process.on('disconnect', () => process.exit());
+measureWhenAsked((of, answers) => (of === 'trip' ? read('trip') : round(answers)));

@@ -1,6 +1,7 @@
 // A client of a NATS server in its plain text protocol: `nats.mjs PORT` answers what comes on `trip` (the first of them) and `round`
-// (all); over IPC `{ of, count, answers }` has it publish there and await as many answers, `count` times.
+// (all), and publishes there when it is asked to measure (asked.mjs).
 import { connect } from 'node:net';
+import { awaited, measureWhenAsked } from './asked.mjs';
 
 const [port, index] = process.argv.slice(2);
 const PAYLOAD = Buffer.alloc(64, 3);
@@ -46,20 +47,10 @@ socket.on('data', (data) => {
 
 /** One request that `answers` members answer. */
 function ask(of, answers) {
-  return new Promise((resolve) => {
-    let waiting = answers;
-    heard = () => --waiting === 0 && resolve();
-    publish(of, `inbox.${index} `, PAYLOAD);
-  });
+  const replies = awaited(answers);
+  heard = replies.heard;
+  publish(of, `inbox.${index} `, PAYLOAD);
+  return replies.all;
 }
 
-process.on('message', async ({ of, count, answers, phases }) => {
-  const times = [];
-  for (let i = 0; i < count; i++) {
-    const startedAt = performance.now();
-    for (let phase = 0; phase < phases; phase++) await ask(of, answers);
-    times.push(performance.now() - startedAt);
-  }
-  process.send({ type: 'result', value: times.sort((a, b) => a - b)[count >> 1] * 1e6 });
-});
-process.on('disconnect', () => process.exit());
+measureWhenAsked(ask);

@@ -1,5 +1,5 @@
 import { programTextOf } from '../../scripts/bundle-program.mjs';
-import { ALL_BEYOND, AS_BUILT_INS } from './large-requests.ts';
+import { ALL_BEYOND, ALL_CHANGED, AS_BUILT_INS } from './large-requests.ts';
 
 /**
  * Programs as a stranger would try them, and how their domains end, word for word the same in both worlds (the first
@@ -204,6 +204,7 @@ export const EDGES: readonly Edge[] = [
     mk.assert(mkBorder.callNow('nonsense', []).text === 'there is no system call "nonsense"', 'named');`,
   ),
   checks('asks-too-much', ALL_BEYOND),
+  checks('changes-and-asks', ALL_CHANGED),
   fails(
     'dies-of-too-much',
     MAIN('new Array(1e9).fill(0);'),

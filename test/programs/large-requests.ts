@@ -102,6 +102,21 @@ export const ALL_BEYOND = `
     mk.assert(said.endsWith(' bytes of the heap at once; a dispatcher may take 16777216'), said);
   }`;
 
+/** Main of a program that changes what it was given, and asks for too much before it puts that back. */
+export const ALL_CHANGED = `
+  const [min, asNumber, iterator] = [Math.min, Number, Array.prototype[Symbol.iterator]];
+  const changes = [() => { Math.min = () => 0; }, () => { globalThis.Number = () => 0; }, () => { Array.prototype[Symbol.iterator] = function* () { yield ''; yield 0; }; }];
+  const requests = [['String.prototype.split', () => 'x'.repeat(3e6).split('')], ['String.prototype.link', () => 'x'.link('x'.repeat(1e7))],
+    ['Array.from', () => Array.from({ length: { valueOf: () => 1e9 } })], ['String.prototype.repeat', () => 'x'.repeat('20000000')],
+    ['Array.from', () => Array.from('x'.repeat(3e6))], ['String.prototype.replaceAll', () => 'x'.repeat(2e6).replaceAll('x', 'y')]];
+  for (let i = 0; i < changes.length * requests.length; i++) {
+    const [names, make] = requests[i % requests.length];
+    let said = 'nothing';
+    try { changes[Math.floor(i / requests.length)](); make(); } catch (error) { said = error; }
+    Math.min = min; globalThis.Number = asNumber; Array.prototype[Symbol.iterator] = iterator;
+    mk.assert(String(said).startsWith('RangeError: ' + names + ' could take '), i + ': ' + make + ' said ' + said);
+  }`;
+
 /** Main of a program that makes one of the others with its heap nearly full; its argument says which; -1 is none. */
 export const ONE_WITHIN = `
   const requests = [${LARGE_REQUESTS.map(({ within }) => (within === undefined ? 'null' : valued(within))).join(',\n')}];

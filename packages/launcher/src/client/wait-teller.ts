@@ -136,7 +136,7 @@ interface WaitState {
 function describeWaits(states: readonly WaitState[]): string {
   const clauses = new Map<string, { readonly what: string; readonly waits: string; readonly who: string[] }>();
   for (const { who, what, silent } of states) {
-    const waits = silent === null ? 'not answer' : silent.length > 0 ? `wait for ${coresText(silent)}` : '';
+    const waits = silent === null ? 'not answer' : silent.length > 0 ? `wait for ${namedCores(silent)}` : '';
     const key = JSON.stringify([what, waits]);
     const clause = clauses.get(key);
     if (clause === undefined) clauses.set(key, { what, waits, who: [who] });
@@ -157,13 +157,9 @@ function describeWaits(states: readonly WaitState[]): string {
 
 function whoText(who: readonly string[]): string {
   const cores = who.filter((name) => name.startsWith('core ')).map((name) => Number(name.slice('core '.length)));
-  return [...(cores.length > 0 ? [coresText(cores)] : []), ...who.filter((name) => !name.startsWith('core '))].join(
+  return [...(cores.length > 0 ? [namedCores(cores)] : []), ...who.filter((name) => !name.startsWith('core '))].join(
     ', ',
   );
-}
-
-function coresText(cores: readonly number[]): string {
-  return namedCores(cores);
 }
 
 function isSilent({ suspected, silent_ms: silentMs, unacknowledged }: LinkRow): boolean {

@@ -35,7 +35,7 @@ export class Gathering {
     const line = parseLine(text);
     if (line === null) return;
     const who = nameOf(line.core);
-    if (line.level === 'debug' && !(Number(this.since.get(who)) <= line.time)) this.since.set(who, line.time);
+    if (line.level === 'debug') this.since.set(who, Math.min(this.since.get(who) ?? Infinity, line.time));
     if (line.core === this.initiator[0] && line['incarnation'] === this.initiator[1]) this.follow(line);
     if (line['op'] === this.op || line.event.startsWith('fault_')) this.lines.push(line);
   };

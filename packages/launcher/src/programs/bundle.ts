@@ -4,6 +4,7 @@ import { SourceMap, type SourceMapPayload } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ControlError } from '@mk/libmk/io/control-call';
 import { bundleFile, isProgramFile, type ProgramText } from '@mk/libmk/io/program-text';
+import { EXIT_STATUS } from '@mk/libmk/program/exit-status';
 import { programDirectory } from '../boot/programs.ts';
 import { CommandError } from '../cli/usage-error.ts';
 import { type Domains, shippedProgram } from './shipped.ts';
@@ -21,12 +22,10 @@ async function bundleProgram(file: string): Promise<BundledProgram> {
   }
 }
 
-/** How a program that ships says that its arguments are wrong (packages/programs/src/common/arguments.ts). */
-const WRONG_ARGUMENTS = 2;
-
 interface NamedProgram extends BundledProgram {
   readonly domains: Domains;
   readonly asksForLines: boolean;
+  /** The status by which it refuses its arguments; absent in a user's own program. */
   readonly wrongArguments?: number;
 }
 
@@ -39,7 +38,7 @@ export async function programNamed(word: string): Promise<NamedProgram> {
     text: readFileSync(join(programDirectory(), 'programs', `${name}.js`), 'utf8'),
     domains,
     asksForLines,
-    wrongArguments: WRONG_ARGUMENTS,
+    wrongArguments: EXIT_STATUS.usage,
   };
 }
 

@@ -2,6 +2,7 @@ import type { ErrorName } from '@mk/monitor-proto/errors';
 import { limit } from '@mk/monitor-proto/limits';
 import type { CoreId, Incarnation, Nanos, OperationId } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
+import type { GiveUp } from '../cpu-driver/give-up.ts';
 
 /** The state of a failed operation over many cores, for its caller and the log. */
 export interface Trouble {
@@ -179,7 +180,7 @@ export class OperationRunner {
 }
 
 /** Stops an operation for whose outcome nobody waits any more. */
-export function givingUp(stop: Stop): (now: Nanos) => void {
+export function givingUp(stop: Stop): GiveUp {
   return (now) => stop(new OperationError('CANCELLED', 'its caller gave up'), now);
 }
 

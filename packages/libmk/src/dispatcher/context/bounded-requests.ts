@@ -8,17 +8,22 @@
  */
 import { known } from '@mk/monitor-proto/assert';
 import { borderLimit } from '../limits.ts';
-import { define } from './world.ts';
+import { guard } from './world.ts';
 
-/** Bytes of the heap that a call would take; more than it may is refused. It may put a read argument in the place of one. */
+/**
+ * Bytes of the heap that a call would take; more than it may is refused. It may put a read argument in the place of one.
+ * It takes arguments by their place: to destructure them asks an iterator that is the program's.
+ */
 type Weigh = (self: unknown, args: unknown[]) => number;
-type Native = (...args: unknown[]) => unknown;
 
 const MOST = borderLimit('heapRequestBytes');
 /** Bytes of an element of an array, of a piece of a text and where it was, of a string with its place in an array, of a pair with its key and place. */
 const BYTES = { slot: 8, part: 16, text: 40, pair: 112 } as const;
 
+// Those of the kernel: a program may change its own, and what it changes must not be asked.
 const { apply } = Reflect;
+const { min } = Math;
+const [asNumber, asText] = [Number, String];
 const { isArray } = Array;
 const { isView } = ArrayBuffer;
 const { indexOf, charCodeAt, replace: nativeReplace } = String.prototype;
@@ -69,33 +74,13 @@ export function boundRequests(): void {
 }
 
 function bound(place: string, owner: object, requests: Readonly<Record<string, Weigh>>): void {
-  for (const name of Object.keys(requests)) {
-    const native: unknown = Reflect.get(owner, name);
-    const weigh = requests[name];
-    if (isNative(native) && weigh !== undefined) define(owner, name, asked(`${place}.${name}`, name, native, weigh));
-  }
-}
-
-function isNative(value: unknown): value is Native {
-  return typeof value === 'function';
-}
-
-/** The built-in behind a question: of its name and length, and no constructor, as it is. */
-function asked(place: string, name: string, native: Native, weigh: Weigh): Native {
-  const methods: Readonly<Record<string, Native>> = {
-    [name](this: unknown, ...args: unknown[]): unknown {
-      checkRequest(place, weigh(this, args));
-      return apply(native, this, args);
-    },
-  };
-  const method = known(methods[name]);
-  Object.defineProperty(method, 'length', { value: native.length, configurable: true });
-  return method;
+  for (const [name, weigh] of Object.entries(requests))
+    guard(owner, name, (self, args) => checkRequest(`${place}.${name}`, weigh(self, args)));
 }
 
 /** Throws RangeError where a request would take more than one may. */
 export function checkRequest(place: string, bytes: number): void {
-  if (bytes > MOST)
+  if (isLarge(bytes))
     throw new RangeError(`${place} could take ${bytes} bytes of the heap at once; a dispatcher may take ${MOST}`);
 }
 
@@ -116,7 +101,7 @@ function ofIndexed(value: unknown, bytes: number): number {
 export function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 0;
-  const length = 'length' in value ? Number(value.length) : 0;
+  const length = 'length' in value ? asNumber(value.length) : 0;
   return length > 0 ? length : 0;
 }
 
@@ -130,7 +115,8 @@ function concatenated(self: unknown, args: readonly unknown[]): number {
 }
 
 /** A list is made of whatever comes, a text’s characters among it. */
-function listed(_self: unknown, [items]: readonly unknown[]): number {
+function listed(_self: unknown, args: readonly unknown[]): number {
+  const items = args[0];
   if (typeof items !== 'string') return lengthOf(items) * BYTES.slot;
   return items.length * (isLarge(items.length * BYTES.text) && isWide(items) ? BYTES.text : BYTES.slot);
 }
@@ -144,7 +130,7 @@ function numberAt(args: unknown[], at: number): number {
   const value = args[at];
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return 0; // the built-in throws
-  const read = Number(value);
+  const read = asNumber(value);
   args[at] = read;
   return read;
 }
@@ -161,8 +147,8 @@ function padded(self: unknown, args: unknown[]): number {
 }
 
 /** Each quote becomes `&quot;`. */
-function quoted(self: unknown, [attribute]: readonly unknown[]): number {
-  return 2 * lengthOf(self) + 12 * lengthOf(attribute);
+function quoted(self: unknown, args: readonly unknown[]): number {
+  return 2 * lengthOf(self) + 12 * lengthOf(args[0]);
 }
 
 /** Bytes a character. */
@@ -171,25 +157,28 @@ function widthOf(value: unknown): number {
 }
 
 function isWide(text: string): boolean {
-  return apply(exec, /[^\u0000-\u00ff]/, [text]) !== null; // eslint-disable-line no-control-regex
+  return apply(exec, /[\u0100-\uffff]/, [text]) !== null;
 }
 
-function split(self: unknown, [separator, limit]: readonly unknown[]): number {
+function split(self: unknown, args: readonly unknown[]): number {
   if (typeof self !== 'string' || !isLarge((self.length + 1) * BYTES.text)) return 0;
-  const most = limit === undefined ? Infinity : Number(limit) >>> 0;
-  if (separator === '') return Math.min(most, self.length) * (isWide(self) ? BYTES.text : BYTES.slot);
-  return Math.min(most, matches(self, separator) * (1 + groupsOf(separator))) * BYTES.text;
+  const separator = args[0];
+  const limit = args[1];
+  const most = limit === undefined ? Infinity : asNumber(limit) >>> 0;
+  if (separator === '') return min(most, self.length) * (isWide(self) ? BYTES.text : BYTES.slot);
+  return min(most, matches(self, separator) * (1 + groupsOf(separator))) * BYTES.text;
 }
 
-function replace(self: unknown, [pattern]: readonly unknown[]): number {
+function replace(self: unknown, args: readonly unknown[]): number {
   if (typeof self !== 'string' || !isLarge(self.length * BYTES.part)) return 0;
+  const pattern = args[0];
   if (pattern instanceof Expression && !pattern.global) return 0;
   return matches(self, pattern) * BYTES.part;
 }
 
 /** How often a pattern is found, as far as it matters. */
 function matches(text: string, pattern: unknown): number {
-  return pattern instanceof Expression ? found(text, pattern) : occurrences(text, String(pattern));
+  return pattern instanceof Expression ? found(text, pattern) : occurrences(text, asText(pattern));
 }
 
 const MATCHES_MOST = MOST / BYTES.slot;

@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { checkRequest, lengthOf } from './bounded-requests.ts';
-import { define } from './world.ts';
+import { guard } from './world.ts';
 
 /**
  * Smaller blocks are not counted one by one: each has a wrapper in the heap a fifth of its size, and the heap is
@@ -80,10 +80,14 @@ const VIEWS = [
   BigUint64Array,
 ] as const;
 
+// Those of the kernel: a program may change its own.
+const { max } = Math;
+const asNumber = Number;
+
 /** Counts the ArrayBuffers, typed arrays and WebAssembly memory that the context makes. */
 export function countMemory(memory: CountedMemory): void {
   replace('ArrayBuffer', ArrayBuffer.prototype, wrap(ArrayBuffer, 1, memory, bytesOf));
-  const owns = (made: object, [first]: readonly unknown[]): number => (isBuffer(first) ? 0 : bytesOf(made));
+  const owns = (made: object, args: readonly unknown[]): number => (isBuffer(args[0]) ? 0 : bytesOf(made));
   for (const View of VIEWS) replace(View.name, View.prototype, wrap(View, View.BYTES_PER_ELEMENT, memory, owns));
   countResizes(memory);
   countCopies(memory);
@@ -97,7 +101,7 @@ function replace(name: string, prototype: object, value: unknown): void {
 
 /** The size of an ArrayBuffer or a view. */
 function bytesOf(made: object): number {
-  return 'byteLength' in made ? Number(made.byteLength) : 0;
+  return 'byteLength' in made ? asNumber(made.byteLength) : 0;
 }
 
 function wrap(
@@ -128,30 +132,18 @@ function isBuffer(value: unknown): value is ArrayBuffer {
 
 /** A resizable buffer reserves addresses, and takes memory only when it grows. */
 function countResizes(memory: CountedMemory): void {
-  const { prototype } = ArrayBuffer;
-  const resize: unknown = Reflect.get(prototype, 'resize');
-  if (typeof resize !== 'function') return;
-  Reflect.set(prototype, 'resize', function (this: ArrayBuffer, bytes: unknown) {
-    memory.charge(Math.max(0, Number(bytes) - this.byteLength));
-    return Reflect.apply(resize, this, [bytes]);
-  });
+  guard(ArrayBuffer.prototype, 'resize', (self, args) => memory.charge(max(0, asNumber(args[0]) - heldBy(self))));
 }
 
 /** Copies that are made without a constructor. */
 function countCopies(memory: CountedMemory): void {
   const views: object = Reflect.getPrototypeOf(Uint8Array.prototype) ?? {};
-  for (const name of ['toReversed', 'toSorted', 'with']) {
-    const native: unknown = Reflect.get(views, name);
-    if (typeof native !== 'function') continue;
-    const method = {
-      [name](this: object, ...args: unknown[]): unknown {
-        memory.charge(ArrayBuffer.isView(this) ? this.byteLength : 0);
-        return Reflect.apply(native, this, args);
-      },
-    }[name];
-    Object.defineProperty(method, 'length', { value: native.length, configurable: true });
-    define(views, name, method);
-  }
+  for (const name of ['toReversed', 'toSorted', 'with']) guard(views, name, (self) => memory.charge(heldBy(self)));
+}
+
+/** The bytes of a built-in's `this`, if it is what the built-in is for. */
+function heldBy(self: unknown): number {
+  return isBuffer(self) || ArrayBuffer.isView(self) ? self.byteLength : 0;
 }
 
 const PAGE_BYTES = 65_536;
@@ -160,7 +152,7 @@ const ENTRY_BYTES = 8;
 
 /** Tables lie in the heap. */
 function checkTable(entries: unknown): void {
-  checkRequest('WebAssembly.Table', Number(entries) * ENTRY_BYTES);
+  checkRequest('WebAssembly.Table', asNumber(entries) * ENTRY_BYTES);
 }
 
 /** WebAssembly compiles within the turn; memories and instances are charged with their maximum. */
@@ -195,7 +187,7 @@ function countWebAssembly(memory: CountedMemory): void {
       const { maximum, initial, shared } = isRecord(descriptor) ? descriptor : {};
       if (shared === true) throw new TypeError('programs share memory only by frames');
       if (maximum === undefined) throw new TypeError('a WebAssembly.Memory of a program has a maximum');
-      memory.chargeWasm(Math.max(Number(maximum), Number(initial ?? 0)) * PAGE_BYTES);
+      memory.chargeWasm(max(asNumber(maximum), asNumber(initial ?? 0)) * PAGE_BYTES);
       return new Memory(descriptor);
     }),
   );
@@ -217,15 +209,7 @@ function countTables(wasm: object): void {
     return value === undefined ? new Table(descriptor) : new Table(descriptor, value);
   };
   Object.defineProperty(wasm, 'Table', { value: constructible(Table, make), writable: true, configurable: true });
-  const grow: unknown = Reflect.get(Table.prototype, 'grow');
-  if (typeof grow !== 'function') return;
-  const method = {
-    grow(this: { readonly length: number }, entries: unknown, ...value: unknown[]): unknown {
-      checkTable(this.length + Number(entries));
-      return Reflect.apply(grow, this, [entries, ...value]);
-    },
-  }.grow;
-  define(Table.prototype, 'grow', method);
+  guard(Table.prototype, 'grow', (self, args) => checkTable(lengthOf(self) + asNumber(args[0])));
 }
 
 function constructible(Native: Constructor, make: (args: readonly unknown[]) => object): unknown {

@@ -140,3 +140,22 @@ function forbidden(name: string): unknown {
 export function define(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, enumerable: false, configurable: true });
 }
+
+const { apply } = Reflect;
+
+/**
+ * Puts a question before a built-in method, if there is one of that name: what `ask` throws is thrown in the place of
+ * the call. It may put a read argument in the place of one. Name and length stay, and it is no constructor, as before.
+ */
+export function guard(owner: object, name: string, ask: (self: unknown, args: unknown[]) => void): void {
+  const native: unknown = Reflect.get(owner, name);
+  if (typeof native !== 'function') return;
+  const method = {
+    [name](this: unknown, ...args: unknown[]): unknown {
+      ask(this, args);
+      return apply(native, this, args);
+    },
+  }[name];
+  Object.defineProperty(method, 'length', { value: native.length, configurable: true });
+  define(owner, name, method);
+}

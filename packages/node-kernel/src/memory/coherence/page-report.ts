@@ -28,8 +28,12 @@ export function noStatistics(): PageStatistics {
   return { reads: 0, writes: 0, atomics: 0, invalidations: 0, writebacks: 0, transfers: 0 };
 }
 
+export function addStatistics(to: PageStatistics, from: Readonly<PageStatistics>): void {
+  for (const name of keysOf(to)) to[name] += from[name];
+}
+
 /** Adds up one page's counts with others', and begins them anew. */
 export function moveStatistics(from: PageStatistics, to: PageStatistics): void {
-  for (const name of keysOf(from)) to[name] += from[name];
+  addStatistics(to, from);
   Object.assign(from, noStatistics());
 }

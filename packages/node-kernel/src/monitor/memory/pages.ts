@@ -3,7 +3,6 @@
  * page-cache.ts). Connects the protocol to the rest of the kernel: messages on one lane, buffers shared with
  * dispatchers, peers that leave.
  */
-import { keysOf } from '@mk/monitor-proto/tables';
 import { assertInvariant } from '@mk/monitor-proto/assert';
 import type { CorePeer, Peer } from '@mk/monitor-proto/endpoint/peer';
 import { isCore } from '@mk/monitor-proto/ids';
@@ -16,6 +15,7 @@ import type { Range } from '../../capability/model/capability.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
 import type { Dispatchers } from '../../cpu-driver/dispatchers/dispatchers.ts';
 import { afterAll } from '../../memory/after-all.ts';
+import { addStatistics } from '../../memory/coherence/page-report.ts';
 import { Directory } from '../../memory/coherence/directory.ts';
 import type { PageMessage, PageMessageOf } from '../../memory/coherence/messages.ts';
 import { PageCache } from '../../memory/coherence/page-cache.ts';
@@ -196,8 +196,7 @@ export class Pages implements Service {
   metrics(): readonly MetricFamily[] {
     if (!this.driver.booted) return [];
     const sums = { ...this.directory.past };
-    for (const { statistics } of this.directory.reports())
-      for (const name of keysOf(sums)) sums[name] += statistics[name];
+    for (const { statistics } of this.directory.reports()) addStatistics(sums, statistics);
     return [
       {
         name: 'mk_page_events_total',

@@ -1,7 +1,7 @@
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import type { Message, MessageOf } from '@mk/monitor-proto/messages/table';
 import { PlainReader } from '@mk/libmk/dispatcher/plain-value';
-import { type Operation, OperationError, type Outcome, type Stop } from '../operations.ts';
+import { givingUp, type Operation, OperationError, type Outcome, type Stop } from '../operations.ts';
 import type { MessageHandlers } from '../service.ts';
 import { programLimit } from './limits.ts';
 import type { ProcessManager } from './process-manager.ts';
@@ -62,7 +62,7 @@ function domainMessages(p: ProcessManager) {
       let isOpen = true;
       const stop = answer(p, from, p.waitHere(domain, nohang), now, (outcome) => {
         isOpen = false;
-        p.remoteWaits.ended(op);
+        p.remoteWaits.ended(from, op);
         const { finished, cause, status, text, parts } = outcome.ok
           ? outcome.value
           : { finished: false, cause: '', status: 0, text: outcome.text, parts: {} };
@@ -78,9 +78,9 @@ function domainMessages(p: ProcessManager) {
           parts: Object.entries(parts).flat(),
         };
       });
-      if (isOpen) p.remoteWaits.begun(op, from, stop);
+      if (isOpen) p.remoteWaits.begun(from, op, givingUp(stop));
     },
-    domain_wait_over: ({ id: from }, { op }, now) => p.remoteWaits.over(op, from, now),
+    domain_wait_over: ({ id: from }, { op }, now) => p.remoteWaits.over(from, op, now),
     domain_wait_reply: (from, message, now) => p.exchange.answered(from.id, message, now),
     program_text_request: ({ id: from }, { op, digest, offset }, now) => {
       const bytes = p.store.find(digest)?.bytes ?? new Uint8Array(0);
