@@ -28,6 +28,8 @@ const LATE_HEADER = /^(?:import [^;]*;\n|export \{[^;]*\} from [^;]*;\n)+\n\/\*(
 const MACHINE_PATHS = /(?<![\w.~-])\/(?:work|home|Users|root)\/[\w.]/;
 /** The `pathname` of a file URL is wrong in a folder with a space, `#` or `é`. */
 const URL_AS_PATH = /import\.meta\.url\)\.pathname/;
+/** Names of constants: bounds that somebody chose. */
+const CONSTANT = /^[A-Z][A-Z0-9_]*$/;
 /** On Node 20 it never returns when a parent folder refuses with ENOENT. */
 const SPINNING_MKDIR = /\bmkdir(Sync)?\([^;]*recursive/;
 /** jest.config's time limit for every test. */
@@ -77,6 +79,7 @@ function checkSyntax(path, text, say) {
     if (pure && ts.isPropertyAccessExpression(node) && IMPURE_MEMBERS.has(node.getText(source)))
       say(line, `${node.getText(source)}() in pure code: take it as an argument`);
     if (path.endsWith('.test.ts') && ts.isCallExpression(node)) checkPatience(node, line);
+    if (isSource && !pure && ts.isCallExpression(node)) checkClock(node, line);
     ts.forEachChild(node, visit);
   };
   /** `test(name, run, ms)`, `test.each(rows)(name, run, ms)`, `beforeAll(run, ms)`. */
@@ -87,6 +90,16 @@ function checkSyntax(path, text, say) {
     if (!TIMED_IN_JEST.has(called.getText(source)) || given.length < 2 || !ts.isNumericLiteral(last)) return;
     if (Number(last.text.replaceAll('_', '')) < LEAST_TEST_MS)
       say(line, 'a time limit below that of jest.config: a slow host would fail the test, not what it tests');
+  };
+  const checkClock = (node, line) => {
+    const called = node.expression.getText(source);
+    if (/^set(Timeout|Interval)$/.test(called) && node.arguments.length > 1 && !isBounded(node.arguments[1]))
+      say(line, `${called} with a wait that nothing bounds: beyond 24.8 days it fires at once; use callAfter`);
+    if (called === 'Date.now' && !isStamp(node))
+      say(
+        line,
+        'Date.now() as a clock: whoever sets the date breaks it; use performance.now(), or new Date() for dates',
+      );
   };
   const checkLength = (node, line) => {
     const length = lineOf(node.end) - line + 1;
@@ -127,6 +140,22 @@ function isFree(node) {
   if (ts.isImportSpecifier(parent) || ts.isTypeReferenceNode(parent) || ts.isShorthandPropertyAssignment(parent))
     return false;
   return !isDeclaredAbove(node);
+}
+
+/** A wait made of constants, or cut off by one. */
+function isBounded(node) {
+  if (ts.isNumericLiteral(node)) return true;
+  if (ts.isIdentifier(node)) return CONSTANT.test(node.text);
+  if (ts.isPropertyAccessExpression(node) || ts.isElementAccessExpression(node) || ts.isParenthesizedExpression(node))
+    return isBounded(node.expression);
+  if (ts.isConditionalExpression(node)) return isBounded(node.whenTrue) && isBounded(node.whenFalse);
+  if (ts.isBinaryExpression(node)) return isBounded(node.left) && isBounded(node.right);
+  return ts.isCallExpression(node) && node.expression.getText() === 'Math.min' && node.arguments.some(isBounded);
+}
+
+/** A date that is only written down or sent: the value of a field, an argument, a part of a text. */
+function isStamp({ parent }) {
+  return ts.isPropertyAssignment(parent) || ts.isCallExpression(parent) || ts.isTemplateSpan(parent);
 }
 
 /** A parameter or variable of this name in an enclosing scope hides the global. */

@@ -41,6 +41,23 @@ describe('the style check finds', () => {
     expect(breachesOf('test/memory/litmus.test.ts', text.replace(/, [\w]+\);$/, ', 900_000);'))).toEqual([]);
   });
 
+  test.each([
+    'setTimeout(call, waitMs);',
+    'setTimeout(call, 2 * this.retryMs);',
+    'setInterval(call, Math.max(PAUSE_MS, everyMs));',
+    'const startedAt = Date.now();',
+    'if (Date.now() - flushedMs > BATCH_MS) flush();',
+    'this.readyAt = Date.now();',
+    'const now = (): number => Date.now();',
+  ])('a wait of any length, or the date as a clock: %s', (text) => {
+    for (const path of [
+      'packages/skb/src/io/skb-process.ts',
+      'packages/launcher/src/ctl/top.ts',
+      'packages/ui/src/page/session.ts',
+    ])
+      expect(breachesOf(path, text)).toHaveLength(1);
+  });
+
   test('a limit without its reason', () => {
     const text = 'export const LIMITS = {\n  /** Why. */\n  a: 1,\n\n  b: 2,\n  c: { value: 3, reason: "why" },\n};';
     expect(breachesOf('packages/skb/src/limits.ts', text)).toEqual([[5, 'limit b without a reason']]);
@@ -79,6 +96,19 @@ describe('the style check lets pass', () => {
     'packages/launcher/src/cli/terminal.ts',
     'scripts/build.mjs',
   ])('a clock in %s', (path) => {
-    expect(breachesOf(path, 'const t = Date.now();')).toEqual([]);
+    expect(breachesOf(path, 'const t = performance.now();')).toEqual([]);
+  });
+
+  test.each([
+    'setTimeout(() => undefined, 50);',
+    'setTimeout(call, RETRY_MS.first);',
+    'setTimeout(call, Math.min(LONGEST_TIMEOUT_MS, leftMs));',
+    'setTimeout(call, leaves ? LEAVE_MS : 2 * STOP_MS);',
+    'setInterval(call, LOOK_MS / 2);',
+    'setTimeout(call);',
+    'say({ time: Date.now() });',
+    'const now = new Date().getTime();',
+  ])('bounded waits, and dates as stamps: %s', (text) => {
+    expect(breachesOf('packages/skb/src/io/skb-process.ts', text)).toEqual([]);
   });
 });

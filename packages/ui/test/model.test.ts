@@ -249,6 +249,9 @@ test('a server that says nothing is not live, after a while gone; its clock is t
   pulse.heard(31_000, 91_000);
   pulse.heard(32_000, 90_000);
   expect(pulse.aheadMs).toBe(60_000);
+  // The host's clock is set back by an hour.
+  for (let beat = 1; beat <= 30; beat++) pulse.heard(32_000 + 2000 * beat, 92_000 + 2000 * beat - 3_600_000);
+  expect(pulse.aheadMs).toBe(60_000 - 3_600_000);
 });
 
 describe('recordings that are not whole', () => {

@@ -1,5 +1,6 @@
 import type { LinkRow } from '@mk/node-kernel/control/verb-answers';
 import type { Access } from '@mk/libmk/io/control-call';
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import { askProcess } from './ask.ts';
 import { namedCores } from '@mk/machine/counted';
 
@@ -34,7 +35,7 @@ const NOT_JOINED = ['starting', 'listening'];
  */
 export class WaitTeller {
   private readonly pending = new Set<Pending>();
-  private timer: NodeJS.Timeout | null = null;
+  private timer: LongTimer | null = null;
   private last = '';
 
   constructor(
@@ -65,12 +66,11 @@ export class WaitTeller {
 
   private schedule(afterMs: number): void {
     if (this.timer !== null) return;
-    this.timer = setTimeout(() => void this.look(), afterMs);
-    this.timer.unref();
+    this.timer = callAfter(afterMs, () => void this.look()).unref();
   }
 
   private stop(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = null;
   }
 

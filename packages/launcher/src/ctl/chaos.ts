@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { chaosPlan, chaosWords } from '@mk/machine/chaos-plan';
 import { shellLine } from '@mk/machine/shell-line';
+import { momentByDate } from '@mk/monitor-proto/io/dates';
 import { asError } from '@mk/monitor-proto/thrown';
 import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
@@ -74,11 +75,11 @@ async function keepLogs(
   folder: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const sinceMs = Date.now();
+  const begun = momentByDate();
   const kept: LogLine[] = [];
   const failed = (what: string) => (error: unknown) =>
     context.terminal.error(`mkctl: ${what} could not be kept: ${asError(error).message}`);
-  await followLogs(context, (line) => void (line.time >= sinceMs && kept.push(line)), signal).catch(failed('all logs'));
+  await followLogs(context, (line) => void (line.time >= begun() && kept.push(line)), signal).catch(failed('all logs'));
   const text = kept.map((line) => `${JSON.stringify(line)}\n`).join('');
   await writeFile(join(folder, 'log.jsonl'), text).catch(failed('log.jsonl'));
   await drawChaos(folder, seed, kept).catch(failed('space-time.svg'));

@@ -1,4 +1,5 @@
 import { jsonLine } from '../cli/machine-output.ts';
+import { momentByDate } from '@mk/monitor-proto/io/dates';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { askProcess } from '../client/ask.ts';
 import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
@@ -36,7 +37,7 @@ class ForegroundRun {
   private readonly planStop = new AbortController();
   private planRun: Promise<void> = Promise.resolve();
   private ready = false;
-  private readyAt = Infinity;
+  private readyAt: () => number = () => Infinity;
   private finished = false;
   private readonly lines = new SlowReader('stdout', process.stdout);
   private finish: (status: number) => void = () => undefined;
@@ -51,7 +52,7 @@ class ForegroundRun {
     this.progress = new ProgressDisplay(terminal);
     this.printer = new LogPrinter(
       terminal,
-      () => this.readyAt,
+      () => this.readyAt(),
       (text) => this.say(text),
     );
     this.session = new ClusterSession(request.config, {
@@ -101,7 +102,7 @@ class ForegroundRun {
     try {
       const result = await this.session.open();
       this.ready = true;
-      this.readyAt = Date.now();
+      this.readyAt = momentByDate();
       return result;
     } catch (error) {
       this.finished = true;

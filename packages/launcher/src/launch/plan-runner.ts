@@ -4,6 +4,7 @@ import { describeAction } from '@mk/machine/describe-fault';
 import type { ReportBuilder } from '@mk/machine/report/report-builder';
 import type { RunReport } from '@mk/machine/report/run-report';
 import { isCore } from '@mk/monitor-proto/ids';
+import { steadyDates } from '@mk/monitor-proto/io/dates';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { peersOfRule } from '@mk/monitor-proto/link/rule-scope';
 import { CommandError } from '../cli/usage-error.ts';
@@ -50,7 +51,8 @@ export async function runPlan(
   stop: AbortSignal,
   program: NamedProgram | null,
 ): Promise<RunReport> {
-  const rounds = new RoundWorkload(session, (...ended) => report.request(...ended));
+  const date = steadyDates();
+  const rounds = new RoundWorkload(session, (...ended) => report.request(...ended), date);
   const workload = workloadOf(plan, session, say, program);
   const broken: Broken[] = [];
   const notes: string[] = [];
@@ -61,8 +63,8 @@ export async function runPlan(
   };
   const finish = (why: string | null): RunReport =>
     // A cluster that is ending breaks everything, which proves nothing.
-    report.finish({ atMs: Date.now(), notes, ...(stop.aborted ? { why: INTERRUPTED, broken: [] } : { why, broken }) });
-  report.begin(Date.now());
+    report.finish({ atMs: date(), notes, ...(stop.aborted ? { why: INTERRUPTED, broken: [] } : { why, broken }) });
+  report.begin(date());
   rounds.start();
   workload?.start();
   try {

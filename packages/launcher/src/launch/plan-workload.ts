@@ -28,6 +28,8 @@ export class RoundWorkload {
   constructor(
     private readonly session: ClusterSession,
     private readonly onEnded: RoundListener,
+    /** The date, milliseconds since 1970; differences of it are durations. */
+    private readonly date: () => number,
   ) {}
 
   start(): void {
@@ -50,8 +52,8 @@ export class RoundWorkload {
 
   private async round(core: CoreId, address: string, phases: number): Promise<void> {
     const startedAt = performance.now();
-    const fromMs = Date.now();
-    const ended = (outcome: string): void => this.onEnded('round', outcome, fromMs, Date.now());
+    const fromMs = this.date();
+    const ended = (outcome: string): void => this.onEnded('round', outcome, fromMs, this.date());
     try {
       await callControl(
         address,

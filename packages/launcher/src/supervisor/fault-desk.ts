@@ -2,6 +2,7 @@ import type { CoreAnswers } from '../client/answers.ts';
 import type { AnswerOf } from '@mk/node-kernel/control/verb-answers';
 import { formatDuration } from '@mk/machine/duration';
 import { type Nanos, type PeerId, peerName } from '@mk/monitor-proto/ids';
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
 import { FaultEngine } from '@mk/monitor-proto/link/fault-engine';
 import { checkFaultRule, type FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import { concernsSender } from '@mk/monitor-proto/link/rule-scope';
@@ -48,7 +49,7 @@ export class FaultDesk<P extends FaultedProcess> {
   private readonly needed = new Map<PeerId, number>();
   private readonly told = new WeakMap<P, number>();
   private readonly telling = new WeakMap<P, Promise<void>>();
-  private retry: NodeJS.Timeout | null = null;
+  private retry: LongTimer | null = null;
   private retryMs: number = RETRY_MS.first;
 
   constructor(private readonly host: FaultDeskHost<P>) {}
@@ -104,7 +105,7 @@ export class FaultDesk<P extends FaultedProcess> {
   }
 
   close(): void {
-    if (this.retry !== null) clearTimeout(this.retry);
+    this.retry?.cancel();
   }
 
   /** Tells every process that these rules concern; resolves with those that could not be reached yet. */
@@ -146,13 +147,12 @@ export class FaultDesk<P extends FaultedProcess> {
    */
   private tryAgain(): void {
     if (this.retry !== null) return;
-    this.retry = setTimeout(() => {
+    this.retry = callAfter(this.retryMs, () => {
       this.retry = null;
       this.retryMs = Math.min(RETRY_MS.longest, 2 * this.retryMs);
       const behind = this.host.processes().filter(({ peer, process }) => this.isBehind(peer, process));
       if (behind.length === 0) this.retryMs = RETRY_MS.first;
       for (const { peer, process } of behind) if (process.state !== 'hung') void this.bring(peer, process);
-    }, this.retryMs);
-    this.retry.unref();
+    }).unref();
   }
 }

@@ -107,8 +107,9 @@ function newSerial(): string {
 }
 
 function validity(days: number): { readonly notBefore: Date; readonly notAfter: Date } {
-  const notAfter = new Date(Date.now() + days * DAY_MS);
-  return { notBefore: new Date(Math.min(Date.now(), notAfter.getTime()) - CLOCK_SLACK_MS), notAfter };
+  const now = new Date().getTime();
+  const notAfter = new Date(now + days * DAY_MS);
+  return { notBefore: new Date(Math.min(now, notAfter.getTime()) - CLOCK_SLACK_MS), notAfter };
 }
 
 async function pem(key: webcrypto.CryptoKey): Promise<string> {

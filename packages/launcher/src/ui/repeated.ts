@@ -1,6 +1,8 @@
+import { callAfter, type LongTimer } from '@mk/monitor-proto/io/long-timer';
+
 /** Repeats something, never twice at once; a failure is retried the next time. */
 export class Repeated {
-  private timer: NodeJS.Timeout | null = null;
+  private timer: LongTimer | null = null;
   private running = false;
   private again = false;
   private active = false;
@@ -17,7 +19,7 @@ export class Repeated {
 
   stop(): void {
     this.active = false;
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer?.cancel();
   }
 
   /** Runs at once, or right after the current run. */
@@ -27,7 +29,7 @@ export class Repeated {
       this.again = true;
       return;
     }
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.running = true;
     void this.act()
       .catch(() => undefined)
@@ -40,7 +42,6 @@ export class Repeated {
     const again = this.again;
     this.again = false;
     if (again) return this.now();
-    this.timer = setTimeout(() => this.now(), this.everyMs);
-    this.timer.unref();
+    this.timer = callAfter(this.everyMs, () => this.now()).unref();
   }
 }

@@ -306,8 +306,8 @@ export class Host<Event extends { readonly type: string }, Out extends { readonl
     },
     set_timer: ({ at }) => {
       if (this.timer !== null) clearTimeout(this.timer);
-      const pauseMs = Math.min(LONGEST_TIMEOUT_MS, Math.max(0, Math.ceil((at - nowNs()) / 1e6)));
-      this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), pauseMs);
+      const pauseMs = Math.max(0, Math.ceil((at - nowNs()) / 1e6));
+      this.timer = setTimeout(() => this.post({ type: 'timer_fired' }), Math.min(LONGEST_TIMEOUT_MS, pauseMs));
     },
     log: ({ event, lamport, fields }) => {
       this.tracer?.logged(event, fields);

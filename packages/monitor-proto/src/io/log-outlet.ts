@@ -75,7 +75,7 @@ export class LogOutlet {
     this.waiting.push(bytes);
     this.waitingBytes += bytes.length;
     if (this.timer !== null) return;
-    this.timer = setTimeout(() => this.retry(), this.retryMs);
+    this.timer = setTimeout(() => this.retry(), Math.min(RETRY_MS.longest, this.retryMs));
     this.timer.unref();
   }
 
@@ -83,9 +83,9 @@ export class LogOutlet {
     this.timer = null;
     const before = this.waitingBytes;
     const empty = this.pump();
-    this.retryMs = this.waitingBytes < before ? RETRY_MS.first : Math.min(RETRY_MS.longest, 2 * this.retryMs);
+    this.retryMs = this.waitingBytes < before ? RETRY_MS.first : 2 * Math.min(RETRY_MS.longest, this.retryMs);
     if (!empty) {
-      this.timer = setTimeout(() => this.retry(), this.retryMs);
+      this.timer = setTimeout(() => this.retry(), Math.min(RETRY_MS.longest, this.retryMs));
       this.timer.unref();
     }
     if (!this.refused || this.waitingBytes >= WAITING_BYTES) return;

@@ -153,9 +153,9 @@ class ThreadTimer implements PreciseTimer {
   private waitCoarsely(leftNs: Nanos): void {
     if (this.coarse !== null) clearTimeout(this.coarse);
     this.coarse = null;
-    const ms = Math.min(LONGEST_TIMEOUT_MS, Math.floor((leftNs - COARSE_SLACK_NS) / 1e6));
+    const ms = Math.floor((leftNs - COARSE_SLACK_NS) / 1e6);
     if (ms < 1) return this.poll();
-    this.coarse = setTimeout(() => this.fireOrWait(), ms);
+    this.coarse = setTimeout(() => this.fireOrWait(), Math.min(LONGEST_TIMEOUT_MS, ms));
     this.coarse.unref();
   }
 

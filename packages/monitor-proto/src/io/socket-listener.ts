@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { nextHeartbeat } from '../endpoint/heartbeat.ts';
 import { hostClockNs, nowNs } from './clock.ts';
 import { makeFolder } from './folder.ts';
+import { LONGEST_TIMEOUT_MS } from './long-timer.ts';
 import { listenAtSocket } from './unix-socket.ts';
 
 /** How often to check for the socket's file: as often as an idle process looks at the SKB, so that it wakes once. */
@@ -86,7 +87,7 @@ export class SocketListener {
         this.lookLater();
         void this.look();
       },
-      Math.ceil(pauseNs / 1e6),
+      Math.min(LONGEST_TIMEOUT_MS, Math.ceil(pauseNs / 1e6)),
     ).unref();
   }
 

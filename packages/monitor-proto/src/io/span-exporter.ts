@@ -3,6 +3,7 @@ import { request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 import type { LogEventName, LogFields } from '../log-events.ts';
 import type { MetricFamily } from '../metrics.ts';
+import { callAfter, type LongTimer } from './long-timer.ts';
 import { VERSION } from '../version.ts';
 
 /**
@@ -33,7 +34,7 @@ interface Attribute {
  */
 export class SpanExporter {
   private waiting: object[] = [];
-  private timer: NodeJS.Timeout | null = null;
+  private timer: LongTimer | null = null;
   /** Spans of the request that is under way; 0: none is. */
   private underWay = 0;
   private sent = 0;
@@ -65,7 +66,7 @@ export class SpanExporter {
 
   /** Sends the waiting spans, even beside a request under way: for a process that is about to end. */
   flush(): void {
-    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer?.cancel();
     this.send();
   }
 
@@ -84,10 +85,10 @@ export class SpanExporter {
   }
 
   private sendSoon(): void {
-    this.timer ??= setTimeout(() => {
+    this.timer ??= callAfter(this.timesMs.send, () => {
       this.timer = null;
       if (this.underWay === 0) this.send();
-    }, this.timesMs.send).unref();
+    }).unref();
   }
 
   private send(): void {
@@ -129,10 +130,10 @@ function post(endpoint: URL, body: string, answerMs: number, ended: (taken: bool
     taken = response.statusCode === 200;
     response.resume();
   });
-  const patience = setTimeout(() => call.destroy(), answerMs).unref();
+  const patience = callAfter(answerMs, () => call.destroy()).unref();
   call.on('error', () => undefined);
   call.on('close', () => {
-    clearTimeout(patience);
+    patience.cancel();
     ended(taken);
   });
   call.end(body);

@@ -254,7 +254,7 @@ function titleOf({ names, serial }: CertifiedPeer): string {
 
 /** Why the certificate is not valid now, as the end of a sentence; null: it is valid. */
 function expiry({ validFrom, validTo }: X509Certificate): string | null {
-  const now = Date.now();
+  const now = new Date().getTime();
   if (now > Date.parse(validTo)) return `expired on ${validTo}`;
   return now < Date.parse(validFrom) ? `is not valid before ${validFrom}` : null;
 }

@@ -84,7 +84,7 @@ function processTimes(): readonly MetricFamily[] {
       name: 'mk_start_time_seconds',
       type: 'gauge',
       help: 'When the process began, in seconds since 1970.',
-      samples: [{ value: Date.now() / 1000 - process.uptime() }],
+      samples: [{ value: performance.timeOrigin / 1000 }],
     },
   ];
 }

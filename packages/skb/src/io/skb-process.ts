@@ -9,6 +9,7 @@ import { spanExporter } from '@mk/monitor-proto/io/span-exporter';
 import { FaultHost } from '@mk/monitor-proto/io/fault-host';
 import { guardsOf, Host } from '@mk/monitor-proto/io/host';
 import { KeptLines } from '@mk/monitor-proto/io/kept-lines';
+import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { createLogger, type Logger } from '@mk/monitor-proto/io/logger';
 import { tellParent, watchParent } from '@mk/monitor-proto/io/parent';
 import type { LogEventName, LogFields } from '@mk/monitor-proto/log-events';
@@ -172,7 +173,7 @@ export class SkbProcess {
     const patienceMs = KNOWLEDGE_LATER_MS[this.settings.expectedCores <= FEW_CORES ? 'few' : 'many'];
     // After a restart somebody may be waiting for the journal's contents, and no core is booting.
     const soon = this.knowledge.hasJournal || this.place.failure !== null;
-    setTimeout(() => void this.begin(), soon ? 0 : patienceMs).unref();
+    callAfter(soon ? 0 : patienceMs, () => void this.begin()).unref();
   }
 
   /**

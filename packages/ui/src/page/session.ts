@@ -1,3 +1,4 @@
+import { steadyDates } from '@mk/monitor-proto/io/dates';
 import { type Action, commandLine } from '../model/actions.ts';
 import {
   BEAT_MS,
@@ -27,6 +28,8 @@ const RETRY_MS = { first: 300, longest: 5000 } as const;
 const MOST_DEEDS = 20;
 const MOST_FRAME_TIMES = 4000;
 const TOKEN_KEY = 'mk-token';
+/** A date that is set anew must make no live page look dead, nor a dead one live. */
+const steadyDate = steadyDates();
 
 /** The page's one connection: its data, and its listeners. */
 export class Session {
@@ -45,7 +48,7 @@ export class Session {
   private liveModel = new PageModel();
   private replayed: PageEvent[] = [];
   private socket: WebSocket | null = null;
-  private pulse = new Pulse(Date.now());
+  private pulse = new Pulse(steadyDate());
   private retryMs: number = RETRY_MS.first;
   private nextDeed = 1;
   private watched = '';
@@ -59,7 +62,7 @@ export class Session {
   /** The time that the page shows. */
   get now(): number {
     if (this.player !== null) return this.player.model.now;
-    return Date.now() + (Number.isFinite(this.pulse.aheadMs) ? this.pulse.aheadMs : 0);
+    return steadyDate() + (Number.isFinite(this.pulse.aheadMs) ? this.pulse.aheadMs : 0);
   }
 
   /** What is wrong with the connection; null: the page is live. */
@@ -97,7 +100,7 @@ export class Session {
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
     const socket = new WebSocket(url);
     this.socket = socket;
-    this.pulse = new Pulse(Date.now());
+    this.pulse = new Pulse(steadyDate());
     // Ignores events of a connection that was given up.
     const whileOurs = (act: () => void): void => {
       if (this.socket === socket) act();
@@ -141,7 +144,7 @@ export class Session {
 
   private feelPulse(): void {
     if (this.socket === null || this.player !== null) return;
-    const state = this.pulse.state(Date.now());
+    const state = this.pulse.state(steadyDate());
     if (state === 'gone') {
       // A connection without an answer may take minutes to close: the next one must not wait for it.
       const { socket } = this;
@@ -169,7 +172,7 @@ export class Session {
   }
 
   private heard(said: PageEvent | PageReply): void {
-    this.pulse.heard(Date.now(), said.type === 'beat' ? said.t : undefined);
+    this.pulse.heard(steadyDate(), said.type === 'beat' ? said.t : undefined);
     const wasSilent = this.connection === 'silent';
     if (wasSilent) this.connection = 'open';
     if (said.type === 'beat') {
@@ -212,8 +215,8 @@ export class Session {
     this.changed();
     // A recording is complete.
     if (this.player !== null) return;
-    setTimeout(() => this.connect(), this.retryMs);
-    this.retryMs = Math.min(RETRY_MS.longest, 2 * this.retryMs);
+    setTimeout(() => this.connect(), Math.min(RETRY_MS.longest, this.retryMs));
+    this.retryMs = 2 * Math.min(RETRY_MS.longest, this.retryMs);
   }
 
   private send(request: PageRequest): void {

@@ -66,7 +66,7 @@ export class DispatcherHost {
   /** Dispatchers that wait until others have started, oldest first. */
   private readonly queued = new Map<number, EffectOf<'start_dispatcher'>>();
   private readonly writer = new PlainWriter(64 << 20);
-  private readonly epochMs = Date.now() - nowNs() / 1e6;
+  private readonly epochMs = new Date().getTime() - nowNs() / 1e6;
 
   constructor(
     private readonly source: VesselSource,

@@ -5,8 +5,9 @@
  * blocks while a query runs, so the owner watches it through the shared status.
  */
 import { randomUUID } from 'node:crypto';
-import { known } from '@mk/monitor-proto/assert';
 import { parentPort, workerData } from 'node:worker_threads';
+import { known } from '@mk/monitor-proto/assert';
+import { steadyDates } from '@mk/monitor-proto/io/dates';
 import { decodeOutcome } from '../answer.ts';
 import { ENGINE_LIMITS } from '../limits.ts';
 import type { Failure, Job, Program, WorkerEvent, WorkerStart } from '../protocol.ts';
@@ -32,6 +33,7 @@ const LEAVES_GARBAGE: ReadonlySet<string> = new Set([
 ]);
 const start = workerData as WorkerStart;
 const status = new Int32Array(start.status);
+const date = steadyDates();
 let outbox: WorkerEvent[] = [];
 let flushedMs = 0;
 
@@ -62,7 +64,7 @@ function performAll(engine: Engine, jobs: readonly Job[]): void {
       post({ type: 'crashed', id: job.id, detail: String(error) });
       break;
     }
-    if (Date.now() - flushedMs > ENGINE_LIMITS.batchMs) flush();
+    if (performance.now() - flushedMs > ENGINE_LIMITS.batchMs) flush();
   }
   Atomics.store(status, STATUS.runningJob, 0);
   flush();
@@ -96,8 +98,7 @@ function restoreRules(
  * time; in this thread, where nothing else needs the date, it gets the date of the start plus the monotonic time since.
  */
 function keepClockFromStepping(): void {
-  const { timeOrigin } = performance;
-  Date.now = () => timeOrigin + performance.now();
+  Date.now = date;
 }
 
 function performUpdate(
@@ -119,7 +120,7 @@ function performUpdate(
 }
 
 function runQuery({ swipl, queries }: Engine, job: QueryJob): void {
-  const deadline = (Date.now() + job.timeLimitMs) / 1000;
+  const deadline = (date() + job.timeLimitMs) / 1000;
   const query = queries.run(job.goal, job.inferenceLimit, deadline);
   let batch: Solution[] = [];
   let count = 0;
@@ -133,7 +134,7 @@ function runQuery({ swipl, queries }: Engine, job: QueryJob): void {
     else batch.push(outcome.solution);
     count += 1;
     more = !step.done && count >= job.maxSolutions && failure === undefined;
-    if (batch.length >= ENGINE_LIMITS.batchSolutions || Date.now() - flushedMs > ENGINE_LIMITS.batchMs) {
+    if (batch.length >= ENGINE_LIMITS.batchSolutions || performance.now() - flushedMs > ENGINE_LIMITS.batchMs) {
       if (batch.length > 0) post({ type: 'solutions', id: job.id, batch });
       batch = [];
       flush();
@@ -158,7 +159,7 @@ function post(event: WorkerEvent): void {
 }
 
 function flush(): void {
-  flushedMs = Date.now();
+  flushedMs = performance.now();
   if (outbox.length === 0) return;
   parentPort?.postMessage(outbox);
   outbox = [];
