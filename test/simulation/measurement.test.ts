@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { known } from '@mk/monitor-proto/assert';
 import { MILLISECOND, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import { decodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { FRAME } from '@mk/monitor-proto/urpc/frames';
@@ -7,6 +8,7 @@ import { hmacSha256 } from '@mk/sim/io/hmac';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
+import type { Measured } from '@mk/skb/topology/measurement';
 import { measuringTasks, sampledTasks } from '@mk/skb/topology/measuring-tasks';
 import { RoundTrips, typicalLatencies } from '@mk/skb/topology/round-trips';
 
@@ -138,6 +140,43 @@ describe('online measurement', () => {
     look();
     expect(simulation.run(simulation.now + SECOND, () => trips.get(0, 1)!.min <= 1.2 * calm)).toBe(true);
     expect(counts.get('ping_request') ?? 0).toBe(pings);
+  });
+
+  test.each([
+    ['the SKB was kept waiting', [SKB_PEER]],
+    ['half the cores were kept waiting', [3, 4, 5]],
+    ['all of them were', [SKB_PEER, 0, 1, 2, 3, 4, 5]],
+  ])('gets all pairs of a busy host, where %s for three seconds', (_what, held) => {
+    const cores = 6;
+    const { simulation } = measuredCluster(cores);
+    const { measurement } = simulation.node(SKB_PEER).skb!;
+    let result: Measured | null = null;
+    measurement.start(simulation.now, (measured) => (result = measured));
+    simulation.run(simulation.now + 10 * MILLISECOND);
+    for (const peer of held) simulation.hang(peer);
+    simulation.run(simulation.now + 3 * SECOND);
+    for (const peer of held) simulation.resume(peer);
+    expect(simulation.run(simulation.now + 60 * SECOND, () => result !== null)).toBe(true);
+    const { trips, silent } = known(result as Measured | null);
+    expect(silent).toEqual([]);
+    expect([...trips.entries()]).toHaveLength(cores * (cores - 1));
+  });
+
+  test('names a core that stays silent, and measures everything else', () => {
+    const cores = 6;
+    const { simulation } = measuredCluster(cores);
+    const { measurement } = simulation.node(SKB_PEER).skb!;
+    simulation.hang(4);
+    simulation.run(simulation.now + 3 * SECOND);
+    let result: Measured | null = null;
+    const began = simulation.now;
+    measurement.start(began, (measured) => (result = measured));
+    expect(simulation.run(began + 60 * SECOND, () => result !== null)).toBe(true);
+    const { trips, silent } = known(result as Measured | null);
+    expect(silent).toEqual([4]);
+    expect([...trips.entries()]).toHaveLength((cores - 1) * (cores - 2));
+    expect(simulation.now - began).toBeLessThan(10 * SECOND);
+    expect(measurement.running).toBe(false);
   });
 
   test('of two measurements of a pair the better one counts, and neither outlives the next measurement', () => {

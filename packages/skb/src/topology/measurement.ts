@@ -12,8 +12,13 @@ import { type RoundTrip, RoundTrips } from './round-trips.ts';
 /** A core that has not reported by then is skipped, however many of its peers delay it. */
 const MOST_PATIENCE: Nanos = 60 * SECOND;
 
-/** A core that missed this many heartbeats is skipped at once, as a measurer and as a peer. */
+/** A core that missed this many heartbeats is asked last, as a measurer and as a peer. */
 const MISSED = 3;
+/**
+ * A core that is still silent by then, once all others have reported, is skipped. On a busy host the SKB finds all
+ * cores silent when it was kept waiting itself and has read only some of what they sent.
+ */
+const SECOND_CHANCE: Nanos = 5 * SECOND;
 /** How often to check that a measuring core is still there. */
 const LOOK_EVERY: Nanos = SECOND;
 
@@ -36,6 +41,13 @@ export interface Measured {
   readonly silent: readonly CoreId[];
 }
 
+interface Measuring {
+  readonly task: MeasuringTask;
+  readonly batch: number;
+  readonly until: Nanos;
+  timer: Timer;
+}
+
 /**
  * Has the cores measure their round trips: one core and one peer at a time, so that nobody measures another's queue;
  * more at once where links are so slow that CPUs would idle.
@@ -45,9 +57,14 @@ export class Measurement {
   /** Results of the current or latest measurement. */
   private fresh = new RoundTrips();
   private queue: MeasuringTask[] = [];
+  /** Pairs of which an end was silent when its turn came. */
+  private postponed: MeasuringTask[] = [];
+  /** While only postponed pairs are left: until they are tried again. */
+  private pause: Timer | null = null;
+  private lastChanceAt: Nanos | null = null;
   /** Cores that the current or latest measurement skipped. */
   private readonly passedOver = new Set<CoreId>();
-  private readonly measuring = new Map<CoreId, { readonly batch: number; readonly until: Nanos; timer: Timer }>();
+  private readonly measuring = new Map<CoreId, Measuring>();
   private batch = 0;
   private startedAt: Nanos = 0;
   private waiting: ((measured: Measured) => void)[] = [];
@@ -63,7 +80,7 @@ export class Measurement {
   ) {}
 
   get running(): boolean {
-    return this.measuring.size > 0;
+    return this.measuring.size > 0 || this.pause !== null;
   }
 
   /** The cores that the current measurement waits for; if some of them are silent, only those. */
@@ -92,6 +109,9 @@ export class Measurement {
   private begins(tasks: MeasuringTask[], now: Nanos): void {
     this.fresh = new RoundTrips();
     this.passedOver.clear();
+    this.postponed = [];
+    this.endPause();
+    this.lastChanceAt = null;
     this.queue = tasks;
     this.startedAt = now;
     this.fill(now);
@@ -146,6 +166,7 @@ export class Measurement {
   }
 
   private fill(now: Nanos): void {
+    if (this.pause !== null) return;
     const { coresAtOnce } = this;
     while (this.measuring.size < coresAtOnce) {
       // A core that still measures for an earlier start is asked again after its report.
@@ -153,17 +174,48 @@ export class Measurement {
       if (place < 0) break;
       this.begin(known(this.queue.splice(place, 1)[0]), now);
     }
-    if (this.measuring.size === 0 && this.queue.length === 0) this.done(now);
+    if (this.measuring.size > 0 || this.queue.length > 0) return;
+    if (this.postponed.length === 0) return this.done(now);
+    this.lastChanceAt ??= now + SECOND_CHANCE;
+    if (now >= this.lastChanceAt) {
+      for (const { core, others } of this.postponed)
+        for (const end of [core, ...others]) if (this.isSilentMember(end, now)) this.passedOver.add(end);
+      return this.tryPostponed(now);
+    }
+    this.pause = this.timers.set(now + LOOK_EVERY, (at) => {
+      this.pause = null;
+      this.tryPostponed(at);
+    });
+  }
+
+  private tryPostponed(now: Nanos): void {
+    this.queue = this.postponed;
+    this.postponed = [];
+    this.fill(now);
+  }
+
+  private endPause(): void {
+    if (this.pause !== null) this.timers.cancel(this.pause);
+    this.pause = null;
+  }
+
+  private isSilentMember(core: CoreId, now: Nanos): boolean {
+    return this.registry.members.has(core) && this.isSilent(core, now);
   }
 
   private begin({ core, others }: MeasuringTask, now: Nanos): void {
     const { members } = this.registry;
     const member = members.get(core);
-    for (const end of [core, ...others]) if (members.has(end) && this.isSilent(end, now)) this.passedOver.add(end);
-    const cores = others.filter((other) => members.has(other) && !this.passedOver.has(other));
-    if (member === undefined || this.passedOver.has(core) || cores.length === 0) return;
+    if (member === undefined || this.passedOver.has(core)) return;
+    const present = others.filter((other) => members.has(other) && !this.passedOver.has(other));
+    const silent = this.isSilent(core, now) ? present : present.filter((other) => this.isSilent(other, now));
+    if (silent.length > 0) this.postponed.push({ core, others: silent });
+    const cores = present.filter((other) => !silent.includes(other));
+    if (cores.length === 0) return;
     const batch = ++this.batch;
-    this.measuring.set(core, { batch, until: now + this.patienceFor(cores.length), timer: this.lookAgain(core, now) });
+    const task = { core, others: cores };
+    const timer = this.lookAgain(core, now);
+    this.measuring.set(core, { task, batch, until: now + this.patienceFor(cores.length), timer });
     const pings = this.manyCores ? TRIPS_OF_MANY : limit('measurePings');
     this.registry.tell(member, { type: 'measure_request', batch, cores, pings, at_once: this.ralliesAtOnce });
   }
@@ -172,12 +224,14 @@ export class Measurement {
   private lookAgain(core: CoreId, now: Nanos): Timer {
     return this.timers.set(now + LOOK_EVERY, (at) => {
       const running = known(this.measuring.get(core));
-      if (at < running.until && !this.isSilent(core, at)) {
+      const silent = this.isSilent(core, at);
+      if (at < running.until && !silent) {
         running.timer = this.lookAgain(core, at);
         return;
       }
       this.measuring.delete(core);
-      this.passedOver.add(core);
+      if (silent && at < (this.lastChanceAt ?? Infinity)) this.postponed.push(running.task);
+      else this.passedOver.add(core);
       this.fill(at);
     });
   }
