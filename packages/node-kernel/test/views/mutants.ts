@@ -111,8 +111,8 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
   {
     name: 'a leader considers a view of its own before the one that it adopts',
     file: 'leadership.ts',
-    good: 'this.beacon(now);\n    return this.propose(adopted, now);',
-    bad: 'this.tick(now);\n    return this.propose(adopted, now);',
+    good: 'this.beacon(now);\n    return this.proposeAdopted(adopted, now);',
+    bad: 'this.adopted = null;\n    this.tick(now);\n    return this.proposeAdopted(adopted, now);',
     seenBy: ['V3'],
   },
   {

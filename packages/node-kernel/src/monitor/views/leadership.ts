@@ -9,11 +9,11 @@ import { known } from '@mk/monitor-proto/assert';
 import { nextHeartbeat } from '@mk/monitor-proto/endpoint/heartbeat';
 import type { CoreId, Nanos } from '@mk/monitor-proto/ids';
 import { cutOf, type Suspicion } from './cut.ts';
-import type { Proposal, ViewMessage, ViewMessageOf } from './messages.ts';
-import type { Newcomers } from './newcomers.ts';
+import type { LeadershipPort } from './leadership-port.ts';
+import type { Facts, Mandate } from './mandate.ts';
+import type { Proposal, ViewMessageOf } from './messages.ts';
 import {
   type Ballot,
-  type Deaths,
   isDead,
   isEverybodyLeft,
   isQuorum,
@@ -23,18 +23,6 @@ import {
   type View,
   type ViewSettings,
 } from './view.ts';
-
-export interface LeadershipPort {
-  readonly self: Member;
-  send(core: CoreId, message: ViewMessage): void;
-  /** Members whose links to this core seem broken. */
-  suspects(now: Nanos): readonly CoreId[];
-  /** Whether enough members have proof against one (quarantine.ts). */
-  isGuilty(core: CoreId): boolean;
-  /** This core's own acceptor. */
-  acceptOwn(proposal: Proposal): boolean;
-  chosen(view: View, now: Nanos): void;
-}
 
 interface Follower {
   readonly member: Member;
@@ -66,23 +54,6 @@ interface OpenProposal {
   readonly secured: boolean;
 }
 
-/** The basis of a core's leadership. */
-export interface Mandate {
-  readonly view: View;
-  readonly ballot: Ballot;
-  /** Until when a member may hold an earlier leader's lease. */
-  readonly oldLeasesUntil: Nanos;
-  /** Since when every member refuses its vote to others, because it installed the view from this leader. */
-  readonly toldAt: Nanos;
-}
-
-/** A core's knowledge, leader or not. */
-interface Facts {
-  readonly dead: Deaths;
-  readonly newcomers: Newcomers;
-  readonly history: readonly View[];
-}
-
 export class Leadership {
   /** The latest time since which a majority has answered this core's beacons. */
   confirmedAt: Nanos;
@@ -110,6 +81,8 @@ export class Leadership {
    */
   private readonly asked = new Set<CoreId>();
   private proposal: OpenProposal | null = null;
+  /** A view that is to be proposed unchanged, before any other. */
+  private adopted: View | null = null;
 
   readonly view: View;
   readonly ballot: Ballot;
@@ -147,8 +120,10 @@ export class Leadership {
    */
   begin(adopted: View | null, now: Nanos): void {
     if (adopted === null) return this.tick(now);
+    this.adopted = adopted;
+    this.leaving = this.leftOutBy(adopted);
     this.beacon(now);
-    return this.propose(adopted, now);
+    return this.proposeAdopted(adopted, now);
   }
 
   tick(now: Nanos): void {
@@ -293,6 +268,7 @@ export class Leadership {
   }
 
   private consider(now: Nanos): void {
+    if (this.adopted !== null) return this.proposeAdopted(this.adopted, now);
     const cores = this.view.members.map(({ core }) => core);
     const dead = this.view.members.filter((member) => isDead(this.facts.dead, member) || this.asked.has(member.core));
     const alive = cores.filter((core) => !dead.some((member) => member.core === core));
@@ -318,6 +294,27 @@ export class Leadership {
     const members = this.view.members.filter(({ core }) => kept.includes(core)).concat(coming);
     members.sort((a, b) => a.core - b.core);
     this.propose({ number: this.view.number + 1, members, leader: this.port.self.core }, now);
+  }
+
+  /**
+   * Whoever proposed it first waited for leases to expire, but leaders since then that had not heard of it may have
+   * granted some to cores that it leaves out.
+   */
+  private proposeAdopted(adopted: View, now: Nanos): void {
+    const leftOut = this.leftOutBy(adopted);
+    const waits = (core: CoreId): boolean => {
+      const { member } = known(this.followers.get(core));
+      return !isDead(this.facts.dead, member) && now < this.leaseEndOf(core);
+    };
+    if (!this.isGuiltyAlone([...leftOut]) && [...leftOut].some(waits)) return;
+    this.adopted = null;
+    this.propose(adopted, now);
+  }
+
+  /** The followers that are not members of a view. */
+  private leftOutBy(view: View): ReadonlySet<CoreId> {
+    const staying = new Set(view.members.map(({ core }) => core));
+    return new Set([...this.followers.keys()].filter((core) => !staying.has(core)));
   }
 
   private mayKeep(kept: readonly CoreId[], alive: readonly CoreId[], now: Nanos): boolean {
@@ -384,8 +381,7 @@ export class Leadership {
     const proposal = { ballot: this.ballot, view };
     if (!this.port.acceptOwn(proposal)) return;
     // Cores left out get no lease from now on, even if somebody else proposed the view first.
-    const staying = new Set(view.members.map(({ core }) => core));
-    this.leaving = new Set([...this.followers.keys()].filter((core) => !staying.has(core)));
+    this.leaving = this.leftOutBy(view);
     this.proposal = { proposal, accepted: new Set(), secured: now < this.securedUntil };
     for (const core of this.followers.keys()) this.ask(core);
     this.accepted(this.port.self.core, this.ballot, now);
