@@ -9,7 +9,7 @@ import { describeSummary, summariseByRelation } from '../client/latency-summary.
 import { parseLine } from '../display/log-printer.ts';
 import { programNamed } from '../programs/bundle.ts';
 import { OpenDomains, type ProgramLine } from '../programs/open-domains.ts';
-import { runDomains } from '../programs/program-run.ts';
+import { describeEnd, runDomains } from '../programs/program-run.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import type { Terminal } from '../cli/terminal.ts';
 import type { ResolvedMachine } from '../boot/machine.ts';
@@ -27,6 +27,9 @@ export interface Check {
   readonly what: string;
   readonly held: boolean;
 }
+
+/** As many of a failed program's last errors are shown. */
+const ERROR_LINES = 5;
 
 /** What a chapter works with: a running cluster, an output, and a list of checks. */
 export class Tour {
@@ -75,7 +78,7 @@ export class Tour {
     return askProcess('core', address, supervisor.access, verb, args, { timeoutMs: 60_000, ...options });
   }
 
-  /** Runs a shipped program to its end; returns its output and whether it succeeded. */
+  /** Runs a shipped program to its end; returns its output and whether it succeeded, and says why if not. */
   async program(
     name: string,
     cores: readonly number[],
@@ -94,7 +97,14 @@ export class Tour {
     domains.haveBegun();
     await domains.allOver();
     this.domains = null;
-    return { ok: statuses.every(({ cause, status }) => cause === 'exited' && status === 0), lines };
+    const failed = statuses.filter(({ cause, status }) => cause !== 'exited' || status !== 0);
+    for (const { text } of failed.length === 0 ? [] : lines.filter(({ isError }) => isError).slice(-ERROR_LINES))
+      this.say(text);
+    for (const status of failed)
+      this.say(
+        status.cause === 'exited' ? `${name} exited with status ${status.status}` : describeEnd(status, program),
+      );
+    return { ok: failed.length === 0, lines };
   }
   private domains: OpenDomains | null = null;
 
