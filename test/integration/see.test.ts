@@ -182,4 +182,6 @@ test('a trace that is full says what it lost; one into a folder that cannot be i
   expect(parseChromeTrace(readFileSync(file, 'utf8')).faults).toEqual([]);
   const refused = await place.mkctl('trace', '-o', '/proc/no/trace.json');
   expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('cannot be made')]);
+  const folder = await place.mkctl('trace', '--for', '1d', '-o', place.state);
+  expect([folder.status, folder.stderr]).toEqual([2, expect.stringContaining('cannot be written (EISDIR')]);
 });

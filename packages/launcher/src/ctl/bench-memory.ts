@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
 import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
@@ -6,7 +5,8 @@ import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText
 import { benchLine, type BenchLines } from '@mk/sim/commands/bench-lines';
 import { askedBy, disruptionText } from '@mk/sim/commands/disruption-figure';
 import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
-import { CommandError, UsageError } from '../cli/usage-error.ts';
+import { checkOutput, writeOutput } from '../cli/output-file.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
 import { PAGE_BYTES } from '../client/pages.ts';
@@ -56,6 +56,7 @@ export const BENCH_UNMAP: CtlCommand = {
       throw new UsageError(`--plan must be auto, ${PLAN_KINDS.join(', ')} or all, not ${plan}`);
     const step = wholeNumber('--step', required(context.args, 'step'), 0, 1024);
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000);
+    const out = outputOf(context);
     const home = known((await coresUp(context.cluster))[0], 'a core');
     const curves: UnmapCurve[] = [];
     let status = 0;
@@ -81,18 +82,18 @@ export const BENCH_UNMAP: CtlCommand = {
     if (status !== 0) return status;
     if (context.json) printJson(context, curves);
     else context.terminal.out(unmapText(curves, { name: 'microseconds', ns: 1000 }));
-    const out = optional(context.args, 'out');
     if (out === undefined) return status;
-    await write(out, unmapPlot(curves, ''));
-    for (const curve of curves) await write(stackFile(out, curve.plan), stackPlot(curve, ''));
+    writeOutput(out, unmapPlot(curves, ''));
+    for (const curve of curves) writeOutput(stackFile(out, curve.plan), stackPlot(curve, ''));
     return status;
   },
 };
 
-async function write(file: string, svg: string): Promise<void> {
-  await writeFile(file, svg).catch((error: Error) => {
-    throw new CommandError(`${file} cannot be written: ${error.message}`);
-  });
+/** The file of `--out`, which can be written. */
+function outputOf({ args }: CtlContext): string | undefined {
+  const out = optional(args, 'out');
+  if (out !== undefined) checkOutput('--out', out);
+  return out;
 }
 
 export const BENCH_SHARE: CtlCommand = {
@@ -116,6 +117,7 @@ export const BENCH_SHARE: CtlCommand = {
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000);
     const widths = required(context.args, 'lines').split(',');
     const lineCounts = widths.map((lines) => wholeNumber('--lines', lines, 1, PAGE_BYTES / 64));
+    const out = outputOf(context);
     const rows: ShareRow[] = [];
     for (const lines of lineCounts) {
       const words = ['--rounds', String(count), '--lines', String(lines), '--json'];
@@ -125,8 +127,7 @@ export const BENCH_SHARE: CtlCommand = {
     }
     if (context.json) printJson(context, rows);
     else context.terminal.out(shareText(rows, { name: 'microseconds', ns: 1000 }));
-    const out = optional(context.args, 'out');
-    if (out !== undefined) await write(out, sharePlot(rows, ''));
+    if (out !== undefined) writeOutput(out, sharePlot(rows, ''));
     return 0;
   },
 };

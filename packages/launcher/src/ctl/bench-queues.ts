@@ -1,6 +1,6 @@
-import { writeFile } from 'node:fs/promises';
 import type { QueueRow } from '@mk/programs/queue-bench';
 import { type Curve, plotSvg, type PlotOptions } from '@mk/sim/commands/svg-plot';
+import { checkOutput, writeOutput } from '../cli/output-file.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { coreList, durationMs, wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
@@ -47,6 +47,8 @@ export const BENCH_QUEUES: CtlCommand = {
       ...['--bytes', String(wholeNumber('--bytes', required(args, 'bytes'), 1, 16 << 10))],
       ...['--milliseconds', String(Math.round(durationMs('--for', required(args, 'for'))))],
     ];
+    const out = optional(args, 'out');
+    if (out !== undefined) checkOutput('--out', out);
     const memory = new MemoryWatch(context, [client, server]);
     const rows: MeasuredRow[] = [];
     if (!json) terminal.out(`core ${client} asks core ${server}`);
@@ -63,8 +65,7 @@ export const BENCH_QUEUES: CtlCommand = {
       rows.push(row);
       if (!json) terminal.out(describe(row));
     }).finally(() => memory.stop());
-    const out = optional(args, 'out');
-    if (out !== undefined) await draw(out, rows);
+    if (out !== undefined) draw(out, rows);
     if (json) printJson(context, { client, server, rows });
     return statusOf(statuses);
   },
@@ -140,7 +141,7 @@ function describe(row: MeasuredRow): string {
 }
 
 /** Latency, queue length and memory, one below the other. */
-async function draw(file: string, rows: readonly MeasuredRow[]): Promise<void> {
+function draw(file: string, rows: readonly MeasuredRow[]): void {
   const ways: readonly (readonly [string, (row: MeasuredRow) => boolean])[] = [
     ['open, refuses', (row) => row.loop === 'open' && row.backpressure],
     ['open, waits', (row) => row.loop === 'open' && !row.backpressure],
@@ -171,7 +172,5 @@ async function draw(file: string, rows: readonly MeasuredRow[]): Promise<void> {
       ).replace('<svg ', `<svg y="${place * ONE_PLOT}" `),
     );
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="760" height="${drawn.length * ONE_PLOT}">\n${drawn.join('')}</svg>\n`;
-  await writeFile(file, svg).catch((error: Error) => {
-    throw new CommandError(`${file} cannot be written: ${error.message}`);
-  });
+  writeOutput(file, svg);
 }

@@ -1,5 +1,5 @@
-import { asError } from '@mk/monitor-proto/thrown';
-import { statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { writeOutput } from '../cli/output-file.ts';
 import { CommandError, UsageError } from '../cli/usage-error.ts';
 import { storySvg, storyText } from '../explain/picture.ts';
 import { Gathering, type Run } from '../explain/gathering.ts';
@@ -63,7 +63,7 @@ function tell({ args, terminal, json }: WithoutCluster, gathering: Gathering): v
   if (story === null)
     throw new CommandError(`no log line mentions operation ${op}; mkctl logs --event 'round_*' names some`);
   const svg = optional(args, 'svg');
-  if (svg !== undefined) draw(svg, story);
+  if (svg !== undefined) writeOutput(svg, storySvg(story));
   if (json) return terminal.out(JSON.stringify(forJson(story), null, 2));
   terminal.out(storyText(story, terminal.interactive ? terminal.columns : 160));
   if (svg !== undefined) terminal.out(`wrote ${svg}`);
@@ -102,14 +102,6 @@ function forJson({ op, who, result, elapsedUs, faults, said, told, slow }: Story
     events: told.map(({ who: name, atMs, lamport, text }) => ({ who: name, at_ms: atMs, lamport, text })),
     slow: slow.map(({ ms, text }) => ({ ms: ms === Infinity ? null : ms, text })),
   };
-}
-
-function draw(file: string, story: Story): void {
-  try {
-    writeFileSync(file, storySvg(story));
-  } catch (error) {
-    throw new CommandError(`${file} cannot be written: ${asError(error).message}`);
-  }
 }
 
 function fromPath(args: Args, path: string): Gathering {

@@ -1,9 +1,6 @@
-import { asError } from '@mk/monitor-proto/thrown';
-import { writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { chromeTrace } from '@mk/monitor-proto/trace/chrome-trace';
-import { CommandError, UsageError } from '../cli/usage-error.ts';
-import { makeDirectory } from '../cli/make-directory.ts';
+import { checkOutput, writeOutput } from '../cli/output-file.ts';
+import { UsageError } from '../cli/usage-error.ts';
 import { durationMs, wholeNumber } from '../cli/values.ts';
 import { Collector } from '../tracing/collect.ts';
 import { mergeNotes } from '../tracing/merge.ts';
@@ -45,14 +42,14 @@ export const TRACE: CtlCommand = {
     if (forMs > LONGEST_MS) throw new UsageError('--for: a trace covers a day at most');
     const buffer = wholeNumber('--buffer', required(args, 'buffer'), 1000, 1_000_000);
     const out = required(args, 'out');
-    makeDirectory(dirname(out), '--out');
+    checkOutput('--out', out);
     const collector = new Collector(cluster);
     await collector.start(buffer, forMs);
     if (!json) terminal.error(`mkctl: tracing for ${forMs / 1000} s; Ctrl-C ends it earlier`);
     await interruptibly((signal) => untilAborted(signal, forMs));
     const { processes, missing } = await collector.stop();
     const picture = mergeNotes(`mk ${cluster.name}`, processes);
-    write(out, chromeTrace(picture));
+    writeOutput(out, chromeTrace(picture));
     for (const line of missing) terminal.error(`mkctl: ${line}`);
     const lost = processes.reduce((sum, notes) => sum + notes.lost, 0);
     if (lost > 0) terminal.error(`mkctl: ${lost} older events did not fit; --buffer keeps more`);
@@ -73,11 +70,3 @@ export const TRACE: CtlCommand = {
     return missing.length === 0 ? 0 : 1;
   },
 };
-
-function write(file: string, text: string): void {
-  try {
-    writeFileSync(file, text);
-  } catch (error) {
-    throw new CommandError(`${file} cannot be written: ${asError(error).message}`);
-  }
-}

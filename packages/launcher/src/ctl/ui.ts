@@ -1,5 +1,5 @@
 import { asError } from '@mk/monitor-proto/thrown';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
 import { callAfter } from '@mk/monitor-proto/io/long-timer';
 import { type PageEvent, WATCHED } from '@mk/ui/model/page-events';
 import { actingUrl, type PagePlace, pagePlaceOf } from '../boot/page-place.ts';
@@ -88,7 +88,8 @@ async function record(context: CtlContext, file: string): Promise<void> {
   const failed = new Promise<never>((_, reject) => (fail = reject));
   const write = (event: PageEvent): void => {
     try {
-      writeSync(out, `${JSON.stringify(event)}\n`);
+      // Unlike writeSync, not satisfied with half a line when the disk is nearly full.
+      writeFileSync(out, `${JSON.stringify(event)}\n`);
       events += 1;
     } catch (error) {
       fail(new CommandError(`--record ${file}: ${asError(error).message}; ${events} events are in it`));
