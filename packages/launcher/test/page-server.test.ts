@@ -131,7 +131,18 @@ describe('the page’s server', () => {
   });
 
   test('what is no request closes the connection', async () => {
-    for (const text of ['{', '[]', '{"type":"constructor"}', 'x'.repeat(20_000)]) {
+    const noText = [
+      '{"toString":1}',
+      '{"valueOf":1,"toString":null}',
+      '["token"]',
+      `${'['.repeat(7000)}${']'.repeat(7000)}`,
+    ];
+    const misfits = noText.flatMap((value) => [
+      `{"type":${value}}`,
+      `{"type":"act","id":${value},"verb":"heal"}`,
+      `{"type":"act","id":1,"verb":${value}}`,
+    ]);
+    for (const text of ['{', '[]', '{"type":"constructor"}', 'x'.repeat(20_000), ...misfits]) {
       const client = await Page.open(page.url);
       client.socket.send(text);
       await once(client.socket, 'close');

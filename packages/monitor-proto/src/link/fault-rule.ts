@@ -44,9 +44,11 @@ export type FaultRule = LinkRule | PartitionRule | IsolateRule;
 /** Checks a rule from outside; returns it, or one line that says what is wrong. */
 export function checkFaultRule(value: unknown): FaultRule | string {
   if (!isRecord(value)) return 'a fault rule must be an object';
-  const kind = String(value['kind']);
-  if (!isKeyOf(RULE_CHECKS, kind)) {
-    return `unknown kind of fault rule ${kind}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
+  const kind = value['kind'];
+  // Not by String(kind): ["link"] would be taken for a rule that nobody else takes for one.
+  if (typeof kind !== 'string' || !isKeyOf(RULE_CHECKS, kind)) {
+    const given = typeof kind === 'string' ? kind.slice(0, 40) : '(no text)';
+    return `unknown kind of fault rule ${given}; known: ${Object.keys(RULE_CHECKS).join(', ')}`;
   }
   const check = RULE_CHECKS[kind];
   const error = checkBase(value) ?? checkKeys(value, check.keys) ?? check.check(value);

@@ -284,6 +284,9 @@ describe('checkFaultRule', () => {
   test.each<[unknown, RegExp]>([
     [null, /must be an object/],
     [{ kind: 'toString' }, /unknown kind/],
+    [{ kind: { toString: 1 } }, /unknown kind/],
+    [{ kind: ['partition'], id: 'a', for_ns: null, groups: [[0], [1]], one_way: false }, /unknown kind/],
+    [{ kind: [[[[[[]]]]]] }, /unknown kind/],
     [{ ...link('a'), colour: 1 }, /unknown key colour/],
     [{ ...link(''), id: '' }, /id must be/],
     [link('a', { for_ns: 0 }), /for_ns/],
