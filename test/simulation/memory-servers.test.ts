@@ -1,90 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { hmacSha256 } from '@mk/sim/io/hmac';
-import { capabilityChecker } from '@mk/sim/checkers/capabilities';
-import { Checks } from '@mk/sim/checkers/registry';
-import { flatMachine } from '@mk/sim/engine/machines';
-import { Simulation } from '@mk/sim/engine/simulation';
+import { ramChecker } from '@mk/sim/checkers/ram';
 import { createPrng } from '@mk/monitor-proto/prng';
-
-const PAGE = 4096;
-const RAM = 1 << 20;
-
-class Machine {
-  readonly simulation: Simulation;
-  readonly checks: Checks;
-  readonly domains: number[] = [];
-
-  constructor(
-    readonly cores: number,
-    seed: string | number,
-    checked = true,
-  ) {
-    this.simulation = new Simulation({
-      seed,
-      cores,
-      machine: flatMachine(),
-      hmac: hmacSha256,
-      logLevel: 'info',
-      settings: JSON.stringify({ ramBytes: RAM }),
-    });
-    this.checks = new Checks(this.simulation, checked ? [capabilityChecker] : []);
-    this.simulation.start();
-    const whole = () =>
-      Array.from({ length: cores }, (_, core) => core).every(
-        (core) => this.simulation.node(core).kernel?.monitor.context.members.length === cores - 1,
-      );
-    this.simulation.run(5e9, whole);
-    for (let core = 0; core < cores; core += 1)
-      this.domains.push((this.ask(core, 'domain_create', { cnodes: 8, memory: 0 }) as { domain: number }).domain);
-  }
-
-  ask(core: number, verb: string, args: object): unknown {
-    const answers: unknown[] = [];
-    this.begin(core, verb, args, (answer) => answers.push(answer));
-    this.simulation.run(this.simulation.now + 30e9, () => answers.length > 0);
-    return answers[0];
-  }
-
-  begin(core: number, verb: string, args: object, done: (answer: unknown) => void): void {
-    this.simulation.control(core, verb, args as Readonly<Record<string, unknown>>, (reply) =>
-      done(reply.ok ? reply.value : reply.error),
-    );
-  }
-
-  call(core: number, name: string, args: readonly unknown[]): unknown {
-    return this.ask(core, 'cap_call', { domain: this.domains[core], call: { name, args } });
-  }
-
-  /** The text of a refusal. */
-  refusal(core: number, name: string, args: readonly unknown[]): string {
-    let text = '';
-    const words = { domain: this.domains[core], call: { name, args } };
-    this.simulation.control(core, 'cap_call', words, (reply) => (text = reply.ok ? 'it was not refused' : reply.text));
-    this.simulation.run(this.simulation.now + 30e9, () => text !== '');
-    return text;
-  }
-
-  allocate(core: number, bytes: number, rest: object = {}): unknown {
-    return this.call(core, 'allocate', [{ bytes, ...rest }]);
-  }
-
-  get free(): number {
-    let bytes = 0;
-    for (let core = 0; core < this.cores; core += 1)
-      bytes += this.simulation.node(core).kernel?.cpuDriver.state.ram.freeBytes ?? 0;
-    return bytes;
-  }
-
-  settle(): void {
-    this.simulation.run(this.simulation.now + 2e9);
-    this.checks.atEnd();
-    expect(this.checks.violations).toEqual([]);
-  }
-}
+import { MemoryMachine, PAGE, RAM } from './memory-machine.ts';
 
 describe('memory servers', () => {
   test('one core alone takes the memory of all, then hears that there is none; freed, all of it is back', () => {
-    const machine = new Machine(4, 'exhaust');
+    const machine = new MemoryMachine(4, 'exhaust');
     const before = machine.free;
     const held: number[] = [];
     for (;;) {
@@ -111,7 +32,7 @@ describe('memory servers', () => {
   });
 
   test('alignment, range and home are kept; what cannot be is refused by name', () => {
-    const machine = new Machine(3, 'hints');
+    const machine = new MemoryMachine(3, 'hints');
     const at = (core: number, address: unknown): number =>
       [...machine.simulation.node(core).kernel!.cpuDriver.state.database.groups()]
         .flatMap((group) => [...group.slots])
@@ -136,7 +57,7 @@ describe('memory servers', () => {
   });
 
   test('a thief that dies: its victims take back what nobody holds', () => {
-    const machine = new Machine(4, 'dead-thief', false);
+    const machine = new MemoryMachine(4, 'dead-thief', [ramChecker]);
     for (let i = 0; i < 24; i += 1) expect(typeof machine.allocate(0, 16 * PAGE)).toBe('number');
     const others = (): number =>
       [1, 2, 3].reduce((sum, core) => sum + machine.simulation.node(core).kernel!.cpuDriver.state.ram.freeBytes, 0);
@@ -150,7 +71,7 @@ describe('memory servers', () => {
   test('all cores allocate and free at once: nothing is lost, 12 seeds', () => {
     for (let seed = 0; seed < 12; seed += 1) {
       const prng = createPrng(seed);
-      const machine = new Machine(3 + (seed % 3), seed);
+      const machine = new MemoryMachine(3 + (seed % 3), seed);
       const before = machine.free;
       const held: number[][] = machine.domains.map(() => []);
       let open = 0;
@@ -185,7 +106,7 @@ describe('memory servers', () => {
   });
 
   test('all cores at once, 10,000 times: nothing is lost at any step', () => {
-    const machine = new Machine(4, 'ten thousand');
+    const machine = new MemoryMachine(4, 'ten thousand');
     const before = machine.free;
     const prng = createPrng('ten thousand');
     let left = 10_000;

@@ -15,6 +15,7 @@ import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { Copies } from './common/copies.ts';
 import { insist } from './common/insisting.ts';
 import { isByFault, tellLosses, unlessLost } from './common/losses.ts';
+import { endWithParent } from './common/parent.ts';
 
 const PAGE = 4096;
 const ROOT_BYTES = 64 * PAGE;
@@ -62,6 +63,7 @@ async function standIn(mk: Mk, home: string, index: number, gone: CancelSignal):
 
 async function worker(mk: Mk): Promise<number> {
   const [, home = '', index = '0', operations = '1', count = '1', seconds = '0'] = mk.args;
+  endWithParent(mk, home);
   const until = seconds === '0' ? Infinity : mk.now() + Number(seconds) * 1e9;
   let rounds = 0;
   const kept = new Map<number, { readonly frame: number; readonly base: number }>();

@@ -1,6 +1,6 @@
 /**
- * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own. Outcomes
- * are counted; those that sequential consistency does not allow are named, the first with a space-time picture.
+ * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own; with more
+ * cores than threads they move on by one after each batch of runs, so that every core takes part. Outcomes are counted; those that sequential consistency does not allow are named, the first with a space-time picture.
  * `--pages one` puts all words on one page, `two` (the default) on a page each, `homes` on pages that different cores
  * brought; `--kind private` uses copies that are not kept coherent, whose weaker outcomes are expected. Runs that lose
  * a core or link count as lost; a core that is back takes part again. `--progress` reports progress on stderr. Exit
@@ -51,6 +51,7 @@ class Count implements Counted {
   first: Witness | null = null;
   private done = 0;
   private lost = 0;
+  private batches = 0;
   private toldAt: number;
 
   constructor(
@@ -66,7 +67,7 @@ class Count implements Counted {
     for (let size = RUNS_A_PAGE; this.done < runs; size = Math.min(2 * size, RUNS_A_PAGE)) {
       const count = Math.min(size, runs - this.done);
       try {
-        const cores = await spanned(this.mk);
+        const cores = this.movedOn(await spanned(this.mk));
         const came = await batch(this.mk, this.test, count, { ...this.setup, cores });
         for (const outcome of came) this.note(outcome, 1);
         await this.look(came, cores);
@@ -80,6 +81,12 @@ class Count implements Counted {
       this.tellProgress(runs);
     }
     return this;
+  }
+
+  private movedOn(cores: readonly number[]): readonly number[] {
+    const by = cores.length > this.test.threads.length ? this.batches % cores.length : 0;
+    this.batches += 1;
+    return [...cores.slice(by), ...cores.slice(0, by)];
   }
 
   private tellProgress(runs: number): void {

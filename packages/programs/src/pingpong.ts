@@ -10,6 +10,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { Copies } from './common/copies.ts';
 import { isByFault, tellLosses, unlessLost } from './common/losses.ts';
+import { endWithParent } from './common/parent.ts';
 import { describeTimes, duration, timesOf, type Times } from './common/times.ts';
 
 const MOST_BYTES = 32 << 10;
@@ -72,6 +73,7 @@ type LostPair = Between & { readonly why: string };
 
 async function player(mk: Mk): Promise<number> {
   const [, home = '', index = ''] = mk.args;
+  endWithParent(mk, home);
   const over = mk.threads.semaphore(0, 'the end');
   const pong = await mk.export(`pong.${home}.${index}`, PingPong, { ping: (played) => played });
   const hand = await mk.export(`player.${home}.${index}`, Player, {

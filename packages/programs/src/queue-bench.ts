@@ -9,6 +9,7 @@ import { bytes, u32 } from '@mk/libmk/interface/kinds';
 import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, given, tell, whole, tool } from './common/arguments.ts';
 import { Copies } from './common/copies.ts';
+import { endWithParent } from './common/parent.ts';
 import { known } from './common/known.ts';
 import { duration } from './common/times.ts';
 
@@ -91,6 +92,8 @@ export const main = tool({ name: 'queue-bench', interfaces: [Queue] }, async (mk
 
 /** Serves one request after the other, each for its time. */
 async function server(mk: Mk): Promise<number> {
+  const [, home = ''] = mk.args;
+  endWithParent(mk, home);
   const over = mk.threads.semaphore(0, 'the end');
   let [iterations, ns] = [0, 0];
   const handlers = {
@@ -106,7 +109,7 @@ async function server(mk: Mk): Promise<number> {
     },
     stop: () => over.post(),
   };
-  const service = await mk.export(`queue.${mk.args[1]}`, Queue, handlers, { concurrency: 1 });
+  const service = await mk.export(`queue.${home}`, Queue, handlers, { concurrency: 1 });
   await over.wait();
   await service.close();
   return 0;

@@ -9,6 +9,7 @@ import type { Mk } from '@mk/libmk/program/mk';
 import { coresOf, tell, whole, tool } from './common/arguments.ts';
 import { Copies } from './common/copies.ts';
 import { isByFault, tellLosses } from './common/losses.ts';
+import { endWithParent } from './common/parent.ts';
 import { describeTimes, timesOf } from './common/times.ts';
 
 const MOST_BYTES = 32 << 10;
@@ -60,6 +61,7 @@ export const main = tool({ name: 'ring', interfaces: [Ring] }, async (mk) => {
 /** Passes the token on until it comes for the last time. */
 async function member(mk: Mk): Promise<number> {
   const [, home = '', index = '', count = ''] = mk.args;
+  endWithParent(mk, home);
   const own = Number(index) + 1;
   const tokens = mk.threads.events<{ readonly round: number; readonly last: boolean; readonly load: Uint8Array }>(
     'tokens',

@@ -57,6 +57,8 @@ type Note =
   | (ToldEnd & { readonly t: 'ended'; readonly id: number })
   | { readonly t: 'detach'; readonly origin: number; readonly id: number }
   | { readonly t: 'join'; readonly id: number; readonly from: number; readonly ticket: number }
+  /** Nobody waits for that join any more. */
+  | { readonly t: 'leave'; readonly id: number; readonly ticket: number }
   | (ToldEnd & { readonly t: 'joined'; readonly ticket: number });
 
 /** A thread that began here, wherever it is now. */
@@ -64,7 +66,11 @@ class Begun {
   end: End | null = null;
   detached = false;
   claimed = false;
+  /** Others may know its handle, and join it. */
+  named = false;
   readonly joiners = new Set<Waker<PlainValue>>();
+  private readonly elsewhere: { readonly core: CoreId; readonly ticket: number; readonly waker: Waker<PlainValue> }[] =
+    [];
 
   constructor(
     readonly id: number,
@@ -72,6 +78,22 @@ class Begun {
     public core: CoreId,
     readonly entry: string,
   ) {}
+
+  /** Another core's dispatcher waits for its end. */
+  joinFrom(core: CoreId, ticket: number, waker: Waker<PlainValue>): void {
+    this.elsewhere.push({ core, ticket, waker });
+    this.joiners.add(waker);
+  }
+
+  /** It has given up, or is gone (no ticket: all that it waited for). */
+  leave(core: CoreId, ticket?: number): void {
+    for (let i = this.elsewhere.length - 1; i >= 0; i -= 1) {
+      const one = known(this.elsewhere[i]);
+      if (one.core !== core || (ticket !== undefined && one.ticket !== ticket)) continue;
+      this.elsewhere.splice(i, 1);
+      this.joiners.delete(one.waker);
+    }
+  }
 }
 
 /** A thread of this domain on another core, or one that can go there. */
@@ -83,6 +105,7 @@ export class RemoteThread<T = PlainValue> {
 
   /** Its name among the domain's dispatchers. */
   get handle(): ThreadHandle {
+    this.begun.named = true;
     return { origin: this.threads.core, id: this.begun.id };
   }
 
@@ -116,7 +139,9 @@ export class RemoteThread<T = PlainValue> {
 export class RemoteThreads {
   readonly joined: EventQueue<number>;
   private readonly begun = new Map<number, Begun>();
-  private readonly tickets = new Map<number, Waker<PlainValue>>();
+  private readonly tickets = new Map<number, { readonly origin: CoreId; readonly waker: Waker<PlainValue> }>();
+  /** Cores whose dispatcher of this domain is no more, and why. */
+  private readonly gone = new Map<CoreId, MkError>();
   private readonly lines = new Map<number, Promise<void>>();
   private nextId = 1;
   private nextTicket = 1;
@@ -127,7 +152,10 @@ export class RemoteThreads {
     private readonly run: RunEntry,
   ) {
     this.joined = new EventQueue(runtime, 'cores that the domain spans');
-    runtime.on('span_joined', ({ core }) => this.joined.push(core));
+    runtime.on('span_joined', ({ core }) => {
+      this.gone.delete(core);
+      this.joined.push(core);
+    });
     runtime.on('span_message', ({ core, data }) => this.told(core, data as Note));
     runtime.on('span_left', ({ core, error }) => this.left(core, error));
     runtime.leavers.push(() => this.leftovers());
@@ -149,10 +177,17 @@ export class RemoteThreads {
       return this.waitForEnd(begun, options);
     }
     return waitFor<PlainValue>(this.runtime, `the end of a thread of core ${origin}`, options, (waker) => {
+      const gone = this.gone.get(origin);
+      if (gone !== undefined) {
+        waker.fail(gone);
+        return () => undefined;
+      }
       const ticket = this.nextTicket++;
-      this.tickets.set(ticket, waker);
+      this.tickets.set(ticket, { origin, waker });
       this.send(origin, { t: 'join', id, from: this.core, ticket });
-      return () => void this.tickets.delete(ticket);
+      return () => {
+        if (this.tickets.delete(ticket)) this.send(origin, { t: 'leave', id, ticket });
+      };
     });
   }
 
@@ -203,7 +238,10 @@ export class RemoteThreads {
 
   private moved({ id, core }: Extract<Note, { t: 'moved' }>): void {
     const begun = this.begun.get(id);
-    if (begun !== undefined) begun.core = core;
+    if (begun === undefined) return;
+    begun.core = core;
+    const gone = this.gone.get(core);
+    if (gone !== undefined) this.ended(id, { ok: false, error: gone });
   }
 
   private told(from: number, note: Note): void {
@@ -211,6 +249,7 @@ export class RemoteThreads {
     else if (note.t === 'moved') this.moved(note);
     else if (note.t === 'ended') this.ended(note.id, endOf(note));
     else if (note.t === 'join') this.joinedFrom(from, note);
+    else if (note.t === 'leave') this.begun.get(note.id)?.leave(from, note.ticket);
     else if (note.t === 'joined') this.answered(note);
   }
 
@@ -229,7 +268,8 @@ export class RemoteThreads {
     const end = known(begun.end);
     if (end.ok) waker.wake(end.value);
     else waker.fail(end.error);
-    // Others may still join it: its result stays until the program ends.
+    // Others may still join it: the result of a thread with a handle stays until the program ends.
+    if (!begun.named) this.begun.delete(begun.id);
   }
 
   private settle(begun: Begun): void {
@@ -248,14 +288,14 @@ export class RemoteThreads {
       begun.claimed = true;
       return answer(begun.end);
     }
-    begun.joiners.add({
+    begun.joinFrom(from, ticket, {
       wake: (value) => answer({ ok: true, value }),
       fail: (error) => answer({ ok: false, error: errorOf(error) }),
     });
   }
 
   private answered({ ticket, ...note }: Extract<Note, { t: 'joined' }>): void {
-    const waker = this.tickets.get(ticket);
+    const waker = this.tickets.get(ticket)?.waker;
     this.tickets.delete(ticket);
     const end = endOf(note);
     if (end.ok) waker?.wake(end.value);
@@ -265,8 +305,17 @@ export class RemoteThreads {
   /** RM3. */
   private left(core: CoreId, name: string): void {
     const error = new MkError(name, `the domain’s dispatcher on core ${core} is no more`);
-    for (const begun of [...this.begun.values()])
+    // Nobody was there when something was sent: the domain may be spanned to that core since.
+    if (name !== 'NO_SUCH_DOMAIN') this.gone.set(core, error);
+    for (const begun of [...this.begun.values()]) {
+      begun.leave(core);
       if (begun.core === core && begun.end === null) this.ended(begun.id, { ok: false, error });
+    }
+    for (const [ticket, { origin, waker }] of [...this.tickets]) {
+      if (origin !== core) continue;
+      this.tickets.delete(ticket);
+      waker.fail(error);
+    }
     this.lines.delete(core);
   }
 
@@ -296,6 +345,8 @@ export class RemoteThreads {
   private undeliverable(core: CoreId, note: Note, error: unknown): void {
     const failure = isMkError(error) ? error : new MkError('PEER_GONE', `core ${core} cannot be told`);
     if (note.t === 'begin') return this.report(note.origin, note.id, { ok: false, error: failure });
+    if (note.t === 'join')
+      return this.answered({ t: 'joined', ticket: note.ticket, ...toldOf({ ok: false, error: failure }) });
     if ((note.t === 'ended' || note.t === 'joined') && note.ok && failure.name === 'BAD_SYSTEM_CALL')
       this.send(core, {
         ...note,

@@ -147,4 +147,12 @@ export const PROGRAM_MESSAGES = {
     fields: { op: 'str' },
     doc: 'To a domain’s home: whoever waited for its end has given up.',
   },
+  span_nobody: {
+    ordinal: 389,
+    from: 'core',
+    to: 'core',
+    lane: 'bulk',
+    fields: { domain: 'str' },
+    doc: 'Answers span_data: this core has no dispatcher of the domain, so nobody got it.',
+  },
 } as const satisfies Record<string, MessageSpec>;

@@ -1,6 +1,7 @@
 import { known } from '../common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { insist, recordsOf } from '../common/insisting.ts';
+import { endWithParent } from '../common/parent.ts';
 import { ACCOUNTS, Branch, Desk, names, OPENING_BALANCE } from './interfaces.ts';
 
 interface Change {
@@ -41,6 +42,7 @@ class Accounts {
 
 export async function branch(mk: Mk): Promise<number> {
   const [, run = '', index = '0', life = '0'] = mk.args;
+  endWithParent(mk, run);
   const own = Number(index);
   const accounts = new Accounts();
   mk.always('no account is overdrawn', () => accounts.balances.every((balance) => balance >= 0));

@@ -3,6 +3,7 @@ import type { Client } from '@mk/libmk/channels/client';
 import type { HeldLock } from '@mk/libmk/octopus/lock';
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
+import { endWithParent } from '../common/parent.ts';
 import { KEYS, names, Replica, Report } from './interfaces.ts';
 
 type ReplicaClient = Client<typeof Replica.methods>;
@@ -57,6 +58,7 @@ export class Quorum {
 /** Increments counters under a lock; each increment is a read and a write by a majority. */
 export async function client(mk: Mk): Promise<number> {
   const [, run = '', index = '0', replicas = '3', rounds = '1'] = mk.args;
+  endWithParent(mk, run);
   const quorum = await Quorum.of(mk, run, Number(replicas));
   let acknowledged = 0;
   let attempted = 0;

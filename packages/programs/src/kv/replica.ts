@@ -1,4 +1,5 @@
 import type { Mk } from '@mk/libmk/program/mk';
+import { endWithParent } from '../common/parent.ts';
 import { names, Replica } from './interfaces.ts';
 
 /**
@@ -7,6 +8,7 @@ import { names, Replica } from './interfaces.ts';
  */
 export async function replica(mk: Mk): Promise<number> {
   const [, run = '', index = '0'] = mk.args;
+  endWithParent(mk, run);
   const values = new Map<string, { value: number; version: number }>();
   const tokens = new Map<string, number>();
   const over = mk.threads.semaphore(0, 'the end');

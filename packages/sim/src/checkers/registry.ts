@@ -8,6 +8,7 @@ import { leakChecker } from './leaks.ts';
 import { membershipChecker } from './membership.ts';
 import { memoryChecker } from './memory.ts';
 import { programChecker } from './programs.ts';
+import { ramChecker } from './ram.ts';
 import { urpcChecker } from './urpc.ts';
 import { viewsChecker } from './views.ts';
 
@@ -20,6 +21,7 @@ const FACTORIES: readonly CheckerFactory[] = [
   leakChecker,
   programChecker,
   memoryChecker,
+  ramChecker,
 ];
 
 /**

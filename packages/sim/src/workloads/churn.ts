@@ -7,6 +7,7 @@ import type { RogueBehaviour } from '@mk/monitor-proto/rogue-behaviours';
 import type { ControlReply } from '@mk/monitor-proto/step';
 import type { ChurnReport } from '@mk/node-kernel/control/verb-answers';
 import { capabilityChecker, survivorsChecker } from '../checkers/capabilities.ts';
+import { ramChecker } from '../checkers/ram.ts';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { honestPeersChecker } from '../checkers/honest-peers.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
@@ -116,6 +117,7 @@ class ChurnRun {
       this.simulation,
       options.checkers ?? [
         options.crashes === undefined ? capabilityChecker : survivorsChecker,
+        ramChecker,
         revokedChecker,
         honestPeersChecker,
       ],

@@ -64,7 +64,7 @@ function freeOverlaps(entries: readonly AuditEntry[], snapshots: readonly CoreSn
     .sort((a, b) => a.range.address - b.range.address);
   const problems = free.slice(1).flatMap(({ range, core }, i) => {
     const before = known(free[i]);
-    return overlaps(before.range, range) ? [violation('C2', range, [before.core, core], 'free in two allocators')] : [];
+    return overlaps(before.range, range) ? [doubled(range, before.core, core)] : [];
   });
   const allFree = unionRanges(free.map(({ range }) => range));
   for (const { capability, core } of held) {
@@ -120,6 +120,10 @@ function memoryViolation(
   detail: string,
 ): Violation {
   return { ...violation('C5', range, cores, detail), memory };
+}
+
+function doubled(range: Range, ...cores: readonly CoreId[]): Violation {
+  return { ...violation('C2', range, cores, 'free in two allocators'), memory: 'doubled' };
 }
 
 function violation(invariant: 'C2' | 'C5', range: Range, cores: readonly number[], detail: string): Violation {

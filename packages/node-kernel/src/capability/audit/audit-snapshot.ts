@@ -38,8 +38,8 @@ export interface Violation {
   readonly range?: Range;
   /** The named owners, for C1 and relations. */
   readonly owners?: readonly number[];
-  /** For C5: memory that nobody has, or that no core contributed. */
-  readonly memory?: 'leaked' | 'foreign';
+  /** Memory that nobody has, that no core contributed, or that is free in two allocators. */
+  readonly memory?: 'leaked' | 'foreign' | 'doubled';
 }
 
 /** One decoded slot with its core. */

@@ -39,6 +39,8 @@ export function partLosses(
 
 function lossOf(violation: Violation, snapshots: readonly CoreSnapshot[], { absent, reborn }: Gone): Loss | null {
   const { memory, owners = [], range } = violation;
+  // Whoever heard of an end has dropped what it had from there, before it knew of a new life.
+  if (memory === 'doubled') return null;
   if (memory === 'leaked') return { ...violation, why: 'held_by_nobody', of: null };
   const home = range === undefined ? undefined : homeOf(range, snapshots);
   if (range !== undefined && home === undefined && absent.size > 0)

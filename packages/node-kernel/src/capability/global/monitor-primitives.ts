@@ -5,10 +5,12 @@
  * `reclaim.ts`.
  */
 import { assert } from '@mk/monitor-proto/assert';
+import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import { makeCapability } from '../model/capability.ts';
 import type { Capability, Range } from '../model/capability.ts';
 import { liveSlot, REMOTE } from '../store/copy-group.ts';
 import { unfitFor } from '../store/cspace.ts';
+import { noteHeld } from '../store/holds.ts';
 import { deleteLastCopy, hasOtherCopies } from '../invocations/delete-step.ts';
 import { refuse, succeed } from '@mk/monitor-proto/result';
 import type { Result } from '../model/errors.ts';
@@ -93,6 +95,19 @@ export function lendMemory(state: LocalCapabilities): void {
   const { address, size } = state.memory;
   const root = state.database.find(makeCapability('PhysAddr', address, size));
   if (root !== undefined) addRelations(state, root, REMOTE.descendants);
+}
+
+/** Lends a range that was just taken from the allocator; until the borrower has it, it is accounted here. */
+export function beginLoan(state: LocalCapabilities, op: OperationId, to: CoreId, range: Range): void {
+  lendMemory(state);
+  state.loans.depart(op, to, range);
+  noteHeld(state.watches, range);
+}
+
+/** Takes memory that another core lends into this core's allocator. */
+export function borrow(state: LocalCapabilities, range: Range): void {
+  state.ram.release(range);
+  noteHeld(state.watches, range);
 }
 
 /** Inserts a mapping made by `map` through the object in `through`; it lives and dies with that very copy. */

@@ -2,9 +2,9 @@
  * Reclaims RAM that lost a capability. Freed RAM returns to its home, the core that contributed it, and only the home
  * frees it. Memory that no other core can cover ("certain") is freed at once. For the rest the home asks in two rounds:
  * every core starts a watch on the range; when all have, each reports everything that it has held since. Every
- * capability has a holder at any time (a sender keeps it until the receiver has it), so one that nobody saw does not
- * exist. Freeing free memory does nothing, so two candidates for the same bytes are harmless. Differs from Barrelfish,
- * which loses memory whose parent was deleted before its children.
+ * capability and every loan has a holder at any time (a sender keeps it until the receiver has it), so one that nobody
+ * saw does not exist. Freeing free memory does nothing, and memory that was lent meanwhile is held, so two candidates for
+ * the same bytes are harmless. Differs from Barrelfish, which loses memory whose parent was deleted before its children.
  */
 import type { CopyGroup } from '../store/slot.ts';
 import { overlaps } from '../model/capability.ts';
@@ -15,15 +15,22 @@ import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { intersectRanges, subtractRanges, unionRanges } from '../model/ranges.ts';
 import { isRamBacked } from '../model/type-rules.ts';
 
-/** The parts of `range` that RAM-backed capabilities on this core cover, frozen ones included. */
+/**
+ * The parts of `range` that this core holds: RAM-backed capabilities cover them, frozen ones included, or they are
+ * borrowed and unused, or on their way to a borrower.
+ */
 function coveredRanges(state: LocalCapabilities, range: Range): Range[] {
-  const found: Range[] = [];
+  const found: Range[] = [...unusedLoans(state, range)];
   state.database.visitOverlapping(range, ({ capability }) => {
     if (!isRamBacked(capability.type)) return false;
     found.push(capability);
     return capability.address <= range.address && capability.address + capability.size >= range.address + range.size;
   });
   return found.length === 0 ? found : intersectRanges([range], found);
+}
+
+function unusedLoans({ core, homeOf, loans, ram }: LocalCapabilities, { address }: Range): readonly Range[] {
+  return homeOf(address) === core ? [...loans.departing.values()].map(({ range }) => range) : ram.freeRanges();
 }
 
 /** First round, on every core that the home asks. */
@@ -56,6 +63,7 @@ export function reclaimAtHome(state: LocalCapabilities, range: Range, coveredEls
   const holes = covered.length === 0 ? [range] : subtractRanges([range], covered);
   for (const hole of holes) {
     for (const { address, size } of state.ram.release({ address: hole.address, size: hole.size })) {
+      state.loans.returned({ address, size });
       state.changes.note({ kind: 'freed', address, size });
       freed += size;
     }

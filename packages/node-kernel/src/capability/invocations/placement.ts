@@ -1,9 +1,9 @@
 /** Puts capabilities in slots and takes them out, with all consequences. Decides nothing. */
 import { assert, known } from '@mk/monitor-proto/assert';
-import { overlaps } from '../model/capability.ts';
 import type { Capability } from '../model/capability.ts';
 import type { SharedState } from '../store/copy-group.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
+import { noteHeld } from '../store/holds.ts';
 import type { LocalCapabilities } from '../store/local-capabilities.ts';
 import { propagate } from '../store/relations.ts';
 import { type CopyGroup, full, type FullSlot, type Slot, SlotContainer } from '../store/slot.ts';
@@ -17,9 +17,7 @@ export function place(state: LocalCapabilities, slot: Slot, capability: Capabili
   if (!known) {
     makeContainer(state, group);
     if (state.isForeign(group) || group.relations !== 0) propagate(state, group);
-    for (const watch of state.watches) {
-      if (isRamBacked(capability.type) && overlaps(capability, watch.range)) watch.seen.push(capability);
-    }
+    if (isRamBacked(capability.type)) noteHeld(state.watches, capability);
   }
   state.changes.note({ kind: 'created', slot: slot.address, capability });
   return group;

@@ -2,7 +2,7 @@
  * The holds of operations between cores while they run: kept with the capabilities, because everything must respect
  * them.
  */
-import type { Capability, Range } from '../model/capability.ts';
+import { type Capability, overlaps, type Range } from '../model/capability.ts';
 import type { Slot } from './slot.ts';
 
 /** The slots that a revoke has frozen on this core. */
@@ -15,8 +15,13 @@ export interface RevokeMark {
   pausesDeletion: boolean;
 }
 
-/** A range watched by its home: collects everything RAM-backed that overlapped it since the watch began. */
+/** A range watched for its home: collects everything RAM-backed, and everything borrowed, that overlapped it since. */
 export interface RangeWatch {
   readonly range: Range;
   readonly seen: Range[];
+}
+
+/** Tells the watches of memory that is held from now on. */
+export function noteHeld(watches: ReadonlySet<RangeWatch>, { address, size }: Range): void {
+  for (const { range, seen } of watches) if (overlaps(range, { address, size })) seen.push({ address, size });
 }

@@ -6,6 +6,7 @@ import type { Range } from '../model/capability.ts';
 import type { ChangeNotes } from '../model/changes.ts';
 import { DeletionQueue } from './deletion-queue.ts';
 import { CAPABILITY_LIMITS } from '../model/limits.ts';
+import { Loans } from './loans.ts';
 import { MappingDatabase } from './mapping-database.ts';
 import { PageTables } from './page-tables.ts';
 import { RamAllocator } from './ram-allocator.ts';
@@ -37,6 +38,7 @@ export class LocalCapabilities {
   readonly mappingsInTable = new Map<number, Set<FullSlot>>();
   readonly pageTables = new PageTables();
   readonly ram: RamAllocator;
+  readonly loans = new Loans();
   readonly deletions = new DeletionQueue();
   /** Revokes that have frozen slots here and have neither committed nor aborted. */
   readonly revokes = new Set<RevokeMark>();

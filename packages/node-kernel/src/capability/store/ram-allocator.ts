@@ -12,6 +12,8 @@ const PAGE_BYTES = 4096;
 export class RamAllocator {
   /** Sorted, disjoint, never adjacent. */
   private free: Range[] = [];
+  /** Counts changes, for checkers. */
+  changes = 0;
 
   constructor(seed: readonly Range[] = []) {
     for (const range of seed) this.release(range);
@@ -39,6 +41,7 @@ export class RamAllocator {
 
   /** Removes and returns the free part of `range`: for a peer that steals, or a request by address. */
   take(range: Range): Range[] {
+    this.changes += 1;
     const kept = subtractRanges(this.free, [range]);
     const taken = subtractRanges(this.free, kept);
     this.free = kept;
@@ -57,6 +60,7 @@ export class RamAllocator {
   }
 
   private carve(index: number, taken: Range): Range {
+    this.changes += 1;
     const from = known(this.free[index]);
     const rest = subtractRanges([from], [taken]);
     this.free.splice(index, 1, ...rest);
@@ -74,6 +78,7 @@ export class RamAllocator {
 
   /** Adds a range that overlaps nothing free. */
   private join({ address, size }: Range): void {
+    this.changes += 1;
     let at = this.firstEndingAfter(address);
     let start = address;
     let end = address + size;

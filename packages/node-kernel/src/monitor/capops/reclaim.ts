@@ -2,7 +2,7 @@
  * RECLAIM: memory that lost a capability goes home, and only the home frees it. Unless it is certain that nobody covers
  * it, the home asks everybody in the two phases of one round: prepare begins a watch on every core; commit ends it and
  * reports everything covered there at any time in between. One batch at a time; candidates that come meanwhile are the
- * next batch. The home's own watch lasts until it frees: only it can give the memory out again. C5: a core that lets go
+ * next batch. The home's own watch lasts until it frees: it gives the memory out again. C5: a core that lets go
  * of memory accounts for it until the home has taken it over.
  */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
@@ -83,8 +83,10 @@ export class Reclaims {
   ranges(): readonly Range[] {
     const parts = [this.entrusted, this.reserved, this.queue, this.current];
     const { leaving, next } = this;
-    if (leaving.size === 0 && next.size === 0 && parts.every(({ length }) => length === 0)) return NONE;
+    const { departing } = this.m.state.loans;
+    if (leaving.size + next.size + departing.size === 0 && parts.every(({ length }) => length === 0)) return NONE;
     return [
+      ...[...departing.values()].map(({ range }) => range),
       ...[...leaving.values()].flat(),
       ...[...next.values()].flat().map(({ range }) => range),
       ...this.entrusted,
@@ -103,7 +105,8 @@ export class Reclaims {
   }
 
   get idle(): boolean {
-    return !this.running && this.leaving.size === 0 && this.next.size === 0;
+    const { departing } = this.m.state.loans;
+    return !this.running && this.leaving.size + this.next.size + departing.size === 0;
   }
 
   /** Whether a watch of this round is active here. */
@@ -137,15 +140,6 @@ export class Reclaims {
    */
   entrust(ranges: readonly Range[]): void {
     this.entrusted.push(...ranges.filter((range) => this.hasHome(range)));
-  }
-
-  /** Notes ranges on their way from here to an allocator elsewhere, until they arrive. */
-  depart(op: OperationId, ranges: readonly Range[]): void {
-    this.leaving.set(op, ranges);
-  }
-
-  arrived(op: OperationId): void {
-    this.leaving.delete(op);
   }
 
   /** Frees this home's ranges that nobody covers because their holders are gone. */

@@ -4,7 +4,8 @@
  *
  * C5 holds at every moment: a range is free at its victim, then on its way (accounted there), then free at the thief,
  * whose confirmation ends the transfer. The home remembers a thief's ranges: when the thief dies, the home asks
- * everybody which parts are covered and takes back the rest. Freed RAM goes home, to the core that contributed it.
+ * everybody which parts are covered and takes back the rest. When the home dies, its memory goes with it: a thief drops
+ * what it has not used. Freed RAM goes home, to the core that contributed it.
  */
 import { type CorePeer, isCorePeer, type Peer } from '@mk/monitor-proto/endpoint/peer';
 import { ERRORS } from '@mk/monitor-proto/errors';
@@ -13,10 +14,10 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { MessageOf } from '@mk/monitor-proto/messages/table';
 import type { MetricFamily } from '@mk/monitor-proto/metrics';
 import type { Range } from '../../capability/model/capability.ts';
-import { intersectRanges, subtractRanges, totalBytes, unionRanges } from '../../capability/model/ranges.ts';
+import { intersectRanges, subtractRanges, totalBytes } from '../../capability/model/ranges.ts';
 import { isRamBacked } from '../../capability/model/type-rules.ts';
 import { RIGHTS } from '../../capability/model/rights.ts';
-import { lendMemory, ramFrom } from '../../capability/global/monitor-primitives.ts';
+import { beginLoan, borrow, ramFrom } from '../../capability/global/monitor-primitives.ts';
 import { freeAddress, resolveSlot } from '../../capability/store/cspace.ts';
 import type { LocalCapabilities } from '../../capability/store/local-capabilities.ts';
 import type { CpuDriver } from '../../cpu-driver/cpu-driver.ts';
@@ -40,9 +41,6 @@ export interface AllocateRequest {
 export interface ReclaimPort {
   readonly shared: { readonly given: { note(core: CoreId, range: Range): void } };
   readonly reclaims: {
-    /** Accounts ranges as on their way from here, until `arrived`. */
-    depart(op: OperationId, ranges: readonly Range[]): void;
-    arrived(op: OperationId): void;
     /** Sends ranges home that nobody uses here. */
     offer(ranges: readonly Range[]): void;
     /** Frees the parts of these ranges that nobody covers, here and everywhere. */
@@ -70,10 +68,6 @@ const HIGHEST = 2 ** 46;
 
 export class MemoryServer implements Service {
   private readonly nearness: Nearness;
-  /** Each thief's ranges of this core's memory, as far as this core knows; may list ranges that have come home. */
-  private readonly lent = new Map<CoreId, Range[]>();
-  /** Under way to a thief, by operation. */
-  private readonly departing = new Map<OperationId, { readonly to: CoreId; readonly range: Range }>();
   private readonly waiting = new Pending<OperationId, StealAnswer>();
   /** Peers that still owe an answer, by operation: no other answer is accepted. An entry outlives the wait. */
   private readonly asked = new Map<OperationId, CoreId>();
@@ -92,7 +86,7 @@ export class MemoryServer implements Service {
     ram_steal_request: (from, request) => this.onSteal(from, request),
     ram_steal_reply: (from, reply, now) => this.onStolen(from, reply, now),
     ram_steal_taken: (from, { op }) => {
-      if (this.departing.get(op)?.to === from.id) this.onTaken(op);
+      if (this.driver.booted && this.state.loans.departing.get(op)?.to === from.id) this.state.loans.taken(op);
     },
   } satisfies MessageHandlers;
 
@@ -121,23 +115,34 @@ export class MemoryServer implements Service {
   peerGone(peer: Peer, now: Nanos): void {
     if (!isCorePeer(peer)) return;
     const { id } = peer;
-    this.waiting.peerGone(id, now);
-    for (const [op, { to }] of [...this.departing]) if (to === id) this.onTaken(op);
+    if (this.driver.booted) this.forgetMemory(id);
+    for (const [op] of [...this.waiting.entries()].filter(([, peer]) => peer === id))
+      this.waiting.answered(op, id, 'none', now);
     for (const [op, core] of [...this.asked]) if (core === id) this.asked.delete(op);
-    const ranges = this.lent.get(id);
-    if (ranges === undefined) return;
-    this.lent.delete(id);
-    this.capops.reclaims.recover(unionRanges(ranges));
+  }
+
+  /**
+   * A core's memory went with it: its next life gives out anew what no capability covers. What it had borrowed comes
+   * back.
+   */
+  private forgetMemory(of: CoreId): void {
+    const { loans, memory, ram } = this.state;
+    ram.take({ address: of * memory.size, size: memory.size });
+    const lent = loans.forget(of);
+    if (lent.length > 0) this.capops.reclaims.recover(lent);
   }
 
   leftovers(): readonly string[] {
-    return [...this.departing.values()].map(({ to, range }) => `${range.size} bytes of RAM on their way to core ${to}`);
+    if (!this.driver.booted) return [];
+    return [...this.state.loans.departing.values()].map(
+      ({ to, range }) => `${range.size} bytes of RAM on their way to core ${to}`,
+    );
   }
 
   metrics(): readonly MetricFamily[] {
     if (!this.driver.booted) return [];
-    const { free, brought, lent } = this.report();
-    const states = Object.entries({ free, in_use: brought - free - lent, lent });
+    const { free, free_own: own, brought, lent } = this.report();
+    const states = Object.entries({ free, in_use: brought - own - lent, lent });
     return [
       {
         name: 'mk_ram_bytes',
@@ -158,18 +163,18 @@ export class MemoryServer implements Service {
     return this.driver.state;
   }
 
-  /** The answer of `mkctl mem`. `in_use` is covered by capabilities, whichever core holds them. */
+  /** The answer of `mkctl mem`. */
   private report() {
-    const { memory, ram } = this.state;
+    const { loans, memory, ram } = this.state;
     const own = totalBytes(intersectRanges(ram.freeRanges(), [memory]));
-    const lent = [...this.lent].map(([to, ranges]) => ({ to, bytes: totalBytes(this.stillAway(ranges)) }));
+    const { lent } = loans;
     return {
       brought: memory.size,
       free: ram.freeBytes,
       free_own: own,
       largest_free: this.freeBytes().largest,
       lent: lent.reduce((sum, { bytes }) => sum + bytes, 0),
-      lent_to: lent.filter(({ bytes }) => bytes > 0),
+      lent_to: lent,
       stolen: this.stolenBytes,
       steals: this.steals,
     };
@@ -178,10 +183,6 @@ export class MemoryServer implements Service {
   private freeBytes(): FreeBytes {
     const { ram } = this.state;
     return { free: ram.freeBytes, largest: ram.freeRanges().reduce((most, { size }) => Math.max(most, size), 0) };
-  }
-
-  private stillAway(ranges: readonly Range[]): Range[] {
-    return subtractRanges(unionRanges(ranges), this.state.ram.freeRanges());
   }
 
   private check({ bytes, alignment = PAGE_BYTES, near, from = 0, to = HIGHEST }: AllocateRequest): Wanted {
@@ -211,6 +212,7 @@ export class MemoryServer implements Service {
         const stolen = answer === 'given' ? this.take(domain, wanted, peer) : null;
         if (stolen !== null) return stolen;
         if (typeof answer === 'object') told.set(peer, answer);
+        else if (!this.context.monitors.has(peer)) told.delete(peer);
       }
       if (pass === 1) yield* wait(sleepUntil(this.context.timers, this.context.now + limit('capabilityRetryNs')));
     }
@@ -258,14 +260,11 @@ export class MemoryServer implements Service {
       this.replyTo(from.id, op, 'OUT_OF_MEMORY', { address: free, size: largest });
       return this.returnStolen();
     }
-    lendMemory(this.state);
+    beginLoan(this.state, op, from.id, range);
     this.capops.shared.given.note(from.id, range);
-    this.departing.set(op, { to: from.id, range });
-    this.capops.reclaims.depart(op, [range]);
     if (this.replyTo(from.id, op, null, range)) return;
-    this.departing.delete(op);
+    this.state.loans.undo(op);
     this.state.ram.release(range);
-    this.capops.reclaims.arrived(op);
   }
 
   /** Returns unused stolen memory, because somebody is short of memory. */
@@ -302,7 +301,7 @@ export class MemoryServer implements Service {
     if (error === 0 && isRange({ address, size })) {
       if (this.isCovered({ address, size }))
         return this.context.offences.note(from.id, 'forged', `lends memory that this core has capabilities to`, now);
-      this.state.ram.release({ address, size });
+      borrow(this.state, { address, size });
       this.stolenBytes += size;
       this.steals += 1;
       this.context.outbox.log('ram_stolen', { op, peer: from.id, bytes: size });
@@ -325,15 +324,6 @@ export class MemoryServer implements Service {
   private tell(core: CoreId, op: OperationId, now: Nanos): void {
     if (this.context.send(core, { type: 'ram_steal_taken', op }) !== 'BUSY') return;
     this.context.timers.set(now + limit('capabilityRetryNs'), (at) => this.tell(core, op, at));
-  }
-
-  private onTaken(op: OperationId): void {
-    const departing = this.departing.get(op);
-    if (departing === undefined) return;
-    this.departing.delete(op);
-    const known = this.lent.get(departing.to) ?? [];
-    this.lent.set(departing.to, unionRanges([...this.stillAway(known), departing.range]));
-    this.capops.reclaims.arrived(op);
   }
 }
 
