@@ -3,13 +3,13 @@ import type { OctopusNotification, OctopusReply, OctopusRequest } from '@mk/moni
 import type { PlainValue } from '../dispatcher/plain-value.ts';
 import type { UpcallOf } from '../dispatcher/protocol.ts';
 import { type HeldLock, acquireLock } from '../octopus/lock.ts';
-import { Octopus, type OctopusEvent } from '../octopus/octopus.ts';
+import { Octopus, type OctopusEvent, type OctopusRecord } from '../octopus/octopus.ts';
 import type { OctopusTransport } from '../octopus/transport.ts';
 import type { CancelSignal } from '../runtime/cancellation.ts';
 import { EventQueue } from '../runtime/event-queue.ts';
 import { MkError } from '../runtime/mk-error.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { WaitOptions } from '../runtime/waiting.ts';
+import { bySignal, type WaitOptions } from '../runtime/waiting.ts';
 
 /** Octopus through the dispatcher's CPU driver and its monitor. */
 class OctopusByCalls implements OctopusTransport {
@@ -91,8 +91,14 @@ export class SharedRecords extends Octopus {
    * await store.write({ token: lock.token, value });
    * await lock.release();
    */
-  lock(name: string, options: { readonly signal?: CancelSignal } = {}): Promise<HeldLock> {
-    return acquireLock(this, name, options.signal);
+  lock(name: string, options: WaitOptions = {}): Promise<HeldLock> {
+    return bySignal(this.runtime, `the lock ${name}`, options, (signal) => acquireLock(this, name, signal));
+  }
+
+  /** Waits for a record that matches. Takes what every wait takes, or a signal alone. */
+  override waitFor(query: string, options: CancelSignal | WaitOptions = {}): Promise<OctopusRecord> {
+    const waiting = 'aborted' in options ? { signal: options } : options;
+    return bySignal(this.runtime, `a record ${query}`, waiting, (signal) => super.waitFor(query, signal));
   }
 
   /**

@@ -117,7 +117,7 @@ export class Mk {
   }
 
   /** Waits so many nanoseconds. */
-  sleep(ns: Nanos, options: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
+  sleep(ns: Nanos, options: WaitOptions = {}): Promise<void> {
     return this.threads.sleep(ns, options);
   }
 

@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { TimerQueue } from '@mk/monitor-proto/timer-queue';
-import type { CancelSignal } from './cancellation.ts';
+import { type CancelSignal, SmallAbortController } from './cancellation.ts';
 import { formatLine } from './format.ts';
 import { MkError } from './mk-error.ts';
 import type { RunQueue } from './run-queue.ts';
@@ -82,6 +82,30 @@ export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): 
   const deadline = mayTake(clock, options);
   if (deadline !== Infinity && deadline <= clock.now())
     throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
+}
+
+/** For waits that know only a signal: they get one that aborts with the caller's, or in DEADLINE_EXCEEDED. */
+export async function bySignal<T>(
+  clock: Clockwork,
+  what: string,
+  options: WaitOptions,
+  wait: (signal: CancelSignal | undefined) => Promise<T>,
+): Promise<T> {
+  mayBegin(clock, what, options);
+  const { signal } = options;
+  const deadline = deadlineOf(clock.now(), options);
+  if (deadline === Infinity) return wait(signal);
+  const end = new SmallAbortController();
+  const late = (): void => end.abort(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
+  const timer = clock.timers.set(deadline, late);
+  const onAbort = (): void => end.abort(known(signal).reason);
+  signal?.addEventListener('abort', onAbort);
+  try {
+    return await wait(end.signal);
+  } finally {
+    clock.timers.cancel(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
 }
 
 /** The deadline; throws for invalid options, and the reason of a signal that has aborted. */

@@ -304,9 +304,13 @@ export class RemoteThreads {
 
   /** RM3. */
   private left(core: CoreId, name: string): void {
-    const error = new MkError(name, `the domain’s dispatcher on core ${core} is no more`);
+    const isUnspanned = name === NOBODY;
+    const text = isUnspanned
+      ? `the domain has no dispatcher on core ${core}`
+      : `the domain’s dispatcher on core ${core} is no more`;
+    const error = new MkError(name, text);
     // Nobody was there when something was sent: the domain may be spanned to that core since.
-    if (name !== 'NO_SUCH_DOMAIN') this.gone.set(core, error);
+    if (!isUnspanned) this.gone.set(core, error);
     for (const begun of [...this.begun.values()]) {
       begun.leave(core);
       if (begun.core === core && begun.end === null) this.ended(begun.id, { ok: false, error });
@@ -364,6 +368,8 @@ export class RemoteThreads {
   }
 }
 
+/** The error by which a dispatcher hears that nobody got what it sent to a core. */
+const NOBODY = 'NO_SUCH_DOMAIN';
 /** Characters of a stack trace that cross. */
 const TRACE_CHARACTERS = 2000;
 

@@ -71,18 +71,18 @@ export class Threads implements ThreadOwner {
     return this.clock.queue.yield();
   }
 
-  /** Waits for so many nanoseconds. CANCELLED by the signal. */
-  sleep(ns: Nanos, { signal }: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
+  /** Waits for so many nanoseconds. */
+  sleep(ns: Nanos, options: WaitOptions = {}): Promise<void> {
     const { clock } = this;
     const until = clock.now() + Math.max(0, nanosOf('the time to sleep', ns));
-    return waitFor<void>(clock, 'a timer', signal === undefined ? {} : { signal }, (waker) => {
+    return waitFor<void>(clock, 'a timer', options, (waker) => {
       const timer = clock.timers.set(until, () => waker.wake());
       return () => clock.timers.cancel(timer);
     });
   }
 
   /** Waits until a time of `mk.now()`. */
-  sleepUntil(at: Nanos, options: Pick<WaitOptions, 'signal'> = {}): Promise<void> {
+  sleepUntil(at: Nanos, options: WaitOptions = {}): Promise<void> {
     return this.sleep(at - this.clock.now(), options);
   }
 

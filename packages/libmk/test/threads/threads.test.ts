@@ -297,3 +297,22 @@ test('a mutex is known for as long as somebody holds it, over every hand-over', 
   expect(log).toEqual(['one holds it', 'two holds it']);
   expect(held.size).toBe(0);
 });
+
+describe('a sleep', () => {
+  test('takes what every wait takes', async () => {
+    const host = new TestHost();
+    const { threads } = host.runtime;
+    const ends: string[] = [];
+    for (const options of [{ timeoutNs: 5 }, { deadline: 7 }, { timeoutNs: 1e15 }])
+      threads
+        .spawn('sleeper', () =>
+          threads.sleep(100, options).then(
+            () => void ends.push(`slept until ${host.time}`),
+            (error: Error) => void ends.push(`${error.name} at ${host.time}`),
+          ),
+        )
+        .detach();
+    await host.run(20);
+    expect(ends).toEqual(['DEADLINE_EXCEEDED at 5', 'DEADLINE_EXCEEDED at 7', 'slept until 100']);
+  });
+});
