@@ -28,7 +28,7 @@ test.each(PROGRAMS)('%s', async (name, args) => {
   const others = (): readonly Home[] =>
     CORES.slice(1).flatMap((core) => s.simulation.node(core).kernel!.services.programs.homes.all());
   s.until(() => others().filter(({ begun }) => begun).length >= (name === 'queue-bench' ? 1 : 3));
-  s.simulation.run(s.simulation.now + 50 * MILLISECOND);
+  s.simulation.run(s.simulation.now + 2 * MILLISECOND);
   s.simulation.crash(0);
   s.until(() => others().every(({ finished }) => finished), 300 * SECOND);
   const ends = others().map(({ ending }) => `${ending?.cause} ${ending?.status}`);

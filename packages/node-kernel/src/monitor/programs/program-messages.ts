@@ -91,7 +91,8 @@ function domainMessages(p: ProcessManager) {
     program_text_reply: (from, message, now) => p.exchange.answered(from.id, message, now),
     span_data: ({ id: from }, { domain, data }, now) => {
       const part = p.parts.of(domain);
-      if (part === undefined) p.exchange.tell(from, { type: 'span_nobody', domain }, now);
+      // Dropped if the sender does not read: nothing is kept for whoever sends to nobody.
+      if (part === undefined) p.context.send(from, { type: 'span_nobody', domain });
       else p.parts.tell(part, { type: 'span_message', core: from, data: new PlainReader(data).read() }, now);
     },
     span_nobody: ({ id: from }, { domain }, now) => p.toldOfPart(domain, from, 'NO_SUCH_DOMAIN', now),
