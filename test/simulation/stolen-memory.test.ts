@@ -5,7 +5,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import { totalBytes } from '@mk/node-kernel/capability/model/ranges';
-import { Kernel } from '@mk/node-kernel/kernel';
+import type { Kernel } from '@mk/node-kernel/kernel';
 import { ramChecker } from '@mk/sim/checkers/ram';
 import { MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
 import { MemoryMachine, PAGE, RAM } from './memory-machine.ts';
