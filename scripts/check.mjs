@@ -28,6 +28,10 @@ const STEPS = {
     run: ['node', ['scripts/check-style.mjs']],
     advice: 'each line above names the rule; the reasons are in CONTRIBUTING.md',
   },
+  tables: {
+    run: ['node', ['scripts/check-tables.mjs']],
+    advice: 'use the row, or remove it; the number of a message or an error that has gone is not used again',
+  },
   casts: {
     run: ['node', ['scripts/count-casts.mjs']],
     advice:

@@ -10,7 +10,7 @@ import { LIMITS } from '@mk/monitor-proto/limits';
 import { LOG_EVENTS } from '@mk/monitor-proto/log-events';
 import { COMMON_FIELDS, logLineSchema, OPTIONAL_FIELDS } from '@mk/monitor-proto/log-schema';
 import { FIELD_KINDS } from '@mk/monitor-proto/messages/fields';
-import { MESSAGES, PROTOCOL_VERSION } from '@mk/monitor-proto/messages/table';
+import { MESSAGES, PROTOCOL_VERSION, RETIRED_ORDINALS } from '@mk/monitor-proto/messages/table';
 import type { MessageSpec } from '@mk/monitor-proto/messages/spec';
 import { retypeMatrixMarkdown, typeTableMarkdown } from '@mk/node-kernel/capability/model/retype-matrix';
 import { VERBS as SKB_VERBS } from '@mk/skb/control/verbs';
@@ -75,8 +75,9 @@ function messagesPage(): string {
         .join(', ') || '–',
       doc,
     ]);
+  const retired = [...RETIRED_ORDINALS].map(([ordinal, what]) => `${ordinal} (${what})`);
   const kinds = Object.entries(FIELD_KINDS).map(([kind, { doc }]) => [kind, doc]);
-  const intro = `Protocol version ${PROTOCOL_VERSION}. In a frame a message is a MessagePack array: its ordinal, then its fields in this order. Ordinals never change.\n`;
+  const intro = `Protocol version ${PROTOCOL_VERSION}. In a frame a message is a MessagePack array: its ordinal, then its fields in this order. Ordinals never change. Retired: ${retired.join('; ')}.\n`;
   return page(
     'Messages',
     'packages/monitor-proto/src/messages',

@@ -217,7 +217,7 @@ function fromJson(text: string): readonly CheckedLine[] {
     expect(rows.map(({ address }) => address).sort()).toEqual(names.filter((name) => name.includes('core')).sort());
   });
 
-  test('the processes are no root, and the secret is readable by them alone', () => {
+  test('the processes are not root, and the secret is readable by them alone', () => {
     expect(compose('exec', '-T', 'skb', 'id', '-u').trim()).not.toBe('0');
     expect(compose('exec', '-T', 'core', 'stat', '-c', '%a %U', '/run/mk/secret').trim()).toBe('600 node');
   });

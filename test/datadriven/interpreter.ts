@@ -296,6 +296,6 @@ function isShown({ type }: Message): boolean {
 function durationNs(text: string): number {
   const [, amount = '', unit = ''] = /^(\d+(?:\.\d+)?)(us|ms|s)$/.exec(text) ?? [];
   const scale = { us: 1e3, ms: 1e6, s: 1e9 }[unit];
-  if (scale === undefined) throw new Error(`${text} is no duration`);
+  if (scale === undefined) throw new Error(`${text} is not a duration`);
   return Number(amount) * scale;
 }

@@ -81,7 +81,7 @@ test('instead of a handshake: nobody becomes a peer', () => {
   );
 });
 
-test('what is read of a frame is what it says: written anew, it is read as the same', () => {
+test('what is read of a frame is what it says: written again, it is read as the same', () => {
   fc.assert(
     fc.property(MUTANTS, (bytes) => {
       const frame = decodeFrame(bytes);

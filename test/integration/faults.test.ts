@@ -27,7 +27,7 @@ async function whole(): Promise<readonly Member[]> {
   });
 }
 
-test('a link changes at run time, is measured anew, and heals', async () => {
+test('a link changes at run time, is measured again, and heals', async () => {
   await until(
     'the first measurement is there',
     async () => (await place.ask<unknown[]>('links')).length === CORES * (CORES - 1),

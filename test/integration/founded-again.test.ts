@@ -1,6 +1,6 @@
 /*
  * Processes as in containers, without a launcher and without numbers of their own: MK_CORES says four, and there are
- * three. They, and then the SKB with them, are killed at once and begin anew (decision 0200).
+ * three. They, and then the SKB with them, are killed at once and begin again (decision 0200).
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -54,7 +54,7 @@ async function founded(what: string): Promise<void> {
   }
 }
 
-test('three cores of an expected four begin without the fourth, and begin anew when all are killed', async () => {
+test('three cores of an expected four begin without the fourth, and begin again when all are killed', async () => {
   skb = startSkb();
   cores = startCores();
   await founded('the first life');

@@ -57,7 +57,7 @@ test('garbage where the journal should be', async () => {
   const path = join(dataDir, 'journal.sqlite');
   writeFileSync(path, 'garbage, '.repeat(1_000));
   await boot();
-  expect(launcher!.stderr).toContain('it is no journal (not an SQLite file)');
+  expect(launcher!.stderr).toContain('it is not a journal (not an SQLite file)');
   const { status, journal } = await health();
   expect(status).toBe(503);
   expect(journal).toMatch(/^failed: /);
@@ -80,7 +80,7 @@ test('the folder is deleted under it, and a file stands in its way for a while',
   writeFileSync(dataDir, 'in the way');
   rmSync(`${dataDir}.gone`, { recursive: true, maxRetries: 10 });
   await until('the failure is said', async () => (await health()).status === 503);
-  expect((await health()).journal).toMatch(/no folder|deleted or replaced|EEXIST/);
+  expect((await health()).journal).toMatch(/not a folder|deleted or replaced|EEXIST/);
   expect((await set('meanwhile')).stderr).toContain('JOURNAL_FAILED');
   expect((await place.mkctl('skb', '--file', rulesFile('r.pl', 'r(1).'))).stderr).toContain('JournalFailed');
   rmSync(dataDir);

@@ -61,7 +61,7 @@ test('a file that cannot be is refused in one line', async () => {
   expect(status).toBe(2);
   expect(stderr.trim()).not.toContain('\n');
   const { text } = JSON.parse(stderr) as { readonly text: string };
-  expect(text).toMatch(/^--machine: [^\n\u001b]*which is no whole number$/);
+  expect(text).toMatch(/^--machine: [^\n\u001b]*which is not a whole number$/);
 });
 
 test('with --occupancy messages leave and are taken one after the other, as the machine says', async () => {

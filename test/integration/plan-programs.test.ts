@@ -81,7 +81,7 @@ test('a file of one’s own on the cores that the plan names; its status and its
   for (const { status } of [failed, broken, ...inSimulator]) expect(status).toBe(1);
 });
 
-test('a workload that is no program, does not compile or is on a core that there is not is told before anything boots', async () => {
+test('a workload that is not a program, does not compile or is on a core that there is not is told before anything boots', async () => {
   const bad = written('bad.ts', 'export const main = (;\n');
   for (const [workload, text] of [
     ['{ program: matrix }', 'there is no program matrix'],

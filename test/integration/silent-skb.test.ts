@@ -121,7 +121,7 @@ test('a network that swallows everything: who is behind it says so, closes the l
   const answer = client.octopus.get('before');
   await until('core 1 says that the SKB is silent', () => logged(1, 'skb_silent') > 0);
   expect((await health(1))['skb']).toMatch(/^silent for \d+ s$/);
-  await until('core 1 and the client dial anew', () => proxy.opened >= openedBefore + 2);
+  await until('core 1 and the client dial again', () => proxy.opened >= openedBefore + 2);
   expect(logged(0, 'skb_silent')).toBe(0);
   proxy.swallows = false;
   await until('core 1 hears the SKB', () => logged(1, 'skb_heard') > 0);

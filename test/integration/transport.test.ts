@@ -32,7 +32,7 @@ test('links run over sockets that are their owner’s alone; a restarted core ha
   await until('all have registered again', async () => (await addresses().catch(() => [])).length === 3);
 });
 
-test('a fault resets a link of sockets as well, and it opens anew', async () => {
+test('a fault resets a link of sockets as well, and it reopens', async () => {
   await place.ask('link', '0', '2', '--reset', '50ms');
   const flood = (await place.ask('bench', 'flood', '0', '2', '--count', '20000')) as Record<string, number>;
   expect(flood).toMatchObject({ sent: 20_000, received: 20_000, lost: 0, doubled: 0, reordered: 0 });

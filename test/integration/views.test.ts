@@ -67,7 +67,7 @@ test('boot is one view of all', async () => {
   expect({ leader, members: members.length }).toEqual({ leader: 0, members: CORES });
 });
 
-test('the leader is killed: a view without it, what it owned is owned anew, audits are clean, operations go on', async () => {
+test('the leader is killed: a view without it, what it owned is owned again, audits are clean, operations go on', async () => {
   await sharedCapabilities();
   process.kill(pidOf(0), 'SIGKILL');
   const { history } = await viewOf(1, 2, 3, 4);

@@ -92,7 +92,7 @@ describeHere('a page that stays open', () => {
     expect(complaints).toEqual([]);
   });
 
-  test('a cluster that was killed and booted anew on the same port is shown without a click', async () => {
+  test('a cluster that was killed and booted again on the same port is shown without a click', async () => {
     const page = await newPage();
     await page.goto(url);
     await runs(page, '4 of 4 cores run');
@@ -105,7 +105,7 @@ describeHere('a page that stays open', () => {
     // It holds the token of a cluster that is gone.
     await page.getByText('read-only').waitFor();
     expect(await page.getByRole('button', { name: 'Crash', exact: true }).isDisabled()).toBe(true);
-    // The new address, pasted into the same tab, loads no page anew.
+    // The new address, pasted into the same tab, reloads no page.
     await page.goto(url);
     await page.getByText('acts', { exact: true }).waitFor();
     expect(page.url()).not.toContain('token');

@@ -35,15 +35,18 @@ const rejects = (name: string, body: string, text: string): Edge =>
 const OUTCOME = `const outcome = (p) => Promise.resolve(p).then((v) => 'value ' + String(v), (e) => e.name);`;
 const checks = (name: string, body: string, more = ''): Edge => exits(name, MAIN(`${OUTCOME}\n${body}`, more), 0);
 
+/** What is said of a thrown value that throws when it is looked at. */
+const UNREADABLE = 'threw an error that cannot be read, which is not an Error';
+
 export const EDGES: readonly Edge[] = [
-  fails('throws-text', MAIN(`throw 'a text';`), 'thread main: threw "a text", which is no Error'),
-  fails('throws-nothing', MAIN('throw undefined;'), 'thread main: threw "undefined", which is no Error'),
-  fails('throws-record', MAIN('throw { code: 7 };'), 'thread main: threw "{code: 7}", which is no Error'),
-  fails('throws-trap', MAIN(`throw ${TRAPPED};`), 'thread main: threw an error that cannot be read, which is no Error'),
+  fails('throws-text', MAIN(`throw 'a text';`), 'thread main: threw "a text", which is not an Error'),
+  fails('throws-nothing', MAIN('throw undefined;'), 'thread main: threw "undefined", which is not an Error'),
+  fails('throws-record', MAIN('throw { code: 7 };'), 'thread main: threw "{code: 7}", which is not an Error'),
+  fails('throws-trap', MAIN(`throw ${TRAPPED};`), `thread main: ${UNREADABLE}`),
   fails(
     'throws-getter',
     MAIN(`throw Object.defineProperty(new Error('x'), 'message', { get() { throw new Error('y'); } });`),
-    'thread main: threw an error that cannot be read, which is no Error',
+    `thread main: ${UNREADABLE}`,
   ),
   fails(
     'throws-control',
@@ -59,7 +62,7 @@ export const EDGES: readonly Edge[] = [
   fails(
     'thread-throws',
     MAIN(`mk.threads.spawn('t', () => { throw 7; }).detach(); await mk.sleep(1e12);`),
-    'thread t: threw "7", which is no Error',
+    'thread t: threw "7", which is not an Error',
   ),
   rejects(
     'rejects-alone',
@@ -67,17 +70,13 @@ export const EDGES: readonly Edge[] = [
     'Error: alone',
   ),
   rejects('rejects-and-ends', `void Promise.reject(new Error('at the end')); return 0;`, 'Error: at the end'),
-  rejects('rejects-and-exits', `void Promise.reject(8); await mk.exit(3);`, 'threw "8", which is no Error'),
+  rejects('rejects-and-exits', `void Promise.reject(8); await mk.exit(3);`, 'threw "8", which is not an Error'),
   rejects(
     'rejects-call',
     `void mk.capabilities.delete(200); await mk.sleep(1e12);`,
     'CAPABILITY_NOT_FOUND: No capability there, or one that is being revoked and so reads as absent.',
   ),
-  rejects(
-    'rejects-trap',
-    `void Promise.reject(${TRAPPED}); await mk.sleep(1e12);`,
-    'threw an error that cannot be read, which is no Error',
-  ),
+  rejects('rejects-trap', `void Promise.reject(${TRAPPED}); await mk.sleep(1e12);`, UNREADABLE),
   fails(
     'rejects-far',
     `import { program } from '@mk/libmk/program/program';
@@ -86,7 +85,11 @@ export const EDGES: readonly Edge[] = [
     'a promise that nobody held: Error: far',
     'UNHANDLED_REJECTION',
   ),
-  rejects('rejects-many', `for (let i = 0; i < 3e4; i += 1) void Promise.reject(i);`, 'threw "0", which is no Error'),
+  rejects(
+    'rejects-many',
+    `for (let i = 0; i < 3e4; i += 1) void Promise.reject(i);`,
+    'threw "0", which is not an Error',
+  ),
   // Its promise must not be blamed on whoever runs later.
   fails('throws-on-load', `void Promise.reject(new Error('left behind')); throw 'at once';`, 'at once'),
   checks(
@@ -150,8 +153,8 @@ export const EDGES: readonly Edge[] = [
   checks(
     'no-interface',
     `const wrong = {
-      'BAD_REQUEST: {} is no interface: defineInterface makes one': () => mk.export('a', {}, {}),
-      'BAD_REQUEST: 7 is no interface: defineInterface makes one': () => mk.bind('a', 7),
+      'BAD_REQUEST: {} is not an interface: defineInterface makes one': () => mk.export('a', {}, {}),
+      'BAD_REQUEST: 7 is not an interface: defineInterface makes one': () => mk.bind('a', 7),
     };
     for (const [text, call] of Object.entries(wrong)) {
       const said = await call().then(() => 'nothing', (e) => e.message);
@@ -174,7 +177,7 @@ export const EDGES: readonly Edge[] = [
   fails(
     'exits-with-text',
     MAIN(`await mk.exit('x');`),
-    'thread main: BAD_REQUEST: x is no exit status: use a whole number',
+    'thread main: BAD_REQUEST: x is not an exit status: use a whole number',
   ),
   fails(
     'returns-nan',

@@ -129,7 +129,7 @@ export const ONE_WITHIN = `
 export const AS_BUILT_INS = `for (const [f, name, length] of [[Array.from, 'from', 1], ['x'.split, 'split', 2], [[].fill, 'fill', 1], [[].concat, 'concat', 1], [JSON.parse, 'parse', 2],
       [Object.keys, 'keys', 1], [''[Symbol.iterator], '[Symbol.iterator]', 0], [Reflect.ownKeys, 'ownKeys', 1], [new Uint8Array().toSorted, 'toSorted', 1]]) {
       mk.assert(f.name === name && f.length === length && !('prototype' in f), name);
-      mk.assert(await outcome(Promise.resolve().then(() => Reflect.construct(f, []))) === 'TypeError', name + ' is no constructor');
+      mk.assert(await outcome(Promise.resolve().then(() => Reflect.construct(f, []))) === 'TypeError', name + ' is not a constructor');
     }
     class More extends Array {}
     mk.assert(More.from('abc') instanceof More && More.from([1, 2], (x) => x + 1).join() === '2,3', 'subclasses');

@@ -55,7 +55,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
     expect((await place.mkctl('faults')).stdout).toContain('no faults in force');
     const beyond = await place.mkctl(...words, plan('  - { at: 0s, slow: { core: 7, factor: 3 } }'));
     expect(beyond.status).not.toBe(0);
-    expect(beyond.stderr).toContain('the plan names core 7, which is not there');
+    expect(beyond.stderr).toContain('the plan names core 7, which does not exist');
   });
 
   test('bench unmap tells the whole call by number of cores, and where its time goes; its plan is for it alone', async () => {
@@ -94,7 +94,7 @@ describe('Barrelfish’s tests as programs, on processes: the same files', () =>
       // Rounds about anything else are fewer than the unmaps.
       const sent = after.map((count, core) => Math.floor((count - before[core]!) / UNMAPS));
       expect({ kind, sum: sent.reduce((a, b) => a + b, 0) }).toEqual({ kind, sum: CORES - 1 });
-      // The measured trees may have been planned anew meanwhile.
+      // The measured trees may have been replanned meanwhile.
       const isSame = (await tree()).every((count, core) => count === planned[core]);
       if (isSame) expect({ kind, sent }).toEqual({ kind, sent: planned });
       if (kind === 'unicast' || kind === 'broadcast') expect(sent).toEqual([CORES - 1, 0, 0, 0, 0, 0]);

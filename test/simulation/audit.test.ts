@@ -157,7 +157,7 @@ describe('an audit of all cores', () => {
     );
     expect(isSoundAudit(report)).toBe(false);
     expect(describeAudit(report).find((row) => row.startsWith('not judged'))).toMatch(
-      /^not judged, for core 0 \(incarnation 2\) lives anew: \d+ findings? contradicts? what others still hold of the memory of its earlier life/,
+      /^not judged, for core 0 \(incarnation 2\) has restarted: \d+ findings? contradicts? what others still hold of the memory of its earlier life/,
     );
   });
 

@@ -1,5 +1,5 @@
 /*
- * The SKB and all cores end, and begin anew in a later life of the SKB: the last view that earlier lives knew decides
+ * The SKB and all cores end, and begin again in a later life of the SKB: the last view that earlier lives knew decides
  * whether fewer than MK_CORES cores begin a machine (decision 0200).
  */
 
@@ -55,7 +55,7 @@ class Machine {
 describe('a machine of eight that had shrunk to four', () => {
   const before = [0, 1, 2, 3];
 
-  test('begins anew with four, and takes in who comes later', () => {
+  test('begins again with four, and takes in who comes later', () => {
     const machine = new Machine(before);
     machine.end();
     machine.begin(before);
@@ -65,7 +65,7 @@ describe('a machine of eight that had shrunk to four', () => {
     expect(machine.waits).toEqual([]);
   });
 
-  test('begins anew with three when nobody else has come for as long as a living core takes to find the SKB', () => {
+  test('begins again with three when nobody else has come for as long as a living core takes to find the SKB', () => {
     const machine = new Machine(before);
     machine.end();
     machine.begin([0, 1]);
@@ -98,7 +98,7 @@ describe('a machine of eight that had shrunk to four', () => {
   });
 });
 
-test('a machine of which everybody ends while the SKB lives begins anew with fewer', () => {
+test('a machine of which everybody ends while the SKB lives begins again with fewer', () => {
   const machine = new Machine([0, 1, 2, 3]);
   for (const core of [0, 1, 2, 3]) machine.simulation.crash(core);
   for (const core of [0, 1, 2, 3]) machine.simulation.startNode(core);

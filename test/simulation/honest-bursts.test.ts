@@ -62,7 +62,7 @@ function offencesOf(simulation: Simulation): readonly string[] {
   );
 }
 
-describe('much honest work at once is no offence', () => {
+describe('much honest work at once is not an offence', () => {
   test('nor is it when a core stands still for longer than an operation may take, and finds beginnings and ends in its queue', () => {
     const { simulation, checks } = burst(60_000);
     for (let time = 0; time < 3; time += 1) {

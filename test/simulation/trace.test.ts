@@ -71,8 +71,8 @@ test('a span of virtual time, with the faults that were in force when it began',
 });
 
 test.each([
-  [{ op: '9.9.9' }, 'nobody tells of operation 9.9.9'],
-  [{ op: 'x' }, 'is no operation'],
+  [{ op: '9.9.9' }, 'operation 9.9.9 does not occur'],
+  [{ op: 'x' }, 'is not an operation'],
   [{ from: '2s', to: '1s' }, '--from must come before --to'],
 ])('%j is refused', (args, text) => {
   const { status, errors } = sim({ trace: join(folder, 'no'), ...args });

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { builtProgram } from '../integration/built-programs.ts';
 import { ClusterPlace, withoutWaiting } from '../integration/running-cluster.ts';
 
-/** Standard output that fails: a reader that has seen enough is no error, a full disk is. */
+/** Standard output that fails: a reader that has seen enough is not an error, a full disk is. */
 
 const place = new ClusterPlace();
 beforeAll(async () => {
@@ -72,7 +72,7 @@ describe('a full disk behind standard output is said in one line, with status 1'
   });
 });
 
-describe('a reader that has enough is no error', () => {
+describe('a reader that has enough is not an error', () => {
   test.each([
     ['mkctl', 'logs'],
     ['mkctl', 'metrics'],

@@ -134,7 +134,7 @@ function spread(counts: Readonly<Record<string, number>>): Promise<CoreRow[]> {
     expect(await spread({ [`${NAME}-a`]: 3, [`${NAME}-b`]: 2 })).toHaveLength(5);
   });
 
-  test('a host is gone at once: the others go on, and its cores come anew on a host that is left', async () => {
+  test('a host is gone at once: the others go on, and its cores come back on a host that is left', async () => {
     mkctl('oct', 'set', 'before { a: 1 }');
     hosts('kill', 'b');
     await spread({ [`${NAME}-a`]: 5 });

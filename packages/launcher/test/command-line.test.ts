@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { markDashedWords, unmarkDashedWords } from '../src/cli/dashed-words.ts';
@@ -6,6 +6,7 @@ import { report, runCli } from '../src/cli/run-cli.ts';
 import { coreList, durationMs, wholeNumber } from '../src/cli/values.ts';
 import { UsageError } from '../src/cli/usage-error.ts';
 import { VERSION } from '@mk/monitor-proto/version';
+import { mkctl } from '../src/ctl/command.ts';
 import { linkRule, partitionRule } from '../src/ctl/faults.ts';
 import { filterOf } from '../src/ctl/logs.ts';
 import { matrixText, packageMatrixText } from '../src/client/latency-matrix.ts';
@@ -177,7 +178,7 @@ test.each([
     ['logs', '-f', '--core', '3'],
     ['logs', '-f', '--core', '3'],
   ],
-])('%j: words that begin with a dash and are no options come through whole', (argv, wanted) => {
+])('%j: words that begin with a dash and are not options come through whole', (argv, wanted) => {
   const marked = markDashedWords(argv);
   const dashed = marked.filter((word) => word.startsWith('-'));
   expect(dashed.every((word) => /^--?[a-z]+$/.test(word))).toBe(true);
@@ -205,4 +206,25 @@ test('what the file system refuses is one line without a stack; a bug of ours is
     "mkctl: ENOTDIR: not a directory, open '/dev/null/nothing'\n",
     expect.stringMatching(/^mkctl: internal error \(please report it\): SyntaxError.*\n {4}at /),
   ]);
+});
+
+test.each([
+  [['ui', '--replay', 'a.ndjson', '--for', '3s'], '--for goes with --record'],
+  [['ui', '--replay', 'a.ndjson', '--cluster', 'mk'], '--cluster has no effect with --replay'],
+  [['ui', '--token', '--port', '7070'], '--port has no effect with --token'],
+  [['links', '--csv', '--json'], '--json has no effect with --csv'],
+  [['links', '--open', '--heat'], '--heat has no effect with --open'],
+  [['skb', 'true', '--form', 'dot'], '--form goes with --tree'],
+  [['skb', '--file', 'a.pl', '--limit', '3'], '--limit has no effect with --file'],
+  [['rogue', '3', '--off', '--for', '3s'], '--for has no effect with --off'],
+  [['run', '--list', '--cores', '3'], '--cores has no effect with --list'],
+  [['explain', '0.1.1', '--logs', 'runs/a', '--cluster', 'mk'], '--cluster has no effect with --logs'],
+  [['chaos', '--cores', '3'], '--cores goes with --print'],
+  [['ps', '--tls-ca', 'ca.pem'], '--tls-ca goes with --skb'],
+] as const)('mkctl refuses what it would ignore: %j', async (argv, text) => {
+  const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  const status = await mkctl(argv);
+  const [[first] = []] = said.mock.calls;
+  said.mockRestore();
+  expect([status, first]).toEqual([2, expect.stringContaining(`mkctl: ${text}`)]);
 });

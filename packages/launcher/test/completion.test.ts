@@ -107,7 +107,7 @@ test.each(['mkctl', 'mk-launch'])(
   'the manual page of %s: every command and option, roff without a warning',
   (program) => {
     const page = printed(program, 'man');
-    expect(page).toMatch(/^\.TH "[A-Z-]+" "1"/);
+    expect(page).toMatch(/^\.TH "[A-Z-]+" "1" "\d{4}-\d{2}-\d{2}" "mk /);
     for (const part of ['NAME', 'SYNOPSIS', 'OPTIONS', 'COMMANDS', 'EXIT STATUS'])
       expect(page).toContain(`.SH ${part}`);
     const help = printed(program, '--help');

@@ -113,7 +113,7 @@ describe('a process that hangs', () => {
   });
 });
 
-describe('a process that starts anew', () => {
+describe('a process that restarts', () => {
   test('gets what concerns it, without the pairs that were healed and with the time that is left', async () => {
     const { desk, processes } = cluster();
     await desk.add(slow('wide', 'all', 'all'));
@@ -150,6 +150,6 @@ describe('a process that starts anew', () => {
 test('a rule about a core that there is not, about nothing, or of a link to itself is refused', async () => {
   const { desk } = cluster();
   await expect(desk.add(slow('a', [0], [7]))).rejects.toThrow('there is no core 7');
-  await expect(desk.add({ ...slow('a', [0], [1]), settings: {} })).rejects.toThrow('nothing is set');
+  await expect(desk.add({ ...slow('a', [0], [1]), settings: {} })).rejects.toThrow('set at least one of delay');
   await expect(desk.add(slow('a', [SKB_PEER], [SKB_PEER]))).rejects.toThrow('nobody has a link to itself');
 });

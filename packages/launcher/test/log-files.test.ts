@@ -44,7 +44,7 @@ test('a log is followed through rotations of both kinds: each line once', () => 
   expect(newIn(logs)).toEqual([]);
 });
 
-test('older parts are read first, compressed ones too; what is damaged, or is no log, is passed over', () => {
+test('older parts are read first, compressed ones too; what is damaged, or is not a log, is passed over', () => {
   writeFileSync(log('core-0.jsonl-20261129.gz'), gzipSync('1\n'));
   writeFileSync(log('core-0.jsonl'), '2\n');
   writeFileSync(log('core-1.jsonl.2.gz'), 'no gzip');

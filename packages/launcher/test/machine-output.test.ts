@@ -29,7 +29,7 @@ test('a page of metrics as values', () => {
   ]);
 });
 
-test('--json behind -- is no option', () => {
+test('--json behind -- is not an option', () => {
   expect(asksForJson(['ps', '--json'])).toBe(true);
   expect(asksForJson(['skb', '--', '--json'])).toBe(false);
 });

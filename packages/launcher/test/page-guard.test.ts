@@ -16,7 +16,7 @@ describe('Host', () => {
     'a@127.0.0.1',
     '',
     '127.0.0.1:7070 x',
-  ])('%j is refused: it may be rebound, or is no host', (host) => expect(hostRefusal({ host }, [])).not.toBeNull());
+  ])('%j is refused: it may be rebound, or is not a host', (host) => expect(hostRefusal({ host }, [])).not.toBeNull());
 
   test('none is refused', () => expect(hostRefusal({}, [])).toContain('missing'));
 

@@ -103,7 +103,7 @@ describe('the page’s server', () => {
     expect(source.acts).toEqual([['partition', { groups: ['0', 'rest'] }]]);
   });
 
-  test('what the cluster refuses is told, and what is no action of the page never reaches it', async () => {
+  test('what the cluster refuses is told, and what is not an action of the page never reaches it', async () => {
     const client = await Page.open(page.url);
     client.say({ type: 'token', token: TOKEN });
     client.say({ type: 'act', id: 1, verb: 'crash', args: { targets: '9' } });
@@ -130,7 +130,7 @@ describe('the page’s server', () => {
     expect(client.told.some(({ type, act }) => type === 'may' && act === true)).toBe(false);
   });
 
-  test('what is no request closes the connection', async () => {
+  test('what is not a request closes the connection', async () => {
     const noText = [
       '{"toString":1}',
       '{"valueOf":1,"toString":null}',
@@ -214,7 +214,7 @@ describe('the page’s server', () => {
   test('a port that is taken is said in one line', async () => {
     const { port } = new URL(page.url);
     await expect(openPage({ host: '127.0.0.1', port: Number(port), names: [] }, source, folder)).rejects.toThrow(
-      `127.0.0.1:${port}: it is taken`,
+      `127.0.0.1:${port}: it is in use`,
     );
   });
 });

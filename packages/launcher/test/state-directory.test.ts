@@ -54,7 +54,7 @@ test('a name that runs cannot be claimed; one whose processes are gone can', () 
   expect(state.running().map(({ name }) => name)).toEqual(['a', 'b']);
 });
 
-test('clusters of which nothing runs are forgotten, and so is a file that is no record', () => {
+test('clusters of which nothing runs are forgotten, and so is a file that is not a record', () => {
   state.claim(record('gone', NOBODY));
   writeFileSync(state.fileOf('broken'), '{"version":1}');
   expect(state.running()).toEqual([]);

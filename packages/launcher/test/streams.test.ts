@@ -55,7 +55,7 @@ test('addresses are split strictly', () => {
   expect(splitAddress('host.example:80')).toEqual({ host: 'host.example', port: 80 });
   expect(splitAddress('[::1]:7000')).toEqual({ host: '::1', port: 7000 });
   for (const wrong of ['', 'host', 'host:', ':80', 'host:0', 'host:70000', 'a:b:c', 'http://h:1'])
-    expect(() => splitAddress(wrong)).toThrow('no address');
+    expect(() => splitAddress(wrong)).toThrow('is not an address');
 });
 
 test('the same news from many cores becomes one line; what is old or below a warning is not news', () => {

@@ -104,13 +104,13 @@ test('what is left to a successor is its owner’s to read, and of the cluster o
 test('a record of which nothing runs, and a cluster that was not detached, are refused and stay as they are', async () => {
   const stale = record(GONE, [{ name: 'skb', ...GONE, address: '' }]);
   state.update(stale);
-  await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
+  await expect(takeOver('a', {}, state)).rejects.toThrow('no process of a cluster named a runs here');
   const running = { name: 'skb', ...identityOf(sleeper.pid!), address: '' };
   state.update({ ...record(GONE, [running]), detached: false });
   await expect(takeOver('a', {}, state)).rejects.toThrow('was not started with --detach');
   // A pid that was reassigned since is not that process.
   state.update(record(GONE, [{ ...running, startedTicks: '1' }]));
-  await expect(takeOver('a', {}, state)).rejects.toThrow('nothing of a cluster named a runs here');
+  await expect(takeOver('a', {}, state)).rejects.toThrow('no process of a cluster named a runs here');
   expect(isRunning(running)).toBe(true);
 });
 
@@ -136,7 +136,7 @@ test('an adopted process is one by number and start time: signals reach it alone
     });
   const other = new AdoptedBody({ ...identity, startedTicks: '1' }, null);
   other.signal('SIGKILL');
-  expect(await ended(other)).toContain('nobody saw how');
+  expect(await ended(other)).toContain('unknown how');
   expect(isRunning(identity)).toBe(true);
   const body = new AdoptedBody(identity, null);
   const end = ended(body);

@@ -48,7 +48,7 @@ test('rates are what has happened between two looks, for each dispatcher, too', 
   expect(row.dispatchers).toEqual([{ domain: '7', dispatcher: '4', program: 'primes', runSeconds: 1, runRatio: 0.5 }]);
 });
 
-test('a process that was started anew has no rates at its first look', () => {
+test('a process that was restarted has no rates at its first look', () => {
   const before = figuresOf(page(9, 1000, 5), 1000);
   const row = rowOf({ process: 'core-1', state: 'running', before, now: figuresOf(page(0.1, 5, 0), 2000) });
   expect(row).toMatchObject({ cpuRatio: null, sentPerSecond: null, queued: 4 });

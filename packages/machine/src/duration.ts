@@ -76,7 +76,7 @@ export function parseBytes(value: string | number): Result<number, string> {
   if (parts === null || unit === undefined) {
     return refuse(`"${text}" is not a size; write 64KiB, 8GiB or a number of bytes`);
   }
-  if (unit === 1 && !Number.isInteger(Number(parts[1]))) return refuse(`"${text}" is no whole number of bytes`);
+  if (unit === 1 && !Number.isInteger(Number(parts[1]))) return refuse(`"${text}" is not a whole number of bytes`);
   const bytes = Math.round(Number(parts[1]) * unit);
   return Number.isSafeInteger(bytes) ? succeed(bytes) : refuse(`"${text}" is too large`);
 }

@@ -10,7 +10,7 @@ import { explain } from './strict.ts';
 
 const SETTINGS = z.strictObject(LINK_SETTINGS);
 const NOTHING_SET =
-  'link: nothing is set; give delay, jitter, loss, duplicate, reorder, rate, reset_after or reset_opening';
+  'link: set at least one of delay, jitter, loss, duplicate, reorder, rate, reset_after, reset_opening';
 
 /** Turns a plan's entry into a rule for the fault engine, or says what the entry lacks. */
 export function toRule(entry: FaultEntry, defaultId: string, forNs: Nanos | null): FaultRule | string {

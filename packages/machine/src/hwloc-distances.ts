@@ -148,7 +148,7 @@ function countOf(element: RawElement, name: string): number {
 function realOf(text: string, name: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 0 && value <= MAX_DISTANCE) return value;
-  throw new Refusal(`${name} has a latency of "${shown(text)}", which is no number from 0 to ${MAX_DISTANCE}`);
+  throw new Refusal(`${name} has a latency of "${shown(text)}", which is not a number from 0 to ${MAX_DISTANCE}`);
 }
 
 function square(values: readonly number[], count: number, name: string): Matrix {

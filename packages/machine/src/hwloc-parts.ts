@@ -88,7 +88,7 @@ export function readCoreKinds({ raw, osIndexes }: Topology): CoreKind[] {
     const text = attribute(element, 'cpuset') ?? '';
     const set = CpuSet.parse(text);
     if (set === null)
-      throw new Refusal(`<cpukind> number ${place + 1} has cpuset="${shown(text)}", which is no bitmap`);
+      throw new Refusal(`<cpukind> number ${place + 1} has cpuset="${shown(text)}", which is not a bitmap`);
     const infos = infosOf(element);
     const cores = osIndexes.flatMap((index, core) => (set.has(index) ? [core] : []));
     return { name: shown(infos.get('CoreType') ?? `kind-${place}`), cores, infos };

@@ -85,7 +85,7 @@ export function setOf(object: HwlocObject, name: string): CpuSet | null {
   const text = object.attributes[name];
   if (text === undefined) return null;
   const set = CpuSet.parse(text);
-  if (set === null) throw new Refusal(`${describeElement(object)} has ${name}="${shown(text)}", which is no bitmap`);
+  if (set === null) throw new Refusal(`${describeElement(object)} has ${name}="${shown(text)}", which is not a bitmap`);
   return set;
 }
 
@@ -95,7 +95,7 @@ export function wholeOf(object: HwlocObject, name: string): number | null {
   if (text === undefined) return null;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(value)) return value;
-  const wanted = /^\d+$/.test(text) ? 'which is too large' : 'which is no whole number';
+  const wanted = /^\d+$/.test(text) ? 'which is too large' : 'which is not a whole number';
   throw new Refusal(`${describeElement(object)} has ${name}="${shown(text)}", ${wanted}`);
 }
 

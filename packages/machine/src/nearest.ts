@@ -1,7 +1,7 @@
 import { known } from '@mk/monitor-proto/assert';
 import { shown } from './one-line.ts';
 
-/** A longer word is no misspelling, and comparing it takes time in proportion to its length. */
+/** A longer word is not a misspelling, and comparing it takes time in proportion to its length. */
 const MAX_WORD = 80;
 
 /** The candidate with the fewest edits from the word, or null when all are too far. */

@@ -157,7 +157,7 @@ function sameKey(document: yaml.Document.Parsed, lines: yaml.LineCounter): strin
           const name = yaml.isScalar(key) ? key.value : key;
           if (seen.has(name)) {
             const line = yaml.isNode(key) && key.range ? ` at line ${lines.linePos(key.range[0]).line}` : '';
-            found = `key "${shown(String(name))}" stands twice${line}; keys must be unique`;
+            found = `key "${shown(String(name))}" appears twice${line}; keys must be unique`;
             return yaml.visit.BREAK;
           }
           seen.add(name);

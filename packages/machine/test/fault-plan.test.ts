@@ -168,7 +168,7 @@ describe('parseFaultPlan', () => {
     ['faults: [{ at: 1s, crash: { core: [] } }]', /at least one core/],
     ['faults: [{ at: 1s, partition: { groups: [[0]] } }]', /faults\[0\]\.partition\.groups/],
     ['faults: [{ at: 1s, partition: { groups: [[0], [0]] } }]', /faults\[0\]: partition rule: core 0 is in two groups/],
-    ['faults: [{ at: 1s, link: { from: 0, to: 1 } }]', /nothing is set/],
+    ['faults: [{ at: 1s, link: { from: 0, to: 1 } }]', /set at least one of/],
     ['faults: [{ at: 1s, link: { from: 0, to: 1, loss: 0.5 } }]', /loss: "0.5" has no %; write 0.5%/],
     ['faults: [{ at: 1s, link: { from: 0, to: 1, jitter: 5ms, distribution: constant } }]', /constant has no jitter/],
     ['faults: [{ at: 1s, slow: { core: 0, factor: 1 } }]', /slow\.factor/],

@@ -165,7 +165,10 @@ describe('refusals name the element', () => {
       /Package os_index="9" lies within Package os_index="0"/,
     ],
     [`<topology><object type="Machine" allowed_cpuset="0x4">${PU(1)}</object></topology>`, /none of the 1 PU elements/],
-    [around(`<object type="NUMANode" os_index="0" cpuset="nine"/>${PU(1)}`), /has cpuset="nine", which is no bitmap/],
+    [
+      around(`<object type="NUMANode" os_index="0" cpuset="nine"/>${PU(1)}`),
+      /has cpuset="nine", which is not a bitmap/,
+    ],
     [
       around('<object type="PU" os_index="1" cpuset="0x1"/>'),
       /PU os_index="1" has cpuset="0x1", where it is not itself/,

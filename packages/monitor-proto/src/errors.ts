@@ -19,7 +19,11 @@ export const ERRORS = {
   TOO_MANY_OPERATIONS: { code: 8, definite: true, doc: 'The core has reached its limit of operations in flight.' },
   NOT_A_MEMBER: { code: 9, definite: true, doc: 'This core has not finished joining.' },
   BAD_REQUEST: { code: 10, definite: true, doc: 'The arguments do not fit the verb.' },
-  JOIN_TIMEOUT: { code: 11, definite: true, doc: 'The core did not become a member before its join deadline.' },
+  JOIN_TIMEOUT: {
+    code: 11,
+    definite: true,
+    doc: 'The SKB answered, but did not admit the core before its join deadline.',
+  },
   SKB_UNREACHABLE: { code: 12, definite: true, doc: 'The SKB did not answer at its address.' },
   WRONG_SECRET: { code: 20, definite: true, doc: 'The peer did not prove that it knows the cluster’s secret.' },
   WRONG_VERSION: { code: 21, definite: true, doc: 'The peer speaks another version of the protocol.' },

@@ -141,7 +141,7 @@ export const LIMITS = {
   joinDeadlineNs: {
     value: 60 * SECOND,
     unit: 'ns',
-    reason: 'A core that is not a member by then gives up with JOIN_TIMEOUT.',
+    reason: 'A core that is not a member by then gives up: SKB_UNREACHABLE, or JOIN_TIMEOUT if the SKB answers.',
   },
   pingPayloadBytes: {
     value: 64 << 10,
@@ -360,7 +360,7 @@ export const LIMITS = {
     value: 20 * SECOND,
     unit: 'ns',
     reason:
-      'Silence of the SKB after which a core or a client closes its link and dials anew: over twice a session time-out, a fortieth of TCP’s. `--skb-silence` sets another.',
+      'Silence of the SKB after which a core or a client closes its link and reconnects: over twice a session time-out, a fortieth of TCP’s. `--skb-silence` sets another.',
   },
   operationsPerAsker: {
     value: 4096,

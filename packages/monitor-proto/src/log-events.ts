@@ -228,7 +228,7 @@ export const LOG_EVENTS = {
   engine_restarted: {
     level: 'warn',
     fields: { cause: 'string' },
-    doc: 'The Prolog engine’s thread was replaced; facts and rules were loaded anew.',
+    doc: 'The Prolog engine’s thread was replaced; facts and rules were loaded again.',
   },
   journal_opened: {
     level: 'info',

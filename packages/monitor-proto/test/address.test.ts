@@ -13,7 +13,7 @@ test.each([
 });
 
 test.each(['', 'host', 'host:', ':80', 'host:0', 'host:70000', 'a:b:c', '::1:7000', '[::1]', '[host]:1', 'http://h:1'])(
-  '%j is no address',
+  '%j is not an address',
   (text) => {
     expect(parseAddress(text)).toBeNull();
   },

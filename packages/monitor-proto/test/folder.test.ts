@@ -9,7 +9,7 @@ beforeAll(() => void (place = mkdtempSync(join(tmpdir(), 'mk-folder-'))));
 afterAll(() => rmSync(place, { recursive: true }));
 
 describe('a folder is made', () => {
-  test('with those above it, by its mode; once more is no error', () => {
+  test('with those above it, by its mode; once more is not an error', () => {
     const path = join(place, 'a', 'b');
     makeFolder(path, 0o700);
     makeFolder(path);

@@ -136,5 +136,5 @@ async function obey(mk: Mk, line: string): Promise<boolean> {
 
 function whole(mk: Mk, text: string): number {
   if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw mk.error('BAD_REQUEST', `${JSON.stringify(text)} is no whole number`);
+  throw mk.error('BAD_REQUEST', `${JSON.stringify(text)} is not a whole number`);
 }

@@ -161,7 +161,7 @@ function declareOptions(cli: OptionBuilder): OptionBuilder {
       type: 'string',
       describe: 'run: a .ts or .js file that exports main, or a program that ships',
     })
-    .positional('args', { type: 'string', array: true, describe: 'run: of the program; its options, too' })
+    .positional('args', { type: 'string', array: true, describe: 'run: arguments of the program, and its options' })
     .option('cores', { ...TEXT, describe: 'simulated cores; nemesis without it: 2 to 6, from the seed' })
     .option('machine', {
       ...TEXT,

@@ -141,7 +141,7 @@ describe('mk-launch sim', () => {
     [{ trace: '/dev/null/trace' }, /^mk-launch sim: \/dev\/null\/trace cannot be written/],
     [{ record: '/dev/null/run.ndjson', seeds: '3' }, /^mk-launch sim: \/dev\/null\/run.ndjson cannot be written/],
     [{ scenario: 'shootdown', machine: 'flat', cores: '2', out: '/dev/null/plot.svg' }, /^mk-launch sim: --out: /],
-    [{ plan: '/dev/null' }, /is no file/],
+    [{ plan: '/dev/null' }, /is not a file/],
   ])('a mistake is one line and status 2: %j', (args, message) => {
     const { status, error } = sim(args);
     expect(status).toBe(2);
@@ -152,8 +152,14 @@ describe('mk-launch sim', () => {
   test.each([
     [{ scenario: 'shootdown', plan: 'p.yaml' }, 'shootdown takes no --plan: it has no seeds and no faults'],
     [{ scenario: 'unmap', seeds: '3' }, 'unmap takes no --seeds'],
+    [{ scenario: 'share', seed: '3' }, 'share takes no --seed'],
     [{ scenario: 'disruption', out: 'x.svg' }, 'disruption draws nothing'],
-  ])('a figure refuses what it would ignore: %j', (args, text) => {
+    [{ out: 'x.svg' }, '--out draws shootdown, unmap and share'],
+    [{ on: '0' }, '--on goes with run PROGRAM'],
+    [{ op: '0.1.1' }, '--op goes with --trace or --trace-events'],
+    [{ plan: 'p.yaml', weights: 'crash=1' }, '--weights has no effect with --plan'],
+    [{ replay: 'p.json', seeds: '3' }, '--seeds has no effect with --replay'],
+  ])('what would be ignored is refused: %j', (args, text) => {
     const { status, error } = sim(args);
     expect({ status, error }).toEqual({ status: 2, error: expect.stringContaining(text) });
   });
@@ -170,15 +176,18 @@ describe('mk-launch sim', () => {
   test.each([
     ['', /Unexpected end/],
     ['\ufeffname: x\r\n', /is not valid JSON/],
-    ['[]', /it is no object/],
+    ['[]', /it is not an object/],
     ['{}', /seed is missing/],
     ['['.repeat(100_000), /no scenario/],
-    [scenario({ cores: 1e99 }), /cores is not/],
-    [scenario({ cores: '__proto__' }), /cores is not/],
-    [scenario({ faultsForNs: -1 }), /faultsForNs is not/],
-    [scenario({ faults: [{ atNs: 1, action: { type: 'constructor' } }] }), /faults\[0\] is not/],
-    [scenario({ faults: [{ atNs: 1, action: { type: 'rule', rule: { kind: 'link' } } }] }), /faults\[0\] is not/],
-    [scenario({ load: [{ atNs: 1, core: 0, verb: 'ping', args: null }] }), /load\[0\] is not/],
+    [scenario({ cores: 1e99 }), /cores does not have the right form/],
+    [scenario({ cores: '__proto__' }), /cores does not have the right form/],
+    [scenario({ faultsForNs: -1 }), /faultsForNs does not have/],
+    [scenario({ faults: [{ atNs: 1, action: { type: 'constructor' } }] }), /faults\[0\] does not have/],
+    [
+      scenario({ faults: [{ atNs: 1, action: { type: 'rule', rule: { kind: 'link' } } }] }),
+      /faults\[0\] does not have/,
+    ],
+    [scenario({ load: [{ atNs: 1, core: 0, verb: 'ping', args: null }] }), /load\[0\] does not have/],
     [scenario({ machine: '/nowhere.yaml' }), /no such file/],
   ])('--replay of a file that is none of its own: %#', (text, refusal) => {
     const path = join(folder, 'replay.json');

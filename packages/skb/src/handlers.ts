@@ -27,7 +27,6 @@ const HANDLERS: { readonly [T in MessageTo<'skb'>]: Handler<T> } = {
   monitor_initialized: (_message, skb, from, now) => skb.registry.initialised(from, now),
   bind_monitor_proxy: ({ cores, incarnations }, skb, from, now) =>
     skb.registry.proxyBind(from, cores, incarnations, now),
-  capops_ready: () => undefined,
   mesh_report: ({ links }, skb, from, now) => skb.registry.meshReport(from, links, now),
   view_report: ({ view }, skb, from, now) => skb.registry.viewReport(from, view, now),
   measure_report: (report, skb, from, now) => {

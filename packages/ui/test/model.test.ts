@@ -47,7 +47,7 @@ describe('actions as commands', () => {
     expect(coreSet([])).toBe('');
   });
 
-  test('what is no action is refused by name', () => {
+  test('what is not an action is refused by name', () => {
     expect(actionError('heal', {})).toBeNull();
     expect(actionError('down', {})).toContain('no action is called down');
     expect(actionError('crash', { target: '1' })).toContain('target is unknown');
@@ -147,7 +147,7 @@ describe('the model', () => {
     ],
   });
 
-  test('rates come of two counts; a core that starts anew has no negative one', () => {
+  test('rates come of two counts; a core that restarts has no negative one', () => {
     const model = new PageModel();
     for (const event of [counters(1000, 10), counters(3000, 30)]) model.apply(event);
     expect(model.rates).toMatchObject([{ core: 0, sent: 10, queued: 3 }]);
@@ -270,10 +270,14 @@ describe('recordings that are not whole', () => {
   });
 
   test.each([
-    ['in the middle', `${JSON.stringify(HELLO)}\n{"type":"lo\n${JSON.stringify(whole[1])}\n`, /^line 2 is no event/],
+    [
+      'in the middle',
+      `${JSON.stringify(HELLO)}\n{"type":"lo\n${JSON.stringify(whole[1])}\n`,
+      /^line 2 is not an event/,
+    ],
     ['fields of no event', `${text}{"type":"log","t":7}\n`, /^line 3 is damaged/],
-    ['a time of no clock', `${text}{"type":"log","t":1e999,"lines":[],"lost":0}\n`, /^line 3 is no event/],
-    ['bytes', '\u0000\u0001\uFFFD\n', /^line 1 is no event/],
+    ['a time of no clock', `${text}{"type":"log","t":1e999,"lines":[],"lost":0}\n`, /^line 3 is not an event/],
+    ['bytes', '\u0000\u0001\uFFFD\n', /^line 1 is not an event/],
   ])('garbage is refused with its line: %s', (_what, garbage, wanted) => {
     expect(parseRecording(garbage)).toMatch(wanted);
   });

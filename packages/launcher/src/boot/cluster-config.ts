@@ -47,7 +47,7 @@ export interface ClusterConfig {
   readonly sessionTimeoutMs?: number;
   /** How long a core may act without word from a majority; absent: by the number of cores. */
   readonly leaseMs?: number;
-  /** How long the SKB may say nothing before a core closes its link and dials anew; absent: the default. */
+  /** How long the SKB may say nothing before a core closes its link and reconnects; absent: the default. */
   readonly skbSilenceMs?: number;
   /** Where the certificates come from; absent: no TLS. */
   readonly tls?: TlsPlan;

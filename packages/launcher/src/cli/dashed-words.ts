@@ -1,5 +1,5 @@
 /*
- * Words that begin with a dash but are no options: a goal `-1 < 0`, a record's name, everything after `--`. The parser
+ * Words that begin with a dash but are not options: a goal `-1 < 0`, a record's name, everything after `--`. The parser
  * would take them apart, so they pass through it marked and come out as typed.
  */
 

@@ -1,11 +1,11 @@
 import type { CommandModel, OptionModel } from './command-model.ts';
-import { VERSION } from '@mk/monitor-proto/version';
+import { VERSION, VERSION_DAY } from '@mk/monitor-proto/version';
 
 /** A manual page (roff, the man macros) of a program: section 1. */
 export function manPage(model: CommandModel): string {
   const [first = ''] = model.describe.split('. ');
   const lines = [
-    `.TH "${model.name.toUpperCase()}" "1" "" "mk ${VERSION}" "mk manual"`,
+    `.TH "${model.name.toUpperCase()}" "1" "${VERSION_DAY}" "mk ${VERSION}" "mk manual"`,
     '.SH NAME',
     `${roff(model.name)} \\- ${roff(first.replace(/\.$/, ''))}`,
     '.SH SYNOPSIS',

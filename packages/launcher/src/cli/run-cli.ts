@@ -113,7 +113,7 @@ export function report(name: string, error: unknown, json = false): number {
   return status;
 }
 
-/** Whether the file system refused something: the error says what and where, and it is no bug of ours. */
+/** Whether the file system refused something: the error says what and where, and it is not a bug of ours. */
 function isOfFile(error: unknown): boolean {
   return codeOf(error) !== undefined && isRecord(error) && isText(error['path']) && isText(error['syscall']);
 }

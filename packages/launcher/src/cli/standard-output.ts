@@ -13,7 +13,7 @@ const OUTPUT = 1;
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the device',
   EDQUOT: 'the disk quota is used up',
-  EFBIG: 'the file may not grow any further',
+  EFBIG: 'the file has reached its size limit',
   EIO: 'the device reports an error',
   EBADF: 'it is not open for writing',
 };

@@ -15,13 +15,13 @@ export function describeLosses(losses: readonly Loss[], { absent, reborn }: Gone
   const leaked = count('held_by_nobody', null);
   const all = [...[...absent].map((core) => `core ${core}`), ...[...reborn].map(lifeText)].join(', ');
   return [
-    ...[...absent].sort(byNumber).flatMap((core) => ofCore(core, `core ${core} is not there`)),
-    ...[...reborn].sort(([a], [b]) => a - b).flatMap((row) => ofCore(row[0], `${lifeText(row)} lives anew`)),
+    ...[...absent].sort(byNumber).flatMap((core) => ofCore(core, `core ${core} is missing`)),
+    ...[...reborn].sort(([a], [b]) => a - b).flatMap((row) => ofCore(row[0], `${lifeText(row)} has restarted`)),
     ...ofCore(null, 'several cores are not there'),
     ...(leaked === 0
       ? []
       : [
-          `not judged: ${pieces(leaked)} of memory ${leaked === 1 ? 'is' : 'are'} held by nobody; whoever crashed may have had the only capability to ${leaked === 1 ? 'it' : 'them'} (${all})`,
+          `not judged: ${pieces(leaked)} of memory ${leaked === 1 ? 'is' : 'are'} held by nobody; the crashed core may have had the only capability to ${leaked === 1 ? 'it' : 'them'} (${all})`,
         ]),
   ];
 }

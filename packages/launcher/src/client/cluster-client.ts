@@ -65,7 +65,7 @@ export class ClusterClient {
         env,
         (secret, tls) => new ClusterClient(skb, accessOf(secret, tls), skb, null, secret, tls),
       );
-    if (options.secretFile !== undefined) throw new UsageError('--secret-file goes with --skb host:port');
+    refuseForRemote(options);
     const record = chooseRecord(options.cluster);
     return new ClusterClient(
       record.name,
@@ -122,7 +122,7 @@ export class ClusterClient {
       );
     if (!isRunning(record.supervisor))
       throw new CommandError(
-        `the supervisor of cluster ${this.name} is gone; mk-launch takeover --name ${this.name} brings another, mkctl down ends what is left`,
+        `the supervisor of cluster ${this.name} is gone; mk-launch takeover --name ${this.name} brings another, mkctl down ends what is left of it`,
       );
     if (record.supervisor.address === '')
       throw new CommandError(`cluster ${this.name} is still starting; try again in a moment`);
@@ -291,6 +291,19 @@ async function named<T>(who: string, call: Promise<T>): Promise<T> {
   }
 }
 
+/** A cluster of this host is found with its secret and its certificates. */
+function refuseForRemote({ secretFile, tls = {} }: TargetOptions): void {
+  const credentials = {
+    'secret-file': secretFile,
+    tls: tls.folder,
+    'tls-ca': tls.ca,
+    'tls-cert': tls.cert,
+    'tls-key': tls.key,
+  };
+  const given = Object.entries(credentials).find(([, value]) => value !== undefined);
+  if (given !== undefined) throw new UsageError(`--${given[0]} goes with --skb host:port`);
+}
+
 function direct<T>(
   skb: string,
   { cluster, secretFile, tls }: TargetOptions,
@@ -300,7 +313,7 @@ function direct<T>(
   if (cluster !== undefined)
     throw new UsageError('--skb and --cluster exclude each other: give the address or the name');
   if (parseAddress(skb) === null)
-    throw new UsageError(`--skb: ${JSON.stringify(skb)} is no address; write host:port, IPv6 as [::1]:7000`);
+    throw new UsageError(`--skb: ${JSON.stringify(skb)} is not an address; write host:port, IPv6 as [::1]:7000`);
   const file = secretFile ?? env['MK_SECRET_FILE'];
   const secret = (file === undefined || file === '' ? (env['MK_SECRET'] ?? '') : readSecret(file)).trim();
   if (/^[0-9a-f]{16,}$/i.test(secret)) return make(secret, clientCredentials(tls ?? {}, env));

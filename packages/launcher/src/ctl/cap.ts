@@ -228,6 +228,6 @@ function json(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new UsageError(`<call> is no JSON: ${text}`);
+    throw new UsageError(`<call> is not JSON: ${text}`);
   }
 }

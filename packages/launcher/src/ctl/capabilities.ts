@@ -33,7 +33,7 @@ export const CAPS: CtlCommand = {
 export const AUDIT: CtlCommand = {
   command: 'audit',
   describe: 'checks every capability invariant over all cores (C1, C2, C5, relations)',
-  examples: [['$0 audit', 'exit status 1 when one does not hold, or a core is not there']],
+  examples: [['$0 audit', 'exit status 1 when one does not hold, or a core is missing']],
   async run(context) {
     const report = await audit(context.cluster);
     if (context.json) printJson(context, report);

@@ -35,6 +35,7 @@ export const CHAOS: CtlCommand = {
       .option('cores', { type: 'string', requiresArg: true, describe: 'with --print: number of cores' });
     chaosOptions(cli);
   },
+  rules: { needs: { cores: ['print'] }, excludes: { print: ['out', 'json'] } },
   alone({ args, terminal }) {
     if (args['print'] !== true || optional(args, 'cores') === undefined) return null;
     const cores = wholeNumber('--cores', optional(args, 'cores') ?? '', 1, 4096);

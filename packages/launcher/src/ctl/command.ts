@@ -1,3 +1,5 @@
+import { givenOptions, wrongCombination } from '@mk/machine/option-rules';
+import { UsageError } from '../cli/usage-error.ts';
 import { type Cli, declaring, runCli } from '../cli/run-cli.ts';
 import { BENCH } from './bench.ts';
 import { CAP } from './cap.ts';
@@ -100,6 +102,12 @@ const GROUPS: Readonly<Record<string, Group>> = {
 /** `mkctl`: inspects and acts on a running cluster. Resolves with the exit status. */
 export async function mkctl(argv: readonly string[]): Promise<number> {
   let status = 0;
+  const given = givenOptions(argv);
+  const act: Act = async (command, args) => {
+    const wrong = wrongCombination(given, command.rules ?? {});
+    if (wrong !== null) throw new UsageError(wrong);
+    status = (await perform(command, args)) ?? 0;
+  };
   const configure = (cli: Cli): Cli => {
     cli
       .usage('$0 COMMAND [options]\n\nLooks at and acts on a running multikernel.')
@@ -147,8 +155,8 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
         describe: 'with --skb: the client’s key (MK_TLS_KEY)',
       })
       .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
-    for (const command of topLevel()) add(cli, command, (value) => (status = value));
-    for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, (value) => (status = value));
+    for (const command of topLevel()) add(cli, command, act);
+    for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, act);
     return cli
       .demandCommand(1, 'which command? mkctl ps shows what runs; mkctl --help lists the others')
       .epilogue(
@@ -163,23 +171,23 @@ function topLevel(): readonly CtlCommand[] {
   return COMMANDS.filter(({ command }) => !Object.keys(GROUPS).some((name) => command.startsWith(`${name} `)));
 }
 
-function addGroup(cli: Cli, name: string, { describe, commands }: Group, done: (status: number) => void): void {
+function addGroup(cli: Cli, name: string, { describe, commands }: Group, act: Act): void {
   const builder = declaring((sub) => {
     const own = commands.map((command) => ({ ...command, command: command.command.slice(name.length + 1) }));
-    for (const command of own) add(sub, command, done);
+    for (const command of own) add(sub, command, act);
     sub.demandCommand(1, `which one? ${name} ${own.map(({ command }) => command.split(' ')[0]).join(', ')}`);
   });
   cli.command(name, describe, builder);
 }
 
-function add(cli: Cli, command: CtlCommand, done: (status: number) => void): void {
+type Act = (command: CtlCommand, args: Args) => Promise<void>;
+
+function add(cli: Cli, command: CtlCommand, act: Act): void {
   const builder = declaring((sub) => {
     command.options?.(sub);
     for (const [example, what] of command.examples) sub.example(example, what);
   });
-  cli.command(command.command, command.describe, builder, async (args: Args) =>
-    done((await perform(command, args)) ?? 0),
-  );
+  cli.command(command.command, command.describe, builder, (args: Args) => act(command, args));
 }
 
 async function perform(command: CtlCommand, args: Args): Promise<number | void> {

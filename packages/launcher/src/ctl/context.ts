@@ -1,3 +1,4 @@
+import type { OptionRules } from '@mk/machine/option-rules';
 import { forMachines } from '../cli/machine-output.ts';
 import type { Cli } from '../cli/run-cli.ts';
 import { processTerminal, type Terminal } from '../cli/terminal.ts';
@@ -20,6 +21,8 @@ export interface CtlCommand {
   readonly describe: string;
   readonly examples: readonly (readonly [command: string, what: string])[];
   options?(cli: Cli): unknown;
+  /** Options that would be ignored beside others, or without them. */
+  readonly rules?: OptionRules;
   run(context: CtlContext): Promise<number | void>;
   /** Runs without any cluster; null: these arguments need one. */
   alone?(context: Omit<CtlContext, 'cluster'>): Promise<number | void> | null;

@@ -33,6 +33,7 @@ export const EXPLAIN: CtlCommand = {
         requiresArg: true,
         describe: 'which of the runs that logged into one folder, the oldest being 1',
       }),
+  rules: { excludes: { logs: ['cluster', 'skb', 'secret-file', 'tls', 'tls-ca', 'tls-cert', 'tls-key'] } },
   async run(context) {
     const gathering = gatheringOf(context.args);
     await pastLogs(context.cluster, gathering.take);
@@ -53,7 +54,7 @@ export const EXPLAIN: CtlCommand = {
 function gatheringOf(args: Args): Gathering {
   const op = required(args, 'op');
   if (!/^\d+\.\d+\.\d+$/.test(op))
-    throw new UsageError(`${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`);
+    throw new UsageError(`${JSON.stringify(op)} is not an operation; they look like 3.1.42 (core.incarnation.number)`);
   return new Gathering(op);
 }
 
@@ -69,7 +70,7 @@ function tell({ args, terminal, json }: WithoutCluster, gathering: Gathering): v
   if (svg !== undefined) terminal.out(`wrote ${svg}`);
 }
 
-/** Ids begin anew with each boot: several runs that logged into one folder may each have such an operation. */
+/** Ids begin again with each boot: several runs that logged into one folder may each have such an operation. */
 function chosenRun(args: Args, { op, runs }: Gathering): Run | null {
   const wanted = args['run'] === undefined ? null : Number(args['run']);
   if (wanted === null && runs.length <= 1) return runs[0] ?? null;

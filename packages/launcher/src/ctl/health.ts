@@ -28,7 +28,7 @@ export const METRICS: CtlCommand = {
 export const HEALTHZ: CtlCommand = {
   command: 'healthz',
   describe: 'whether every expected process runs and is well; exit status 1 if not',
-  examples: [['$0 healthz', 'one line a process: what is wrong with it, and what helps']],
+  examples: [['$0 healthz', 'one line per process: what is wrong with it, and what to do']],
   async run(context) {
     const rows = await roster(context.cluster);
     const ill = rows.filter(({ reason }) => reason !== null);

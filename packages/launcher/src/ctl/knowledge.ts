@@ -28,11 +28,15 @@ export const SKB_QUERY: CtlCommand = {
       .option('plan', { type: 'string', requiresArg: true, default: 'multicast', describe: 'with --tree: its plan' })
       .option('form', { type: 'string', requiresArg: true, default: 'text', describe: 'with --tree: text, dot, svg' })
       .option('file', { type: 'string', requiresArg: true, describe: 'add the rules in this file' }),
+  rules: {
+    needs: { plan: ['tree'], form: ['tree'] },
+    excludes: { tree: ['limit', 'timeout', 'file'], file: ['limit', 'timeout'], json: ['form'] },
+  },
   async run(context) {
     const goal = optional(context.args, 'goal');
     const tree = optional(context.args, 'tree');
     const file = optional(context.args, 'file');
-    if (goal?.trim() === '') throw new UsageError('an empty text is no goal; see mkctl skb --help');
+    if (goal?.trim() === '') throw new UsageError('an empty text is not a goal; see mkctl skb --help');
     if ([goal, tree, file].filter((given) => given !== undefined).length !== 1) {
       throw new UsageError('give one of: a goal, --tree CORE, --file RULES; see mkctl skb --help');
     }

@@ -39,7 +39,7 @@ export const LITMUS: CtlCommand = {
     const up = await coresUp(cluster);
     const wanted = optional(args, 'cores');
     const count = wanted === undefined ? up.length : wholeNumber('--cores', wanted, 2, 1024);
-    if (count > up.length) throw new CommandError(`${count} cores are asked for, and ${up.length} are up`);
+    if (count > up.length) throw new CommandError(`${count} cores were asked for, but ${up.length} are up`);
     const plan = optional(args, 'plan');
     const faults = plan === undefined ? null : await planned(context, plan);
     const words = ['runs', 'pages', 'kind'].flatMap((name) => {

@@ -109,7 +109,7 @@ export function filterOf(args: Args): Filter {
   if (op !== undefined) {
     if (!/^\d+\.\d+\.\d+$/.test(op))
       throw new UsageError(
-        `--op: ${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`,
+        `--op: ${JSON.stringify(op)} is not an operation; they look like 3.1.42 (core.incarnation.number)`,
       );
     conditions.push((line) => line['op'] === op);
   }
@@ -136,7 +136,7 @@ function eventFilter(pattern: string): Filter {
   const names = Object.keys(LOG_EVENTS);
   if (!names.some((name) => matchesPattern(pattern, name))) {
     const guess = nearest(pattern.replaceAll('*', ''), names);
-    throw new UsageError(`--event: nothing is called ${pattern}${guess === null ? '' : `; did you mean ${guess}?`}`);
+    throw new UsageError(`--event: no event is called ${pattern}${guess === null ? '' : `; did you mean ${guess}?`}`);
   }
   return (line) => matchesPattern(pattern, line.event);
 }

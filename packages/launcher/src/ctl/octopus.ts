@@ -173,7 +173,7 @@ export const OCTOPUS: readonly CtlCommand[] = [
   ),
   command(
     'take <text>',
-    'takes one from a semaphore for good, waiting for it',
+    'waits for one of a semaphore, takes it and keeps it',
     'the semaphore’s name',
     [['$0 oct take slots', 'passes when it can']],
     waiting(async (context, octopus, signal) => {

@@ -100,7 +100,7 @@ export async function planOf(file: string, cores: readonly number[]): Promise<Fa
   if (!parsed.ok) throw new CommandError(parsed.error);
   for (const { action } of parsed.value.faults) {
     const missing = 'cores' in action ? action.cores.find((core) => !cores.includes(core)) : undefined;
-    if (missing !== undefined) throw new CommandError(`${file}: the plan names core ${missing}, which is not there`);
+    if (missing !== undefined) throw new CommandError(`${file}: the plan names core ${missing}, which does not exist`);
   }
   return parsed.value;
 }

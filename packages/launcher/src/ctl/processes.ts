@@ -108,7 +108,7 @@ export const RESTART = processCommand(
   'restarted',
   [
     ['$0 restart 5', 'core 5 joins again'],
-    ['$0 restart skb', 'the registry and topology service anew'],
+    ['$0 restart skb', 'the registry and topology service'],
   ],
 );
 
@@ -116,7 +116,7 @@ export const HANG: CtlCommand = {
   command: 'hang <targets>',
   describe: 'stops cores without closing their sockets (SIGSTOP)',
   examples: [
-    ['$0 hang 3 --for 2s', 'core 3 says nothing for two seconds'],
+    ['$0 hang 3 --for 2s', 'core 3 stops for two seconds'],
     ['$0 hang 3', 'until mkctl heal'],
   ],
   options: (cli) =>

@@ -16,7 +16,7 @@ export const ROGUE: CtlCommand = {
   examples: [
     ['$0 rogue 3 --spam revoke --for 10s', 'asks everybody to take part in revokes, without a pause'],
     ['$0 rogue 3 --forge --lie', 'claims what it was never given, and answers wrongly'],
-    ['$0 rogue 3 --garbage', 'sends bytes that are no messages, until mkctl heal'],
+    ['$0 rogue 3 --garbage', 'sends bytes that are not messages, until mkctl heal'],
     ['$0 rogue 3 --off', 'behaves again'],
   ],
   options: (cli) =>
@@ -29,6 +29,7 @@ export const ROGUE: CtlCommand = {
       .option('garbage', { type: 'boolean', default: false, describe: 'frames and messages that are none' })
       .option('off', { type: 'boolean', default: false, describe: 'behave again' })
       .option('for', { type: 'string', requiresArg: true, describe: 'how long (10s); otherwise until mkctl heal' }),
+  rules: { excludes: { off: ['for', 'spam', ...PLAIN] } },
   async run(context) {
     const cores = coreList('core', required(context.args, 'cores'));
     const wanted = behavioursOf(context.args);
@@ -58,7 +59,7 @@ export const OFFENCES_COMMAND: CtlCommand = {
       printJson(context, { offences: rows, held: waiting, dropped });
       return shown.status;
     }
-    if (rows.length === 0) context.terminal.out('nobody was caught at anything');
+    if (rows.length === 0) context.terminal.out('no offence was seen');
     else {
       const table = plainTable(['core', 'offence', 'times', 'proof', 'seen by', 'the last']);
       for (const { peer, offence, count, proof, seen_by: by, text } of rows.sort(
@@ -77,10 +78,7 @@ function behavioursOf(args: Args): readonly RogueBehaviour[] {
   const spam = optional(args, 'spam');
   const names = [...(spam === undefined ? [] : [`spam_${spam}`]), ...PLAIN.filter((name) => args[name] === true)];
   const wanted = names.filter(isRogueBehaviour);
-  if (args['off'] === true) {
-    if (wanted.length > 0) throw new UsageError('--off goes alone: it ends all misbehaviour');
-    return [];
-  }
+  if (args['off'] === true) return [];
   if (wanted.length === 0)
     throw new UsageError(`say how: --spam ${SPAM.join('|')}, ${PLAIN.map((name) => `--${name}`).join(', ')}, or --off`);
   return wanted;

@@ -1,3 +1,5 @@
+import { keysOf } from '@mk/monitor-proto/tables';
+import { PROGRAM_OPTIONS } from '../programs/program.ts';
 import { outputLines } from '@mk/libmk/dispatcher/output-lines';
 import type { DomainStatus } from '@mk/libmk/dispatcher/domain-status';
 import { UsageError } from '../cli/usage-error.ts';
@@ -14,9 +16,11 @@ import { followLogs } from './logs.ts';
  */
 export async function runFile(context: CtlContext, file: string): Promise<number> {
   const { cluster, args } = context;
-  for (const option of ['cores', 'near', 'spread'])
+  for (const option of ['cores', 'near', 'spread', ...keysOf(PROGRAM_OPTIONS)])
     if (args[option] !== undefined && args[option] !== false)
-      throw new UsageError(`--${option} is for the programs that ship; name the cores of your own by --on`);
+      throw new UsageError(
+        `--${option} is for the programs that ship; name the cores of your own by --on, and give it its options after --`,
+      );
   const on = optional(args, 'on');
   const program = await programNamed(file);
   const places = await placesOf(cluster, program, on === undefined ? null : coreList('--on', on));

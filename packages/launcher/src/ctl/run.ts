@@ -64,6 +64,7 @@ export const RUN: CtlCommand = {
     }
     return all;
   },
+  rules: { excludes: { list: ['cores', 'near', 'spread', 'on', ...keysOf(PROGRAM_OPTIONS)] } },
   async run(context) {
     if (context.args['list'] === true) return list(context);
     const word = optional(context.args, 'program');

@@ -1,5 +1,4 @@
 import { coreNumber, oneOf } from '../cli/values.ts';
-import { UsageError } from '../cli/usage-error.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
@@ -37,16 +36,18 @@ export const LINKS: CtlCommand = {
         describe: 'which links are open: one opens when something is first sent on it',
       })
       .option('heat', { type: 'boolean', default: false, describe: 'the matrix in shades, a cell a pair' }),
+  rules: {
+    excludes: {
+      open: ['csv', 'heat', 'matrix'],
+      csv: ['heat', 'matrix', 'json'],
+      heat: ['matrix', 'json'],
+      json: ['matrix'],
+    },
+  },
   async run(context) {
-    const { args, terminal, json } = context;
-    if (args['open'] === true) {
-      if (args['csv'] === true || args['heat'] === true || args['matrix'] === true)
-        throw new UsageError('--open tells of links, the other forms of round trips: take one');
-      return printOpenLinks(context);
-    }
+    const { args, terminal } = context;
+    if (args['open'] === true) return printOpenLinks(context);
     const [csv, heat] = [args['csv'] === true, args['heat'] === true];
-    if (Number(csv) + Number(heat) + Number(json) > 1)
-      throw new UsageError('--csv, --heat and --json are three forms of one answer: take one');
     const rows = await context.cluster.skb('rtt');
     if (csv) terminal.out(csvOf(rows));
     else if (heat && rows.length > 0) terminal.out(heatText(rows, terminal));
@@ -65,6 +66,7 @@ export const MEASURE: CtlCommand = {
       default: false,
       describe: 'print the matrix even when it is wider than the terminal',
     }),
+  rules: { excludes: { json: ['matrix'] } },
   async run(context) {
     const { trips, silent } = await context.cluster.skb('measure', {}, { timeoutMs: MEASURE_MS });
     await printTrips(context, trips);
@@ -99,6 +101,7 @@ export const TREE: CtlCommand = {
         choices: FORMS,
         describe: 'how it is shown',
       }),
+  rules: { excludes: { json: ['form'] } },
   async run(context) {
     const root = coreNumber('root', required(context.args, 'root'));
     const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);

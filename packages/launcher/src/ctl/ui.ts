@@ -37,6 +37,14 @@ export const UI: CtlCommand = {
         describe: 'with --record: how long (30s); otherwise until Ctrl-C',
       })
       .option('replay', { type: 'string', requiresArg: true, describe: 'show a recording; needs no cluster' }),
+  rules: {
+    needs: { for: ['record'] },
+    excludes: {
+      token: ['record', 'replay', 'host', 'port', 'ui-name', 'read-only'],
+      record: ['replay', 'host', 'port', 'ui-name', 'read-only'],
+      replay: ['read-only', 'cluster', 'skb', 'secret-file', 'tls', 'tls-ca', 'tls-cert', 'tls-key'],
+    },
+  },
   alone(context) {
     const file = optional(context.args, 'replay');
     return file === undefined ? null : replay(context, file);
@@ -46,7 +54,6 @@ export const UI: CtlCommand = {
     if (args['token'] === true) return context.terminal.out(cluster.controlToken);
     const file = optional(args, 'record');
     if (file !== undefined) return record(context, file);
-    if (optional(args, 'for') !== undefined) throw new UsageError('--for goes with --record FILE');
     const place = pagePlaceOf(args, '');
     if (!cluster.supervised) return serve(context, place);
     const { url } = await cluster.supervisor('ui', { ...place });
@@ -70,7 +77,8 @@ async function replay(context: Omit<CtlContext, 'cluster'>, file: string): Promi
   ]);
   const source = new ReplaySource(file);
   const page = await openPage(pagePlaceOf(context.args, ''), source);
-  if (source.isCutOff) context.terminal.error(`mkctl: ${file} ends in the middle of a line: what is before is shown`);
+  if (source.isCutOff)
+    context.terminal.error(`mkctl: ${file} ends in the middle of a line: the events before it are shown`);
   if (context.json) context.terminal.out(JSON.stringify({ url: page.url }));
   else context.terminal.out(`${page.url}\nshows ${file}; Ctrl-C ends it`);
   await interrupted();

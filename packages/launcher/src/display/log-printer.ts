@@ -70,7 +70,7 @@ export class LogPrinter {
   }
 }
 
-/** A line that a process wrote, or null when it is no log line. */
+/** A line that a process wrote, or null when it is not a log line. */
 export function parseLine(text: string): LogLine | null {
   try {
     const line: unknown = JSON.parse(text);

@@ -191,7 +191,7 @@ function runOptions(cli: Cli): Cli {
       type: 'string',
       requiresArg: true,
       defaultDescription: `${limit('skbSilenceNs') / 1e9}s`,
-      describe: 'a core that hears nothing of the SKB for so long closes its link and dials anew (4s to 1d)',
+      describe: 'a core that hears nothing of the SKB for so long closes its link and reconnects (4s to 1d)',
     })
     .option('isolation', {
       type: 'string',

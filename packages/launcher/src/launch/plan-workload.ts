@@ -71,7 +71,7 @@ export class RoundWorkload {
         if (this.session.supervisor.core(core)?.state === 'running' && elapsedMs >= DEADLINE_MS + SLACK_MS)
           this.violations.push(`a round that core ${core} led did not end within ${DEADLINE_MS / 1000} s`);
       } else if (!isErrorName(name))
-        this.violations.push(`a round that core ${core} led ended in ${name}, which is no named error`);
+        this.violations.push(`a round that core ${core} led ended in ${name}, which is not a named error`);
     }
   }
 }

@@ -36,15 +36,15 @@ export function runCommand(done: (status: number) => void): CommandModule {
           type: 'string',
           describe: 'a .ts or .js file that exports main, or a program that ships (mkctl run --list)',
         })
-        .positional('args', { type: 'string', array: true, describe: 'of the program; its options, too' })
+        .positional('args', { type: 'string', array: true, describe: 'arguments of the program, and its options' })
         .option('name', {
           type: 'string',
           requiresArg: true,
-          describe: 'the cluster’s name; one of its own by default',
+          describe: 'the cluster’s name; a new one by default',
         })
         .option('on', { type: 'string', requiresArg: true, describe: 'a domain on each of these cores (0,3-7)' })
         .option('json', { type: 'boolean', default: false, describe: 'JSON lines for machines' })
-        .example('$0 --cores 4 run ./my-program.ts --rounds 10', 'your own file; what stands behind it is its own')
+        .example('$0 --cores 4 run ./my-program.ts --rounds 10', 'your own file; what follows it are its arguments')
         .example('$0 --cores 8 run bank', 'a program that ships')
         .epilogue('Exit status: the program’s; 1 when it did not exit by itself, 2 when it could not be run.'),
     ),

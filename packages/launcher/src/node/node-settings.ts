@@ -62,7 +62,7 @@ export const NODE_VARIABLES = {
   },
   MK_SKB_SILENCE: {
     otherwise: '20s',
-    doc: 'A core that hears nothing of the SKB for so long closes its link and dials anew, 4s to 1d (SKB).',
+    doc: 'A core that hears nothing of the SKB for so long closes its link and reconnects, 4s to 1d (SKB).',
   },
   MK_LOG_LEVEL: { otherwise: 'info', doc: 'debug, info, warn, error or off.' },
   MK_LISTEN_HOST: {

@@ -80,7 +80,7 @@ export function succeed(folder: string, record: ClusterRecord, pid = process.pid
   const now = readRecord(join(folder, `${name}.json`));
   if (now !== null && isSame(now.supervisor, supervisor)) return;
   if (now !== null) refuseWhileSupervised(now);
-  throw new CommandError(`cluster ${name} was taken over, or ended, by somebody else just now; mkctl ps tells`);
+  throw new CommandError(`cluster ${name} was taken over, or ended, by somebody else just now; see mkctl ps`);
 }
 
 /** The record names its new supervisor, or the cluster is gone: nobody is an heir any more. */
@@ -104,7 +104,7 @@ function claim(folder: string, name: string, supervisor: ProcessIdentity, draft:
     }
     const heir = readHeir(file);
     if (heir === null) continue; // gone meanwhile: its maker has succeeded
-    if (isRunning(heir)) throw new CommandError(`cluster ${name} is being taken over by process ${heir.pid} just now`);
+    if (isRunning(heir)) throw new CommandError(`cluster ${name} is being taken over by process ${heir.pid}`);
     last = heir;
   }
 }

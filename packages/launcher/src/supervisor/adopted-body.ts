@@ -18,7 +18,7 @@ export class AdoptedBody implements ProcessBody {
     /** Where its stderr goes. */
     private readonly errorFile: string | null,
     /** For a process that had already ended. */
-    private readonly how = 'nobody saw how: an earlier supervisor had started it',
+    private readonly how = 'unknown how: an earlier supervisor had started it',
   ) {}
 
   listen(events: BodyEvents): void {

@@ -34,7 +34,7 @@ export class ManagedProcess {
   takesPart = false;
   /** Why the process ended; '' while it runs. */
   how = '';
-  /** Somebody asked for its end, so it is no failure. */
+  /** Somebody asked for its end, so it is not a failure. */
   endWanted = false;
   private lastErrors: string[] = [];
   private saidFailure = '';

@@ -11,7 +11,7 @@ export const CAUSES = {
   ENOMEM: 'the host has no memory left for it; start fewer cores',
   E2BIG: 'its settings are larger than the system allows for a new process; use a smaller machine',
   ENOENT: 'the program is gone; install Node again, or build with npm run build',
-  EACCES: 'the program may not be run by this user',
+  EACCES: 'this user may not run the program',
   ENOSPC: 'no space is left on the device',
 } as const;
 

@@ -16,13 +16,13 @@ export async function takeOver(
 ): Promise<ClusterSession> {
   const record = state.read(name);
   if (record === null || !isAlive(record))
-    throw new CommandError(`nothing of a cluster named ${name} runs here (looked in ${state.path})`, 2);
+    throw new CommandError(`no process of a cluster named ${name} runs here (looked in ${state.path})`, 2);
   const handover = readHandover(state.path, record);
   succeed(state.path, record);
   if (handover === null)
     throw new CommandError(
       record.detached
-        ? `the supervisor of cluster ${name} has left nothing to go on with; mkctl down --cluster ${name} ends what is left`
+        ? `the supervisor of cluster ${name} left too little to go on with; mkctl down --cluster ${name} ends what is left of it`
         : `cluster ${name} was not started with --detach: its processes end with the mk-launch that started them`,
     );
   const session = new ClusterSession(handover.config, observer, state);

@@ -87,6 +87,8 @@ function wanted(
   const files = only === undefined ? ['skb', 'launcher', 'client', ...numbered, ...any] : [String(only)];
   const unknown = files.find((file) => !/^(?:skb|launcher|client|core|core-\d{1,5})$/.test(file));
   if (unknown !== undefined)
-    throw new UsageError(`--only: ${JSON.stringify(unknown)} is nobody; say skb, launcher, client, core-3 or core`);
+    throw new UsageError(
+      `--only: ${JSON.stringify(unknown)} has no certificate; choose skb, launcher, client, core-3 or core`,
+    );
   return files.map((file) => [file, [file === 'core' ? 'core-*' : file]]);
 }

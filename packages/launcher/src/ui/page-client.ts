@@ -45,7 +45,7 @@ export class PageClient {
     this.send({
       type: 'may',
       act: false,
-      text: this.source.token === null ? 'nothing can be done to a recording' : READ_ONLY,
+      text: this.source.token === null ? 'a recording cannot be acted on' : READ_ONLY,
     });
     // A recording is sent whole, however long it is.
     this.mostUnreadBytes += this.socket.bufferedAmount;
@@ -127,7 +127,7 @@ export class PageClient {
    * launcher. Who sends this needs no token.
    */
   private refuse(): void {
-    this.socket.close(1008, 'that is no request of the page');
+    this.socket.close(1008, 'not a request of the page');
   }
 
   private async act(id: number, verb: string, args: ActionArgs): Promise<void> {

@@ -28,7 +28,7 @@ export function originRefusal(headers: IncomingHttpHeaders, allowed: readonly st
   if (origin === undefined) return 'the Origin header is missing';
   // A TLS proxy in front of us keeps the host and changes the scheme.
   if (origin === `http://${host}` || origin === `https://${host}`) return null;
-  return `a page of ${origin.slice(0, 100)} may not speak to this cluster`;
+  return `a page from ${origin.slice(0, 100)} may not use this cluster`;
 }
 
 /** Whether a token is the cluster's, in constant time. */

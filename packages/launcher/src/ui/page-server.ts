@@ -141,7 +141,7 @@ function refuse(response: ServerResponse, status: number, text: string): void {
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: PagePlace): Error {
   if (error.code === 'EADDRINUSE')
-    return new CommandError(`the page cannot listen on ${host}:${port}: it is taken; choose another port`, 2);
+    return new CommandError(`the page cannot listen on ${host}:${port}: it is in use; choose another port`, 2);
   return new CommandError(
     `the page cannot listen on ${host}:${port} (${error.code}); choose an address of this host`,
     2,

@@ -37,7 +37,7 @@ export class ReplaySource implements PageSource {
   }
 
   act(): Promise<string> {
-    return Promise.reject(new CommandError('nothing can be done to a recording'));
+    return Promise.reject(new CommandError('a recording cannot be acted on'));
   }
 }
 

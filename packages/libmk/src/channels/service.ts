@@ -26,7 +26,7 @@ export type Handlers<M extends Methods> = {
 export interface ServeOptions<M extends Methods> {
   /** Concurrent handlers per connection; 1: strictly one after the other. Default 64. */
   readonly concurrency?: number;
-  /** A new client; throw to refuse it. */
+  /** A new client; throw to refuse it: its channel then closes by the name of the `MkError`, or CONNECTION_REFUSED. */
   readonly onConnect?: (connection: Connection<M>) => void;
   /** A client is gone, and why. */
   readonly onClose?: (connection: Connection<M>, error: MkError) => void;
@@ -107,8 +107,8 @@ export class ServiceEnd<M extends Methods> implements Service<M> {
       if (handlers === null) return this.accepted.push(connection);
       this.runtime.threads.spawn(`${this.name}: server`, () => this.serve(connection, handlers)).detach();
     } catch (error) {
-      if (!isMkError(error)) throw error;
-      connection.turnAway(error.name);
+      if (!isMkError(error)) this.offering.report(`${this.name}, a new client: ${describe(error)}`);
+      connection.turnAway(isMkError(error) ? error.name : 'CONNECTION_REFUSED');
     }
   }
 

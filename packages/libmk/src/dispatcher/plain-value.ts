@@ -245,7 +245,7 @@ export class PlainReader {
   }
 }
 
-/** Bytes of this or another realm: a context's typed array is no instance of the host's Uint8Array. */
+/** Bytes of this or another realm: a context's typed array is not an instance of the host's Uint8Array. */
 export function isBytes(value: unknown): value is Uint8Array {
   return apply(kindOfView, value, []) === 'Uint8Array';
 }

@@ -208,7 +208,7 @@ function readUpcall(reader: PlainReader): Upcall {
   const upcall: Record<string, PlainValue> = { type };
   for (const [field, kind] of FIELDS_OF[type]) {
     const value = reader.read();
-    if (!FIELDS[kind](value)) throw new BorderError(`${type}: ${field} is no ${kind}`);
+    if (!FIELDS[kind](value)) throw new BorderError(`${type}: ${field} is not a valid ${kind}`);
     upcall[field] = value;
   }
   return upcall as Upcall;
@@ -311,7 +311,7 @@ export function decodeResult(bytes: Uint8Array): CallResult {
 
 function wholeOf(reader: PlainReader, what: string): number {
   const value = reader.read();
-  if (!isWhole(value, Number.MIN_SAFE_INTEGER)) throw new BorderError(`${what} is no whole number`);
+  if (!isWhole(value, Number.MIN_SAFE_INTEGER)) throw new BorderError(`${what} is not a whole number`);
   return value;
 }
 

@@ -86,7 +86,7 @@ export function defineInterface<const M extends Methods>(name: string, methods: 
     throw new RangeError(`interface ${name} has ${names.length} methods, not 1 … ${MOST_METHODS}`);
   for (const method of names) {
     if (!METHOD_NAME.test(method) || method === 'then')
-      throw new RangeError(`interface ${name}: “${method}” is no name of a method`);
+      throw new RangeError(`interface ${name}: “${method}” is not a name of a method`);
   }
   const rows = names.map((method, number) => rowOf(method, number, known(methods[method])));
   const described = rows.map(describeRow).join('; ');
@@ -145,5 +145,8 @@ export type OutputOf<S> = S extends RpcSpec<Fields, infer O, string> ? RecordOf<
 /** Throws BAD_REQUEST for anything that `defineInterface` did not make: types do not bind a program in JavaScript. */
 export function checkInterface(given: unknown): void {
   if (isRecord(given) && Array.isArray(given['rows']) && typeof given['fingerprint'] === 'string') return;
-  throw new MkError('BAD_REQUEST', `${formatLine([[given]]).slice(1, -1)} is no interface: defineInterface makes one`);
+  throw new MkError(
+    'BAD_REQUEST',
+    `${formatLine([[given]]).slice(1, -1)} is not an interface: defineInterface makes one`,
+  );
 }

@@ -23,7 +23,7 @@ type ValueOf<K> = K extends Kind<infer T> ? T : never;
 export type Cap = number;
 
 function refuse(path: string, value: unknown, name: string): MkError {
-  return new MkError('BAD_MESSAGE', `${path}: ${show(value)} is no ${name}`);
+  return new MkError('BAD_MESSAGE', `${path}: ${show(value)} is not a valid ${name}`);
 }
 
 function show(value: unknown): string {

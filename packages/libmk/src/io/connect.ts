@@ -54,7 +54,7 @@ export interface ConnectOptions {
   readonly tls?: TlsSettings | string;
   /** How long to wait for the SKB, milliseconds. */
   readonly timeoutMs?: number;
-  /** How long the SKB may say nothing before the link is closed and opened anew, milliseconds; absent: 20,000. */
+  /** How long the SKB may say nothing before the link is closed and reopened, milliseconds; absent: 20,000. */
   readonly skbSilenceMs?: number;
 }
 

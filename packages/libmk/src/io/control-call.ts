@@ -73,7 +73,7 @@ export async function callControl(
   if (reply === null)
     throw new ControlError(
       'BAD_REQUEST',
-      `${address} answered ${answer.status} with something that is no control reply; is it a process of mk?`,
+      `${address} answered ${answer.status} with something that is not a control reply; is it a process of mk?`,
     );
   if (!reply.ok) throw new ControlError(reply.error, reply.text);
   return reply.value;
@@ -161,7 +161,7 @@ export function splitAddress(address: string): Address {
   if (parsed === null)
     throw new ControlError(
       'BAD_REQUEST',
-      `${JSON.stringify(address)} is no address; write host:port, IPv6 as [::1]:7000`,
+      `${JSON.stringify(address)} is not an address; write host:port, IPv6 as [::1]:7000`,
     );
   return parsed;
 }

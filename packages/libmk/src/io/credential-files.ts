@@ -92,6 +92,6 @@ function parsed<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    throw new CredentialsError(`TLS: ${what} is no PEM that can be read (${asError(error).message})`);
+    throw new CredentialsError(`TLS: ${what} is not readable PEM (${asError(error).message})`);
   }
 }

@@ -23,7 +23,7 @@ export interface SkbClientOptions {
   readonly address: string;
   /** How long `connect` waits for the SKB. */
   readonly connectTimeoutMs?: number;
-  /** How long the SKB may say nothing before its link is closed and opened anew; absent: 20 s. */
+  /** How long the SKB may say nothing before its link is closed and reopened; absent: 20 s. */
   readonly skbSilenceMs?: number;
   /** For a cluster that speaks TLS. */
   readonly tls?: TlsSettings;

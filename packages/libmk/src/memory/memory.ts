@@ -234,7 +234,7 @@ function giveUpAfter(tries: number, address: number): void {
 
 function checkAligned(address: number, bytes: number): void {
   if (!Number.isSafeInteger(address) || address < 0 || address % bytes !== 0)
-    throw new MemoryError('MISALIGNED', `${address} is no multiple of ${bytes}`);
+    throw new MemoryError('MISALIGNED', `${address} is not a multiple of ${bytes}`);
 }
 
 function checkRange(address: number, length: number): void {

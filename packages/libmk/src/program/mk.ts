@@ -210,7 +210,7 @@ export class Mk {
 
   /**
    * A client of the service that offers the name; waits until there is one. Same-core LMP, URPC over the direct link
-   * and a core between are tried in that order. INTERFACE_MISMATCH, NO_ROUTE, DEADLINE_EXCEEDED, CONNECTION_REFUSED.
+   * and a core between are tried in that order. INTERFACE_MISMATCH, NO_ROUTE, DEADLINE_EXCEEDED.
    *
    * @example
    * const kv = await mk.bind('kv', Kv, { timeoutNs: 5e9 });

@@ -128,7 +128,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
   end(status: number): void {
     if (this.over) return;
     if (!Number.isSafeInteger(status))
-      throw new MkError('BAD_REQUEST', `${formatLine([status])} is no exit status: use a whole number`);
+      throw new MkError('BAD_REQUEST', `${formatLine([status])} is not an exit status: use a whole number`);
     this.flush();
     this.over = true;
     this.queue.stop();
@@ -205,7 +205,7 @@ export class Runtime implements Clockwork, DispatcherEntry, RunQueueOwner {
 /** Describes a thrown value for people: with its stack, which the host maps to the program's source. */
 export function describe(thrown: unknown): string {
   const error = errorOf(thrown);
-  if (error instanceof ThrownValue) return `threw ${error.shown}, which is no Error`;
+  if (error instanceof ThrownValue) return `threw ${error.shown}, which is not an Error`;
   const { stack } = error;
   if (isMkError(error)) return [error.message, ...framesOf(stack)].join('\n'); // its message contains its name
   return stack !== undefined && stack.includes(error.message) ? stack : `${error.name}: ${error.message}`;

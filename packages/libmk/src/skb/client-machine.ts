@@ -21,7 +21,7 @@ export interface ClientConfig {
   readonly hmac: Hmac;
   /** host:port of the SKB. */
   readonly skb: string;
-  /** How long the SKB may say nothing before its link is closed and opened anew; absent: the limit `skbSilenceNs`. */
+  /** How long the SKB may say nothing before its link is closed and reopened; absent: the limit `skbSilenceNs`. */
   readonly skbSilenceNs?: Nanos;
 }
 

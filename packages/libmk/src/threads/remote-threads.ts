@@ -307,7 +307,7 @@ export class RemoteThreads {
     const isUnspanned = name === NOBODY;
     const text = isUnspanned
       ? `the domain has no dispatcher on core ${core}`
-      : `the domain’s dispatcher on core ${core} is no more`;
+      : `the domain’s dispatcher on core ${core} has ended`;
     const error = new MkError(name, text);
     // Nobody was there when something was sent: the domain may be spanned to that core since.
     if (!isUnspanned) this.gone.set(core, error);

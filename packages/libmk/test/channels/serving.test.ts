@@ -4,6 +4,7 @@ import { makeClient } from '../../src/channels/client.ts';
 import { ServiceEnd } from '../../src/channels/service.ts';
 import { defineInterface, message, rpc } from '../../src/interface/interface.ts';
 import { u32 } from '../../src/interface/kinds.ts';
+import { MkError } from '../../src/runtime/mk-error.ts';
 import { EventQueue } from '../../src/runtime/event-queue.ts';
 import { createPrng } from '@mk/monitor-proto/prng';
 import { TestHost } from '../runtime/test-host.ts';
@@ -11,7 +12,7 @@ import { TestHost } from '../runtime/test-host.ts';
 const Work = defineInterface('work', { quick: message({ n: u32 }), slow: rpc({ in: { n: u32 } }), stop: message({}) });
 
 /** A service, and a client on another dispatcher; the test carries the client's batches over. */
-function service(concurrency: number) {
+function service(concurrency: number, onConnect: () => void = () => undefined) {
   const [here, there] = [new TestHost(), new TestHost()];
   const facts = { id: 7, transport: 'lmp', core: 0, windowBytes: 4096 } as const;
   const ends = [here, there].map(({ runtime }) => {
@@ -44,8 +45,8 @@ function service(concurrency: number) {
     spoken: Work,
     offered,
     handlers,
-    options: { concurrency },
-    report: () => undefined,
+    options: { concurrency, onConnect },
+    report: (text) => void log.push(text),
   });
   accepted.push(serving);
   const client = makeClient(there.runtime, asking, Work);
@@ -132,3 +133,19 @@ test('a call whose signal has aborted before rejects with that signal\u2019s rea
 function nothing(): void {
   // A call that resolves fails the test: undefined is no reason.
 }
+
+test('whoever is refused as a client learns why: by the name that onConnect threw, or CONNECTION_REFUSED, which the server reports', async () => {
+  const throwing = (error: Error) => () => {
+    throw error;
+  };
+  const refusalBy = async (error: Error) => {
+    const { here, log } = service(1, throwing(error));
+    const closes = (await here.turn()).flatMap(([, name, args]) => (name === 'channel_close' ? [args[1]] : []));
+    return [closes, log];
+  };
+  expect(await refusalBy(new MkError('BUSY', 'come later'))).toEqual([['BUSY'], []]);
+  expect(await refusalBy(new TypeError('a bug'))).toEqual([
+    ['CONNECTION_REFUSED'],
+    [expect.stringContaining('work, a new client: TypeError: a bug')],
+  ]);
+});

@@ -66,7 +66,7 @@ describe('what crosses the border', () => {
     );
   });
 
-  test('what is no plain value is refused with its kind', () => {
+  test('what is not a plain value is refused with its kind', () => {
     const cycle: unknown[] = [];
     cycle.push(cycle);
     for (const value of [() => 0, Symbol('s'), 10n, NaN, Infinity, cycle])
@@ -122,7 +122,7 @@ describe('batches', () => {
       until: 0,
       upcalls: [{ type: 'timer', timer: 'soon' } as unknown as Upcall],
     });
-    expect(() => decodeResumption(bytes)).toThrow('timer: timer is no whole');
+    expect(() => decodeResumption(bytes)).toThrow('timer: timer is not a valid whole');
   });
 
   test('a turn takes the calls that fit; the others stay, in order (BD2)', () => {

@@ -105,22 +105,22 @@ describe('values of an interface', () => {
     );
   });
 
-  test('what is no value of its kind is refused before it is sent, with its place', () => {
-    expectRefused(u8, 256, 'put.value: 256 is no u8');
+  test('what is not a value of its kind is refused before it is sent, with its place', () => {
+    expectRefused(u8, 256, 'put.value: 256 is not a valid u8');
     expectRefused(u8, 1.5, 'put.value: 1.5');
-    expectRefused(u32, -1, '-1 is no u32');
-    expectRefused(i32, 2 ** 31, 'is no i32');
-    expectRefused(int, 2 ** 53, 'is no int');
-    expectRefused(float, NaN, 'NaN is no float');
-    expectRefused(bool, 1, '1 is no bool');
-    expectRefused(text(3), 'four', '“four” is no text(3)');
-    expectRefused(text(3), 'éé', 'is no text(3)');
-    expectRefused(text(3), 7, '7 is no text(3)');
-    expectRefused(bytes(2), new Uint8Array(3), '3 bytes is no bytes(2)');
-    expectRefused(bytes(2), [1], 'is no bytes(2)');
-    expectRefused(list(u8, 2) as Kind<unknown>, [1, 2, 3], 'a list of 3 is no list(u8, 2)');
+    expectRefused(u32, -1, '-1 is not a valid u32');
+    expectRefused(i32, 2 ** 31, 'is not a valid i32');
+    expectRefused(int, 2 ** 53, 'is not a valid int');
+    expectRefused(float, NaN, 'NaN is not a valid float');
+    expectRefused(bool, 1, '1 is not a valid bool');
+    expectRefused(text(3), 'four', '“four” is not a valid text(3)');
+    expectRefused(text(3), 'éé', 'is not a valid text(3)');
+    expectRefused(text(3), 7, '7 is not a valid text(3)');
+    expectRefused(bytes(2), new Uint8Array(3), '3 bytes is not a valid bytes(2)');
+    expectRefused(bytes(2), [1], 'is not a valid bytes(2)');
+    expectRefused(list(u8, 2) as Kind<unknown>, [1, 2, 3], 'a list of 3 is not a valid list(u8, 2)');
     expectRefused(list(u8, 2) as Kind<unknown>, [1, 300], 'put.value[1]: 300');
-    expectRefused(choice('a', 'b') as Kind<unknown>, 'c', '“c” is no choice(a|b)');
+    expectRefused(choice('a', 'b') as Kind<unknown>, 'c', '“c” is not a valid choice(a|b)');
     expectRefused(record({ x: u8 }) as Kind<unknown>, { x: 1, y: 2 }, 'no field y');
     expectRefused(record({ x: u8 }) as Kind<unknown>, {}, 'put.value.x: undefined');
     expectRefused(cap, -1, 'address of a capability');
@@ -168,13 +168,13 @@ describe('interfaces', () => {
   test('infer their types', () => {
     const input: InputOf<typeof Kv.methods.get> = { key: 'a' };
     const output: OutputOf<typeof Kv.methods.get> = { value: null };
-    // @ts-expect-error: a number is no key
+    // @ts-expect-error: a number is not a key
     const wrong: InputOf<typeof Kv.methods.forget> = { key: 1 };
     expect([input, output, wrong]).toHaveLength(3);
   });
 
   test('a name that cannot be a method is refused', () => {
-    expect(() => defineInterface('x', { $close: message({}) })).toThrow('no name of a method');
+    expect(() => defineInterface('x', { $close: message({}) })).toThrow('is not a name of a method');
     expect(() => defineInterface('x', {})).toThrow('0 methods');
   });
 });

@@ -37,7 +37,7 @@ export function readText(path: string): Result<string, string> {
   const what = visible(path);
   try {
     const stat = statSync(path);
-    if (!stat.isFile() && !stat.isDirectory()) return refuse(`${what}: is no file`);
+    if (!stat.isFile() && !stat.isDirectory()) return refuse(`${what}: is not a file`);
     if (stat.size > MAX_FILE_BYTES) return refuse(`${what}: larger than ${MAX_FILE_BYTES >> 20} MiB`);
     const text = decode(readFileSync(path));
     return text.ok ? text : refuse(`${what}: ${text.error}`);
@@ -62,7 +62,7 @@ function decode(bytes: Buffer): Result<string, string> {
   if (mark === 0xfffe || mark === 0xfeff) return decodeUtf16(bytes, mark === 0xfffe ? 'utf-16le' : 'utf-16be');
   const zero = bytes.indexOf(0);
   if (zero >= 0)
-    return refuse(`is no text: there is a zero byte at ${zero} (UTF-16 is read when it begins with its mark)`);
+    return refuse(`is not text: there is a zero byte at ${zero} (UTF-16 is read when it begins with its mark)`);
   return succeed(bytes.toString('utf8').replace(/^\ufeff/, ''));
 }
 

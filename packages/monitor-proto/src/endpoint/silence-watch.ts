@@ -2,7 +2,7 @@
  * A host that is cut off, or loses its power, closes no connection: TCP gives up after a quarter of an hour. A process
  * that depends on a peer watches it:
  *
- *   W1  the link is ended and opened anew when nothing was heard for the bound although an acknowledgement was due for
+ *   W1  the link is ended and reopened when nothing was heard for the bound although an acknowledgement was due for
  *       half of it;
  *   W2  nothing is lost: the channel goes on over the next link, even with a peer that merely stood still;
  *   W3  a watcher that was itself stopped has heard nobody, and blames nobody.

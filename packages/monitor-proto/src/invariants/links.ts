@@ -30,7 +30,7 @@ export const LINK_INVARIANTS = {
   W1: row(
     'monitor-proto/src/endpoint/silence-watch.ts',
     'tests',
-    'The link to a watched peer is ended and opened anew when nothing was heard for the bound although an acknowledgement was due for half of it.',
+    'The link to a watched peer is ended and reopened when nothing was heard for the bound although an acknowledgement was due for half of it.',
   ),
   W2: row(
     'monitor-proto/src/endpoint/silence-watch.ts',

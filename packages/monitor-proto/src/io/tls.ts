@@ -2,7 +2,7 @@
  * Mutual TLS 1.3 on a process's port. Both ends show a certificate of the cluster's authority, whose names say who its
  * holder may be (handshake/certified.ts). The peer's certificate is judged after TLS's own handshake, so that the
  * refusal can travel over it: a connection that just breaks gives no reason. Sessions are not resumed, so each opening
- * checks anew whether a certificate has expired or been revoked.
+ * checks again whether a certificate has expired or been revoked.
  */
 import { readFileSync, statSync } from 'node:fs';
 import {

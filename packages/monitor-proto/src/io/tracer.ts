@@ -5,7 +5,7 @@ import { LOG_EVENTS } from '../log-events.ts';
 import type { TraceEntry, TraceNotes } from '../trace/entries.ts';
 import { nowNs } from './clock.ts';
 
-/** Events worth a mark although they are no warnings. */
+/** Events worth a mark although they are not warnings. */
 const MARKS: ReadonlySet<string> = new Set(['fault_applied', 'fault_healed', 'peer_gone', 'peer_heard', 'core_ready']);
 /** Message types named on a slice; a frame may carry hundreds of messages. */
 const NAMED_TYPES = 3;

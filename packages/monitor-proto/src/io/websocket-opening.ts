@@ -95,7 +95,7 @@ export function dialWebSocket(
 ): Socket {
   const to = parseLinkAddress(address);
   if (to === null) {
-    setImmediate(() => failed(`${JSON.stringify(address)} is no address`));
+    setImmediate(() => failed(`${JSON.stringify(address)} is not an address`));
     return new Socket();
   }
   const key = randomBytes(16).toString('base64');

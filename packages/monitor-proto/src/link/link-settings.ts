@@ -140,7 +140,7 @@ export function checkLinkOverrides(value: unknown): string | null {
     const error = LINK_FIELDS[name].check(entry);
     if (error !== null) return `${name} ${error}`;
   }
-  if (Object.keys(value).length === 0) return `nothing is set; known: ${Object.keys(LINK_FIELDS).join(', ')}`;
+  if (Object.keys(value).length === 0) return `set at least one of ${Object.keys(LINK_FIELDS).join(', ')}`;
   if (value['distribution'] === 'constant' && Number(value['jitter_ns'] ?? 0) > 0) {
     return 'distribution constant has no jitter; use uniform, normal or pareto';
   }

@@ -2,7 +2,7 @@ import { entriesOf } from '../tables.ts';
 import { known } from '../assert.ts';
 import { CHECKERS, FIELD_KINDS, type FieldKind } from './fields.ts';
 import { LANES, type MessageSpec } from './spec.ts';
-import { type Message, MESSAGES, type MessageType } from './table.ts';
+import { type Message, MESSAGES, type MessageType, RETIRED_ORDINALS } from './table.ts';
 
 /** A message as it stands in a frame: [ordinal, field, field, …] in the order of its row. */
 export type WireMessage = readonly [ordinal: number, ...fields: unknown[]];
@@ -86,6 +86,7 @@ const BY_ORDINAL: (MessageCodec | undefined)[] = [];
 const TYPE_OF_ORDINAL = new Map<unknown, MessageType>();
 for (const [type, spec] of entriesOf(MESSAGES)) {
   if (TYPE_OF_ORDINAL.has(spec.ordinal)) throw new Error(`message ordinal ${spec.ordinal} is used twice`);
+  if (RETIRED_ORDINALS.has(spec.ordinal)) throw new Error(`message ordinal ${spec.ordinal} is retired`);
   TYPE_OF_ORDINAL.set(spec.ordinal, type);
 }
 

@@ -57,22 +57,6 @@ export const REGISTRY_MESSAGES = {
     fields: { monitors: 'monitors', more: 'bool' },
     doc: 'Join step 4: tells the new monitor where these monitors listen, and whether others wait.',
   },
-  bind_monitor_reply: {
-    ordinal: 7,
-    from: 'core',
-    to: 'core',
-    lane: 'monitor',
-    fields: { core: 'u32' },
-    doc: 'Retired: step 5 of the join, when it opened the links. Nobody sends it, and a receiver ignores it.',
-  },
-  capops_ready: {
-    ordinal: 8,
-    from: 'core',
-    to: 'any',
-    lane: 'monitor',
-    fields: { core: 'u32' },
-    doc: 'Retired: step 6 of the join, before views said who takes part. Nobody sends it, and a receiver ignores it.',
-  },
   monitor_gone: {
     ordinal: 9,
     from: 'skb',

@@ -9,7 +9,7 @@ export type Party = 'core' | 'skb' | 'client' | 'any';
 
 /** One row of the message table. */
 export interface MessageSpec {
-  /** Never changes; a retired message keeps its row. */
+  /** Never changes, and a retired one is not given to another message. */
   readonly ordinal: number;
   readonly from: Party;
   readonly to: Party;

@@ -22,6 +22,12 @@ export const MESSAGES = {
   ...VIEW_MESSAGES,
 } as const satisfies Record<string, MessageSpec>;
 
+/** Ordinals of messages that nobody sends any more; no other message may take them. */
+export const RETIRED_ORDINALS: ReadonlyMap<number, string> = new Map([
+  [7, 'bind_monitor_reply: step 5 of the join, when it opened the links'],
+  [8, 'capops_ready: step 6 of the join, before views said who takes part'],
+]);
+
 export type MessageType = keyof typeof MESSAGES;
 type FieldsOf<F extends Readonly<Record<string, FieldKind>>> = { readonly [N in keyof F]: FieldType<F[N]> };
 /** A message of one type: its `type` and the fields of its row. */

@@ -45,7 +45,7 @@ function stateOf({ endpoint, outbox, peer, got }: End): unknown {
 /** One fault of a message, wherever it stands. */
 const BAD_MESSAGES: Readonly<Record<string, unknown>> = {
   'of no ordinal': [9999, 1],
-  'that is no array': 17,
+  'that is not an array': 17,
   'that is empty': [],
   'with a field too few': [MESSAGES.ping_request.ordinal, 1],
   'with a field too many': [MESSAGES.ping_request.ordinal, 1, new Uint8Array(), 1],

@@ -135,7 +135,7 @@ describe('LinkShaper', () => {
     shaper.close();
   });
 
-  test('what is due anew leaves at once and in order, before what is sent next; other links keep their times', () => {
+  test('what is due again leaves at once and in order, before what is sent next; other links keep their times', () => {
     const { shaper, send, delivered } = shaperFor([after(600_000), after(600_001), after(600_002)]);
     for (const frame of [1, 2, 3]) send(frame);
     shaper.retime(

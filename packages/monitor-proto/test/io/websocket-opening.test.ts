@@ -33,11 +33,11 @@ test.each([
     'Invalid Sec-WebSocket-Accept header',
   ],
   ['no upgrade', 'HTTP/1.1 101 Switching Protocols\r\n\r\n', 'Invalid Upgrade header'],
-])('a server that answers with %s is no peer', async (_what, answer, reason) => {
+])('a server that answers with %s is not a peer', async (_what, answer, reason) => {
   expect(await dialInto((socket) => void socket.write(answer))).toBe(reason);
 });
 
-test('a server that hangs up is no peer', async () => {
+test('a server that hangs up is not a peer', async () => {
   expect(await dialInto((socket) => void socket.destroy())).not.toBe('opened');
 });
 

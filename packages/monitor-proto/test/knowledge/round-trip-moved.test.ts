@@ -9,7 +9,7 @@ test('a round trip has moved when it differs by more than a fifth, in both direc
   expect(roundTripMoved(10 * MILLISECOND, 7.99 * MILLISECOND)).toBe(true);
 });
 
-test('the host’s noise is no change, however large its ratio', () => {
+test('the host’s noise is not a change, however large its ratio', () => {
   expect(roundTripMoved(0.1 * MILLISECOND, 0.3 * MILLISECOND)).toBe(false);
   expect(roundTripMoved(0.1 * MILLISECOND, 0.31 * MILLISECOND)).toBe(true);
 });

@@ -74,7 +74,7 @@ describe('a session', () => {
     expect(bench.now / MS).toBeGreaterThan(99 * (TIMEOUT_MS / 5));
   });
 
-  test('N2: after a loss the next one begins anew, once, and a renewal of the old one changes nothing', () => {
+  test('N2: after a loss the next one begins again, once, and a renewal of the old one changes nothing', () => {
     const bench = new Bench();
     bench.session.up(true, null, 0);
     const old = bench.sent[0]!;

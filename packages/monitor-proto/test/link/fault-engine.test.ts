@@ -241,7 +241,7 @@ describe('FaultEngine', () => {
     expect(elsewhere.nextExpiry).toBe(106 * MS);
   });
 
-  test('a rule that is handed on again goes on counting, one that differs counts anew', () => {
+  test('a rule that is handed on again goes on counting, one that differs starts counting again', () => {
     const engine = engineWith(link('a'));
     engine.verdict(0, 1, 0, 64);
     engine.replaceAll(engine.standing(0), MS);

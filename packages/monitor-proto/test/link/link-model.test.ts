@@ -286,7 +286,7 @@ describe('checkLinkOverrides', () => {
     [{ burst: { enter: 2, leave: 0, good: 0, bad: 0 } }, /burst enter/],
     [{ limit: 0.5 }, /limit must be a whole number/],
     [[], /must be an object/],
-    [{}, /nothing is set/],
+    [{}, /set at least one of/],
     [{ reset_opening: 2 }, /reset_opening must be a ratio/],
   ])('refuses %j', (value, error) => {
     expect(checkLinkOverrides(value)).toMatch(error);

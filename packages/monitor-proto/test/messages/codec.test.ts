@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { codecOf, decodeMessage, encodeMessage } from '@mk/monitor-proto/messages/codec';
 import { FIELD_KINDS, type FieldKind } from '@mk/monitor-proto/messages/fields';
 import { LANES, type MessageSpec } from '@mk/monitor-proto/messages/spec';
-import { type Message, MESSAGES } from '@mk/monitor-proto/messages/table';
+import { type Message, MESSAGES, RETIRED_ORDINALS } from '@mk/monitor-proto/messages/table';
 import { decodeFrame, encodeFrame } from '@mk/monitor-proto/urpc/frame-codec';
 import { type DataFrame, FRAME } from '@mk/monitor-proto/urpc/frames';
 
@@ -40,6 +40,8 @@ const anyMessage: fc.Arbitrary<Message> = fc.oneof(
 describe('the message table', () => {
   it('gives each message an ordinal of its own, a lane, a doc and known kinds of field', () => {
     expect(new Set(specs.map(([, spec]) => spec.ordinal)).size).toBe(specs.length);
+    for (const ordinal of RETIRED_ORDINALS.keys())
+      expect(decodeMessage([ordinal, 0])).toBe(`no message has ordinal ${ordinal}`);
     for (const [, spec] of specs) {
       expect(LANES).toContain(spec.lane);
       expect(spec.doc.length).toBeGreaterThan(10);

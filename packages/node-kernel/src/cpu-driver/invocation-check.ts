@@ -71,14 +71,14 @@ export function whyNoInvocation(value: unknown): string {
   const misfit = Object.entries(fields).find(([name, kind]) => !CHECKS[kind](value[name]));
   if (misfit === undefined) return `${operation} is well-formed`;
   const [name, kind] = misfit;
-  return `the ${name} of ${operation} is no ${WORDS[kind]}: ${shown(value[name])}`;
+  return `the ${name} of ${operation} is not ${WORDS[kind]}: ${shown(value[name])}`;
 }
 
 const WORDS: { readonly [K in Kind]: string } = {
-  slot: 'address of a capability',
-  whole: 'whole number from 0 on',
-  type: 'type of capability',
-  'wholes?': 'list of at most 8 whole numbers',
+  slot: 'an address of a capability',
+  whole: 'a whole number of 0 or more',
+  type: 'a type of capability',
+  'wholes?': 'a list of at most 8 whole numbers',
 };
 
 /** Shows a program's value in an error text: its beginning, on one line. */

@@ -23,9 +23,9 @@ export function whyNoSystemCall({ name, args }: SystemCall): string {
 function whyNot(argument: string, form: Kind | ObjectForm, value: unknown): string | null {
   if (typeof form === 'string') {
     if (CHECKS[form](value)) return null;
-    return form === 'invocation' ? whyNoInvocation(value) : `${argument} is no ${WORDS[form]}: ${shown(value)}`;
+    return form === 'invocation' ? whyNoInvocation(value) : `${argument} is not ${WORDS[form]}: ${shown(value)}`;
   }
-  if (!isRecord(value)) return `${argument} is no record: ${shown(value)}`;
+  if (!isRecord(value)) return `${argument} is not a record: ${shown(value)}`;
   const strange = Object.keys(value).find((field) => !Object.hasOwn(form, field));
   if (strange !== undefined) return `there is no ${argument}.${strange.slice(0, NAME_SHOWN)}`;
   return Object.entries(form).reduce<string | null>(
@@ -35,22 +35,22 @@ function whyNot(argument: string, form: Kind | ObjectForm, value: unknown): stri
 }
 
 const WORDS: { readonly [K in Kind]: string } = {
-  slot: 'address of a capability',
-  whole: 'whole number from 0 on',
-  'whole?': 'whole number from 0 on',
+  slot: 'an address of a capability',
+  whole: 'a whole number of 0 or more',
+  'whole?': 'a whole number of 0 or more',
   text: 'text',
   'text?': 'text',
   flag: 'true or false',
   'flag?': 'true or false',
   bytes: 'bytes',
-  wholes: 'list of whole numbers',
-  'wholes?': 'list of whole numbers',
-  int: 'whole number',
-  number: 'number',
-  'texts?': 'list of texts',
-  'names?': 'record of texts',
-  value: 'value',
-  invocation: 'invocation',
+  wholes: 'a list of whole numbers',
+  'wholes?': 'a list of whole numbers',
+  int: 'a whole number',
+  number: 'a number',
+  'texts?': 'a list of texts',
+  'names?': 'a record of texts',
+  value: 'a value',
+  invocation: 'an invocation',
 };
 
 /** The pseudo-call that carries the reason why a call could not cross. */

@@ -5,23 +5,23 @@ import { whyNoSystemCall } from '../../src/cpu-driver/why-no-system-call.ts';
 const SLOT = { address: 3 };
 
 test.each([
-  ['allocate', [{ bytes: -1 }], 'allocate: bytes is no whole number from 0 on: -1'],
-  ['allocate', [{ bytes: '4096' }], 'allocate: bytes is no whole number from 0 on: "4096"'],
+  ['allocate', [{ bytes: -1 }], 'allocate: bytes is not a whole number of 0 or more: -1'],
+  ['allocate', [{ bytes: '4096' }], 'allocate: bytes is not a whole number of 0 or more: "4096"'],
   ['allocate', [{ bytes: 1, colour: 2 }], 'allocate: there is no request.colour'],
-  ['allocate', [5], 'allocate: request is no record: 5'],
-  ['allocate', [], 'allocate: request is no record: undefined'],
-  ['vspace_lookup', [1.5], 'vspace_lookup: address is no whole number from 0 on: 1.5'],
+  ['allocate', [5], 'allocate: request is not a record: 5'],
+  ['allocate', [], 'allocate: request is not a record: undefined'],
+  ['vspace_lookup', [1.5], 'vspace_lookup: address is not a whole number of 0 or more: 1.5'],
   ['vspace_lookup', [1, 2], 'vspace_lookup: takes 1 arguments, not 2'],
   ['invoke', [{ operation: 'protec' }], 'invoke: there is no operation "protec"'],
   [
     'invoke',
     [{ operation: 'mint', source: SLOT, destination: SLOT, rights: -1 }],
-    'invoke: the rights of mint is no whole number from 0 on: -1',
+    'invoke: the rights of mint is not a whole number of 0 or more: -1',
   ],
   [
     'invoke',
     [{ operation: 'copy', source: { address: 'x' }, destination: SLOT }],
-    'invoke: the source of copy is no address of a capability: "x"',
+    'invoke: the source of copy is not an address of a capability: "x"',
   ],
   ['invoke', [{ operation: 'delete', target: SLOT, now: 1 }], 'invoke: delete takes no "now"'],
   ['fly', [], 'there is no system call "fly"'],

@@ -67,7 +67,7 @@ describe("a round's payload about a capability", () => {
   test.each([
     ['a fraction', [0, 1.5, 1, 4, 2, 0, 0, 4096]],
     ['no number', [0, Number.NaN, 1, 4, 2, 0, 0, 4096]],
-    ['members that are no bits', [1, -1, 1, 1, 4, 2, 0, 0, 4096]],
+    ['members that are not bits', [1, -1, 1, 1, 4, 2, 0, 0, 4096]],
     ['members beyond a word', [1, 2 ** 32, 1, 1, 4, 2, 0, 0, 4096]],
     ['more members than there is room for', [2 ** 40, 1, 1, 4, 2, 0, 0, 4096]],
     ['fewer members than none', [-1, 1, 4, 2, 0, 0, 4096]],

@@ -26,7 +26,7 @@ test('views, proposals and promises arrive as they were sent', () => {
   for (const message of messages) expect(travelled(message)).toEqual(message);
 });
 
-test('what a peer says that is cut off anywhere, or is no view, says nothing and throws nothing', () => {
+test('what a peer says that is cut off anywhere, or is not a view, says nothing and throws nothing', () => {
   const whole = [6, 1, 5, 2, 2, 1, 1, 2, 4];
   for (let length = 1; length < whole.length; length += 1) {
     const cut = whole.slice(0, length);

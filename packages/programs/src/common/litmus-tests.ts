@@ -90,6 +90,6 @@ export function allowedOutcomes(test: LitmusTest): ReadonlySet<string> {
 
 function accessOf(text: string): Access {
   const [kind = 'R', word = 'x', value = '0'] = text.split(' ');
-  if (kind !== 'R' && kind !== 'W' && kind !== 'F') throw new Error(`${text} is no access`);
+  if (kind !== 'R' && kind !== 'W' && kind !== 'F') throw new Error(`${text} is not an access`);
   return { kind, word, value: Number(value) };
 }

@@ -136,7 +136,7 @@ async function client(mk: Mk): Promise<number> {
   same(mk, await errorOf(mk, idc.fails({ how: 'named' })), 'OUT_OF_CAKE', 'a refusal of the interface');
   same(mk, await errorOf(mk, idc.fails({ how: 'table' })), 'BUSY', 'a refusal of the table');
   same(mk, await errorOf(mk, idc.fails({ how: 'unnamed' })), 'HANDLER_FAILED', 'a mistake of the server');
-  same(mk, await errorOf(mk, idc.basic({ number: -1, small: 0 })), 'BAD_MESSAGE', 'what is no value');
+  same(mk, await errorOf(mk, idc.basic({ number: -1, small: 0 })), 'BAD_MESSAGE', 'what is not a value');
   const { log } = await idc.seen({});
   same(
     mk,

@@ -92,7 +92,7 @@ async function illegal(mk: Mk): Promise<void> {
     'a small frame as a large page',
   );
   const ram = await capabilities.alloc(PAGE_BYTES);
-  same(mk, await refusal(memory.map(ram)), 'NOT_MAPPABLE', 'RAM is no frame');
+  same(mk, await refusal(memory.map(ram)), 'NOT_MAPPABLE', 'RAM is not a frame');
   const region = await memory.map(readOnly, { rights: RIGHTS.read });
   same(mk, await refusal(memory.map(frame, { at: region.address })), 'ENTRY_IN_USE', 'a place that is taken');
   same(

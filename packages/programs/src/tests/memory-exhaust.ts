@@ -62,7 +62,7 @@ async function takeAll(mk: Mk, piece: number): Promise<{ readonly count: number;
   return { count: held.length, text };
 }
 
-/** Allocates and frees pieces of many sizes; a temporarily full machine is no error. */
+/** Allocates and frees pieces of many sizes; a temporarily full machine is not an error. */
 async function churn(mk: Mk, rounds: number): Promise<void> {
   const held: number[] = [];
   for (let i = 0; i < rounds; i += 1) {

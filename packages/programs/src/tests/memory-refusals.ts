@@ -40,8 +40,8 @@ async function beforeAnything(mk: Mk): Promise<void> {
 /** Each text says what was wrong. */
 async function sizes(mk: Mk): Promise<void> {
   const refusal = (bytes: number, options?: AllocateOptions) => textOf(mk.capabilities.alloc(bytes, options));
-  same(mk, await refusal(-1), 'BAD_SYSTEM_CALL: allocate: bytes is no whole number from 0 on: -1', 'bytes');
-  const near = 'BAD_SYSTEM_CALL: allocate: near is no whole number from 0 on: 1.5';
+  same(mk, await refusal(-1), 'BAD_SYSTEM_CALL: allocate: bytes is not a whole number of 0 or more: -1', 'bytes');
+  const near = 'BAD_SYSTEM_CALL: allocate: near is not a whole number of 0 or more: 1.5';
   same(mk, await refusal(PAGE_BYTES, { near: 1.5 }), near, 'a core');
   const alignment = 'OFFSET_ALIGNMENT: an alignment is a power of two';
   same(mk, await refusal(PAGE_BYTES, { alignment: 3 }), alignment, 'alignment');

@@ -102,7 +102,8 @@ function finished(
   if (round === undefined) return report('A3', `${op} ended, which nobody began`);
   if (round.finished) report('A3', `${op} ended twice`);
   round.finished = true;
-  if (result !== 'ok' && !isErrorName(result)) report('A3', `${op} ended in ${result}, which is no error of the table`);
+  if (result !== 'ok' && !isErrorName(result))
+    report('A3', `${op} ended in ${result}, which is not an error of the table`);
   const tookMs = line.time - round.startedAt;
   // A core that was stopped or slowed meanwhile may be late.
   const excused = node.slowFactor > 1 || node.disturbedAt / 1e6 >= round.startedAt;

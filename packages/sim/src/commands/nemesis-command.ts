@@ -281,7 +281,7 @@ function writeTrace(
   runScenario(scenario, { ...options, observers: [recorder] });
   const selected = select(recorder, selection);
   if (selection.op !== null && selected.lines.length + selected.arrows.length === 0)
-    throw new OptionError(`--op: nobody tells of operation ${selection.op} in this run`);
+    throw new OptionError(`--op: operation ${selection.op} does not occur in this run`);
   const written: string[] = [];
   const write = (file: string, text: string): void => {
     must('--trace', writeText(file, text));

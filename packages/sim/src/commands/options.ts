@@ -1,5 +1,6 @@
 import { known } from '@mk/monitor-proto/assert';
 import { isOneOf } from '@mk/monitor-proto/guards';
+import { type OptionRules, wrongCombination } from '@mk/machine/option-rules';
 import { parseCores, parseDuration } from '@mk/machine/duration';
 import { nearest } from '@mk/machine/nearest';
 import { refuse, type Result, succeed } from '@mk/monitor-proto/result';
@@ -71,7 +72,7 @@ function selectionOf(text: (name: string) => string | null): Selection {
   const op = text('op');
   if (op !== null && !/^\d+\.\d+\.\d+$/.test(op))
     throw new OptionError(
-      `--op: ${JSON.stringify(op)} is no operation; they look like 3.1.42 (core.incarnation.number)`,
+      `--op: ${JSON.stringify(op)} is not an operation; they look like 3.1.42 (core.incarnation.number)`,
     );
   const time = (name: string, otherwise: Nanos): Nanos => {
     const given = text(name);
@@ -95,14 +96,12 @@ export function parseSimRequest(args: Args): SimRequest {
     throw new OptionError(
       scenario === 'run' ? 'run needs a program: a file, or one that ships' : `${scenario} takes no ${program}`,
     );
-  if (scenario !== 'nemesis' && scenario !== 'run') refuseForFigures(scenario, args);
+  refuseIgnored(scenario, args);
   const on = text('on');
   const limit = text('limit');
   const duration = text('for');
   const seed = text('seed');
   const selection = selectionOf(text);
-  if (text('runs') !== null && text('plan') === null)
-    throw new OptionError('--runs goes with --plan: it keeps the plan’s report');
   return {
     scenario,
     program,
@@ -132,15 +131,59 @@ export function parseSimRequest(args: Args): SimRequest {
   };
 }
 
+/** Options of programs, of which seeds and plans know nothing. */
+const OF_PROGRAMS = ['nemesis', 'on'] as const;
 /** Options of seeds and faults, which figures do not have. */
-const OF_SEEDS = ['plan', 'nemesis', 'seeds', 'on', 'limit', 'for', 'weights', 'shrink', 'replay'] as const;
+const OF_SEEDS = [
+  ...OF_PROGRAMS,
+  ...[
+    'plan',
+    'seed',
+    'seeds',
+    'limit',
+    'for',
+    'weights',
+    'once',
+    'shrink',
+    'replay',
+    'record',
+    'ui',
+    'trace',
+    'trace-events',
+  ],
+];
+const OF_SEVERAL: OptionRules = {
+  needs: {
+    runs: ['plan'],
+    op: ['trace', 'trace-events'],
+    from: ['trace', 'trace-events'],
+    to: ['trace', 'trace-events'],
+  },
+  excludes: {
+    replay: ['plan', 'seed', 'seeds', 'jobs', 'cores', 'machine', 'for', 'weights', 'limit', ...OF_PROGRAMS],
+    plan: ['for', 'weights', 'nemesis'],
+  },
+};
 
-function refuseForFigures(scenario: ScenarioName, args: Args): void {
-  const given = OF_SEEDS.find((name) => args[name] !== undefined && args[name] !== false);
-  if (given !== undefined)
-    throw new OptionError(`${scenario} takes no --${given}: it has no seeds and no faults; see --help`);
-  if (scenario === 'disruption' && args['out'] !== undefined)
-    throw new OptionError('disruption draws nothing; --out is for shootdown, unmap and share');
+/** Refuses options that would have no effect. */
+function refuseIgnored(scenario: ScenarioName, args: Args): void {
+  const given = new Set(Object.keys(args).filter((name) => args[name] !== undefined && args[name] !== false));
+  const runs = scenario === 'nemesis' || scenario === 'run';
+  const wrong = wrongCombination(given, OF_SEVERAL);
+  if (runs && wrong !== null) throw new OptionError(wrong);
+  if (runs && given.has('out')) throw new OptionError('--out draws shootdown, unmap and share; --trace draws a run');
+  const other = (scenario === 'nemesis' ? OF_PROGRAMS : runs ? [] : OF_SEEDS).find((name) => given.has(name));
+  if (other === undefined) return refuseDrawing(scenario, given);
+  throw new OptionError(
+    runs
+      ? `--${other} goes with run PROGRAM`
+      : `${scenario} takes no --${other}: it has no seeds and no faults; see --help`,
+  );
+}
+
+function refuseDrawing(scenario: ScenarioName, given: ReadonlySet<string>): void {
+  if (scenario === 'disruption' && given.has('out'))
+    throw new OptionError('disruption draws nothing; --out goes with shootdown, unmap and share');
 }
 
 function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {

@@ -34,7 +34,7 @@ export function withProgram(scenario: Scenario, request: SimRequest, program: Si
   const { domains, name, asksForLines = false } = program;
   if (asksForLines && request.args.length === 0)
     throw new OptionError(
-      `nobody types in a simulation: give ${name} its lines as arguments, as in mk-launch sim run ${name} -- help ps`,
+      `a simulation has no input: give ${name} its lines as arguments, as in mk-launch sim run ${name} -- help ps`,
     );
   const all = Array.from({ length: scenario.cores }, (_, core) => core);
   const missing = request.on?.find((core) => core >= scenario.cores);

@@ -58,7 +58,7 @@ export class SimNode {
   /** Whether a turn is scheduled for waiting events. */
   drainScheduled = false;
   incarnation = 0;
-  /** The next log line's number; begins anew with each life. */
+  /** The next log line's number; begins again with each life. */
   logSeq = 0;
   /** Why it ended: null while it lives, '' when it was asked to. */
   ended: string | null = null;

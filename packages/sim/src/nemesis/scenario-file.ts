@@ -18,7 +18,7 @@ export function parseScenario(text: string): Result<Scenario, string> {
   } catch (error) {
     return refuse(`no scenario of --shrink: ${visible(asError(error).message)}`);
   }
-  if (!isRecord(value)) return refuse('no scenario of --shrink: it is no object');
+  if (!isRecord(value)) return refuse('no scenario of --shrink: it is not an object');
   const wrong = Object.keys(FIELDS).find((field) => isKeyOf(FIELDS, field) && !FIELDS[field](value[field]));
   if (wrong !== undefined) return refuse(`no scenario of --shrink: ${wrong}${wrongItem(value[wrong])}`);
   return isScenario(value) ? succeed(value) : refuse('no scenario of --shrink');
@@ -46,9 +46,9 @@ function isScenario(value: Readonly<Record<string, unknown>>): value is Readonly
 /** Which entry of a list is wrong, and how. */
 function wrongItem(value: unknown): string {
   if (value === undefined) return ' is missing';
-  if (!Array.isArray(value)) return ' is not what it should be';
+  if (!Array.isArray(value)) return ' does not have the right form';
   const at = value.findIndex((item) => !isTimedFault(item) && !isTimedRequest(item));
-  return at < 0 ? ' is not what it should be' : `[${at}] is not what it should be`;
+  return at < 0 ? ' does not have the right form' : `[${at}] does not have the right form`;
 }
 
 function isTimedFault(value: unknown): value is TimedFault {

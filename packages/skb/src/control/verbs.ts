@@ -58,7 +58,9 @@ export const VERBS: { readonly [V in keyof SkbAnswers]: Verb<SkbAnswers[V]> } = 
         return reply(bad(`tree: kind is one of ${KINDS.join(', ')}; form one of ${Object.keys(FORMS).join(', ')}`));
       const { root } = args;
       if (typeof root !== 'number' || !skb.registry.members.has(root))
-        return reply(bad(typeof root === 'number' ? `tree: root ${root} is no member` : 'tree: root must be a core'));
+        return reply(
+          bad(typeof root === 'number' ? `tree: root ${root} is not a member` : 'tree: root must be a core'),
+        );
       const tree = skb.plans.treeOf(kind, root);
       const label = (from: number, to: number): string => `${Math.round(skb.plans.latencyNs(from, to) / 1000)} µs`;
       reply(ok(form(tree, label)));

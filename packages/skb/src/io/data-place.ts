@@ -93,7 +93,9 @@ function whatLies(journalPath: string): string | null {
     const bytes = readSync(descriptor, head, 0, head.length, 0);
     if (bytes === 0) return null;
     const fault =
-      head.toString('latin1', 0, MAGIC.length) === MAGIC ? faultOfHead(head) : 'it is no journal (not an SQLite file)';
+      head.toString('latin1', 0, MAGIC.length) === MAGIC
+        ? faultOfHead(head)
+        : 'it is not a journal (not an SQLite file)';
     return fault === null ? null : `${journalPath}: ${fault}`;
   } catch (error) {
     return `${journalPath}: ${causeOf(error)}`;

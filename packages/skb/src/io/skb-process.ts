@@ -228,7 +228,7 @@ export class SkbProcess {
     if (event !== 'journal_failed') return;
     tellParent({
       type: 'warning',
-      text: `the SKB’s journal fails, it acknowledges nothing until that is over: ${String(fields['text'])}`,
+      text: `the SKB’s journal fails, it acknowledges nothing until it works again: ${String(fields['text'])}`,
     });
   }
 

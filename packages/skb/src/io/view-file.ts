@@ -31,7 +31,7 @@ export class ViewFile {
     void this.write();
   }
 
-  /** Retries a failed write once the disk works again or its folder was made anew. */
+  /** Retries a failed write once the disk works again or its folder was made again. */
   again(): void {
     void this.write();
   }

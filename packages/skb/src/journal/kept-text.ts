@@ -17,6 +17,6 @@ export function keptText(text: string): string {
 export function textOfKept(kept: string): string {
   if (!kept.startsWith(MARK)) return kept;
   const text: unknown = JSON.parse(kept.slice(MARK.length));
-  if (typeof text !== 'string') throw new TypeError('it is no text');
+  if (typeof text !== 'string') throw new TypeError('it is not text');
   return text;
 }

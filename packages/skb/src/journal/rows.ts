@@ -141,13 +141,14 @@ function text(row: Row, column: string): string {
 
 function plain(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== 'string') throw new TypeError(`${column} is no text`);
+  if (typeof value !== 'string') throw new TypeError(`${column} is not text`);
   return value;
 }
 
 function whole(row: Row, column: string): number {
   const value = row[column];
   const number = typeof value === 'bigint' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw new TypeError(`${column} is no whole number`);
+  if (typeof number !== 'number' || !Number.isSafeInteger(number))
+    throw new TypeError(`${column} is not a whole number`);
   return number;
 }

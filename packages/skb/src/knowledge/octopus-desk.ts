@@ -338,7 +338,7 @@ export class OctopusDesk {
 const BAD_REQUEST: OctopusReply = {
   ok: false,
   error: 'BAD_REQUEST',
-  detail: 'it is no request of Octopus',
+  detail: 'not an Octopus request',
   installed: false,
 };
 

@@ -68,7 +68,10 @@ export function checkRecipe(name: string, said: Recipe | undefined): void {
 /** A change is atomic, and so are the matches that it depends on: they must fit in one turn. */
 export function checkCost(query: ParsedRecord, { attributes }: { readonly attributes: Attributes }): void {
   if (costOf(query, attributes) > 2 * OCTOPUS_LIMITS.turnSteps)
-    throw new Refusal('QUERY_TOO_COSTLY', 'a change may not depend on patterns this large over a text this long');
+    throw new Refusal(
+      'QUERY_TOO_COSTLY',
+      'this pattern costs too much on a text this long for a change to depend on it',
+    );
 }
 
 /** An underscore, fifteen digits, and the difference between recipes' names. */

@@ -27,7 +27,7 @@ export interface FoundingConfig {
   readonly life: number;
   /** The last view that earlier lives knew; null: none. */
   readonly lastView: AgreedView | null;
-  /** How long the SKB may be silent before a core dials it anew. */
+  /** How long the SKB may be silent before a core dials it again. */
   readonly silenceNs: Nanos;
 }
 

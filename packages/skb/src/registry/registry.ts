@@ -43,7 +43,7 @@ export interface RegistryConfig {
   readonly life?: number;
   /** The last view that its earlier lives knew. Absent: none. */
   readonly lastView?: AgreedView | null;
-  /** How long the SKB may be silent before a core dials it anew; absent: the limit `skbSilenceNs`. */
+  /** How long the SKB may be silent before a core dials it again; absent: the limit `skbSilenceNs`. */
   readonly silenceNs?: Nanos;
 }
 

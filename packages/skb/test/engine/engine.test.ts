@@ -40,7 +40,7 @@ async function refusal(goal: string, options: QueryOptions = PATIENT): Promise<Q
 
 describe('answers', () => {
   test('a fact', async () => expect(await bindings('cpu_thread(77, P, C, _)')).toEqual([{ P: 9, C: 5 }]));
-  test('failure is no answer', async () => expect(await bindings('cpu_thread(-1, _, _, _)')).toEqual([]));
+  test('failure is not an answer', async () => expect(await bindings('cpu_thread(-1, _, _, _)')).toEqual([]));
   test('success without variables', async () => expect(await bindings('cpu_thread(1, 0, 1, 0).')).toEqual([{}]));
 
   test('every kind of term', async () => {
@@ -137,7 +137,7 @@ describe('errors have names', () => {
     expect(await refusal('X = 1. )')).toMatchObject({ name: 'QuerySyntaxError' });
   });
 
-  test('half of a surrogate pair is no character, in a goal or in rules; a whole one is', async () => {
+  test('half of a surrogate pair is not a character, in a goal or in rules; a whole one is', async () => {
     const place = { name: 'QuerySyntaxError', line: 2, column: 6 };
     expect(await refusal("true,\nX = '\ud83d'")).toMatchObject(place);
     expect(await refusal("true,\nX = '\udc00\ud800'")).toMatchObject(place);

@@ -62,11 +62,11 @@ test('the journal of a later mk is said at boot, before it is opened', async () 
  * Something other than a file may be a pipe, on which opening blocks; a device stands for it here, which a bug would
  * only read.
  */
-test.each(['journal.sqlite', 'journal.sqlite-wal', 'journal.sqlite.owner'])('%s is no file: said', async (name) => {
+test.each(['journal.sqlite', 'journal.sqlite-wal', 'journal.sqlite.owner'])('%s is not a file: said', async (name) => {
   symlinkSync('/dev/null', join(folder, name));
   const said = keep(await claimDataDir(folder));
   expect(said).toHaveLength(1);
-  expect(said[0]).toContain(`${name} is no file`);
+  expect(said[0]).toContain(`${name} is not a file`);
   rmSync(join(folder, name));
   keeper?.open();
   expect(said[1]).toBe('opened');
@@ -88,7 +88,7 @@ test('a damaged database is told of in one line that says what to do', async () 
   ]);
 });
 
-test('numbers and requests of earlier lives are not read from what is no file', () => {
+test('numbers and requests of earlier lives are not read from what is not a file', () => {
   symlinkSync('/dev/zero', join(folder, 'poisoned.json')); // endless: reading it would never return
   expect(poisonedRequests(folder)).toEqual([]);
   symlinkSync('/dev/zero', join(folder, 'life'));

@@ -47,7 +47,7 @@ test('a life that is kept late does not take back the number of later ones', () 
   expect(beginLife(directory)).toBe(21);
 });
 
-test('a life is kept over what is no life, and is told when it cannot be', () => {
+test('a life is kept over what is not a life, and is told when it cannot be', () => {
   const path = join(directory, 'life');
   for (let i = 0; i < 20; i += 1) {
     writeFileSync(path, 'x');

@@ -241,7 +241,7 @@ describe('SqliteJournal', () => {
   });
 
   test('a damaged file is refused, and given back', () => {
-    writeFileSync(path, 'this is no database, '.repeat(500));
+    writeFileSync(path, 'this is not a database, '.repeat(500));
     expect(() => new SqliteJournal(path)).toThrow(JournalError);
     expect(() => new SqliteJournal(path)).toThrow(/file is not a database/);
     rmSync(path);

@@ -108,7 +108,7 @@ describe('JN3: a row that cannot be read', () => {
     ['facts', '(\'bad\', \'{"name":"x"}\')', ''],
     ['rules', "(char(1) || 'x', 'p(1).')", 'JSON'],
     ['records', "(x'676f6f64', 'good {}', NULL)", 'no text'],
-    ['records', "('bad', 'bad {}', x'01')", 'owner is no text'],
+    ['records', "('bad', 'bad {}', x'01')", 'owner is not text'],
     ['records', "('bad', 'bad {}', char(1) || '7')", 'no text'],
     ['records', "(CAST(x'62ff' AS TEXT), 'bad {', NULL)", 'expected'],
     ['records', "('go' || char(0) || 'od', 'other {}', NULL)", 'another record'],

@@ -127,7 +127,7 @@ describe('Octopus for clients', () => {
     ]);
   });
 
-  test('a journal that works again takes everything anew; only then what rested on it is told', () => {
+  test('a journal that works again takes everything again; only then what rested on it is told', () => {
     const { desk, sent, told, entries, ask } = newDesk();
     const [a, b, c] = [client('a'), client('b'), client('c')];
     desk.opened(NOTHING);
@@ -160,7 +160,7 @@ describe('Octopus for clients', () => {
     expect(desk.journalState).toBe('open');
   });
 
-  test('without a journal replies leave at once; what is no request is refused', () => {
+  test('without a journal replies leave at once; what is not a request is refused', () => {
     const { desk, sent, ask } = newDesk(false);
     const a = client('a');
     ask(a, 1, SET);

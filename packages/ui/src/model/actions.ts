@@ -39,7 +39,7 @@ export function actionError(verb: string, args: ActionArgs): string | null {
   if (unknown !== undefined)
     return `${verb}: ${unknown.slice(0, 40)} is unknown; it takes ${known.join(', ') || 'no arguments'}`;
   const wrong = Object.entries(args).find(([, value]) => !isArgument(value));
-  return wrong === undefined ? null : `${verb}: ${wrong[0]} is no text`;
+  return wrong === undefined ? null : `${verb}: ${wrong[0]} is not text`;
 }
 
 /** The same as a command line: `mkctl partition 0-3 rest --for 10s`. */

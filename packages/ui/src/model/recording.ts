@@ -22,7 +22,7 @@ export function parseRecording(text: string): Recording | string {
     // Whoever wrote it was killed, or had no room: what is before stands.
     if (event === null && i === lines.length - 1 && numbers.size > 0 && !isJson(line)) isCutOff = true;
     else if (event === null)
-      return `line ${i + 1} is no event of a recording; mkctl ui --record and mk-launch sim --record write them`;
+      return `line ${i + 1} is not an event of a recording; mkctl ui --record and mk-launch sim --record write them`;
     else numbers.set(event, i + 1);
   }
   const events = [...numbers.keys()];

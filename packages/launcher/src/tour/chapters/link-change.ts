@@ -13,7 +13,7 @@ const HOST_NS = 8_000_000;
 const REPLAN_MS = 120_000;
 
 export const LINK_CHANGE: Chapter = {
-  title: 'A link becomes slow: it is measured anew, and the tree goes around it',
+  title: 'A link becomes slow: it is measured again, and the tree goes around it',
   async run(tour) {
     const before = await treeOf(tour);
     const far = await fastChild(tour, before);
@@ -35,7 +35,7 @@ export const LINK_CHANGE: Chapter = {
     }, REPLAN_MS);
     const measured = slow === null ? 'nothing' : formatDuration(slow);
     tour.check(
-      `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured anew: ${measured}`,
+      `the link 0 – ${far} now has ${formatDuration(DELAY_NS)} one way; measured again: ${measured}`,
       slow !== null,
     );
     const { min } = await tour.core(0, 'ping', { core: far, count: 20 });
@@ -49,7 +49,7 @@ export const LINK_CHANGE: Chapter = {
       const now = await trip(tour, far);
       return now < DELAY_NS ? now : null;
     }, REPLAN_MS);
-    tour.check(`healed; measured anew: ${back === null ? 'still slow' : formatDuration(back)}`, back !== null);
+    tour.check(`healed; measured again: ${back === null ? 'still slow' : formatDuration(back)}`, back !== null);
   },
 };
 

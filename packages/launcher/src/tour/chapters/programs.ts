@@ -14,7 +14,7 @@ export const PROGRAMS: Chapter = {
     tour.say(`hello: ${hello.lines.at(-1)?.text ?? 'nothing'}`);
     tour.check(`hello was said on ${said.size} of ${tour.cores} cores`, hello.ok && said.size === tour.cores);
     const ring = await tour.program('ring', all, ['--rounds', '3']);
-    tour.say(ring.lines.at(-1)?.text ?? 'the ring said nothing');
+    tour.say(ring.lines.at(-1)?.text ?? 'the ring printed nothing');
     tour.check(
       `a token went 3 times round ${tour.cores} cores`,
       ring.ok && ring.lines.some(({ text }) => text.startsWith(`ring of ${tour.cores}: 3 rounds`)),
@@ -24,7 +24,7 @@ export const PROGRAMS: Chapter = {
     const books = isRecord(told) ? told : {};
     const opening = Math.max(2, some.length) * 400;
     tour.say(`bank: ${books.committed ?? 0} of 12 transfers committed by two-phase commit on ${some.length} cores`);
-    tour.check(`its money is what it was: ${books.money ?? 'unknown'}`, bank.ok && books.money === opening);
+    tour.check(`its money is unchanged: ${books.money ?? 'unknown'}`, bank.ok && books.money === opening);
     const words = await tour.program('map-reduce', some, ['--count', '16']);
     tour.say(`map-reduce: ${words.lines.at(-1)?.text ?? 'nothing'}`);
     tour.check('a domain that spans these cores counted every word', words.ok && words.lines.length === 1);

@@ -174,7 +174,7 @@ function turn(): void {
   workNs = 0;
   more = false;
   try {
-    if (entry === null) border.fail('NO_PROGRAM', 'the text that was loaded is no program: it attaches no runtime');
+    if (entry === null) border.fail('NO_PROGRAM', 'the text that was loaded is not a program: it attaches no runtime');
     else entry.resume(resumption.upcalls);
   } catch (error) {
     border.fail('UNCAUGHT', textOf(error));

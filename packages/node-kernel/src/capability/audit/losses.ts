@@ -1,6 +1,6 @@
 /*
  * Audit findings that nobody can judge: a crashed core took its capabilities with it, and one that came back
- * contributes its memory anew although others may still hold earlier capabilities to it (decision 0089). No survivor
+ * contributes its memory again although others may still hold earlier capabilities to it (decision 0089). No survivor
  * has done wrong.
  */
 import { known } from '@mk/monitor-proto/assert';

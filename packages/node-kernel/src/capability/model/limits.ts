@@ -4,12 +4,8 @@ export const CAPABILITY_LIMITS = {
   addressSpaceBytes: 2 ** 46,
   /** A capability address has 8 bits for the slot of an L2 CNode. */
   l2Slots: 256,
-  /** A capability address has 24 bits for the slot of the L1 CNode. */
-  l1MaxSlots: 2 ** 24,
   /** A slot is 64 bytes of the memory that backs its CNode, so it has a physical address of its own. */
   slotBytes: 64,
-  /** Slots inside a Dispatcher (1 KiB / 64 B): its cspace root, vspace root, frame, and spares. */
-  dispatcherSlots: 16,
   /** Slots of the CPU driver and its monitor, per core: capabilities held on behalf of operations in progress. */
   kernelSlots: 2 ** 20,
   /** One retype fills at most a whole L2 CNode: more would cross CNodes. */

@@ -171,7 +171,7 @@ export class Endpoints implements Service {
   private named(caller: Domain, address: number): Endpoint {
     const { capability } = this.held(caller, address, RIGHTS.write);
     const { type, address: dispatcher, fields } = known(capability);
-    if (type !== 'EndPointLMP') throw new OperationError('NO_SUCH_ENDPOINT', `a ${type} is no endpoint`);
+    if (type !== 'EndPointLMP') throw new OperationError('NO_SUCH_ENDPOINT', `a ${type} is not an endpoint`);
     const endpoint = this.byDispatcher.get(dispatcher)?.get(fields[0] ?? -1);
     if (endpoint === undefined) throw new OperationError('NO_SUCH_ENDPOINT', 'its dispatcher is gone');
     return endpoint;

@@ -16,7 +16,7 @@ import type { BeginOptions } from './dispatcher-host.ts';
 import { BOX_AT, NICE, WORDS } from './shared-words.ts';
 import type { WorkerData, WorkerNews } from './worker-vessel.ts';
 
-/** Rejects with a value that is no object of this realm: one of Node's errors would lead out of the context. */
+/** Rejects with a value that is not an object of this realm: one of Node's errors would lead out of the context. */
 function noImport(): never {
   throw 'programs are one bundle: they cannot import()'; // eslint-disable-line no-throw-literal
 }

@@ -119,7 +119,7 @@ export class Binding {
   }
 
   private *missing({ name }: Bind): Operation<never> {
-    throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${name}`);
+    throw new OperationError('NO_SUCH_SERVICE', `no service offers ${name}`);
   }
 
   /** Where the name is offered: here if possible, else where the knowledge base says. Waits if the bind does. */
@@ -209,7 +209,7 @@ export class Binding {
   }
 
   private connectHere(bind: Bind, port: Port | undefined): End {
-    if (port === undefined) throw new OperationError('NO_SUCH_SERVICE', `nobody offers ${bind.name} any more`);
+    if (port === undefined) throw new OperationError('NO_SUCH_SERVICE', `no service offers ${bind.name} any more`);
     if (port.interface !== bind.interface)
       throw new OperationError('INTERFACE_MISMATCH', `${bind.name} speaks ${port.interface}, not ${bind.interface}`);
     if (bind.via !== null || (bind.way !== null && bind.way !== 'lmp'))

@@ -246,7 +246,7 @@ export class Join {
     if (this.context.registered) return;
     const seconds = Math.round((now - this.startedAt) / 1e9);
     this.host.fail(
-      'SKB_UNREACHABLE',
+      (this.skb?.link ?? 0) === 0 ? 'SKB_UNREACHABLE' : 'JOIN_TIMEOUT',
       `the SKB at ${this.config.skbAddress} did not admit this core within ${seconds} s (${this.lastFailure})`,
     );
   }

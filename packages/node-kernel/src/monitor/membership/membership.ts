@@ -29,8 +29,6 @@ export class Membership implements Service {
     register_reply: (_from, reply, now) => this.join.registered(reply, now),
     new_monitor_notify: (_from, { monitors, more }, now) => this.join.announced(monitors, more, now),
     bind_monitor_request: (_from, { monitors, more }, now) => this.join.bindTo(monitors, more, now),
-    bind_monitor_reply: () => undefined,
-    capops_ready: () => undefined,
     monitor_gone: (_from, { core, incarnation }, now) => this.declareGone(core, incarnation, now),
   } satisfies MessageHandlers;
   readonly linkPolicy: LinkPolicy = {

@@ -192,7 +192,7 @@ export class MemoryServer implements Service {
     const size = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
     const home = near ?? this.context.core;
     if (home !== this.context.core && !this.context.monitors.has(home))
-      throw new OperationError('PEER_UNKNOWN', `core ${home} is no member`);
+      throw new OperationError('PEER_UNKNOWN', `core ${home} is not a member`);
     const within = { address: from, size: Math.max(0, to - from) };
     return { bytes: size, alignment: Math.max(alignment, PAGE_BYTES), near: home, within };
   }

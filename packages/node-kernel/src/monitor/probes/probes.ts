@@ -171,6 +171,6 @@ export class Probes implements Service {
 
   private failUnlessMember(core: CoreId): void {
     if (!this.context.monitors.has(core))
-      throw new OperationError('PEER_UNKNOWN', `core ${core} is no member of the cluster`);
+      throw new OperationError('PEER_UNKNOWN', `core ${core} is not a member of the cluster`);
   }
 }

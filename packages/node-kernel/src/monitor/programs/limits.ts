@@ -22,8 +22,6 @@ export const PROGRAM_LIMITS = {
   partsPerCore: 128,
   /** L2 CNodes of a new domain's cspace: 512 slots. */
   cnodes: 2,
-  /** Waiters of one domain: as many as there can be cores. */
-  waitersPerDomain: 4096,
 } as const;
 
 /** The value of a bound of programs. */

@@ -31,7 +31,7 @@ const FRAMES: readonly FrameMaker[] = [
   (m, to) => dataFrame(m, to, [[m.prng.nextInt(2000)]]),
   (m, to) => dataFrame(m, to, [[50, ...Array.from({ length: m.prng.nextInt(12) }, () => junk(m))]]),
   (m, to) => dataFrame(m, to, [[oneOf(m, [-1, 0.5, 2 ** 53, 1e300])]]),
-  /** An ordinal that is no number: null, true, a string, an array. */
+  /** An ordinal that is not a number: null, true, a string, an array. */
   (m, to) => {
     const frame = dataFrame(m, to, [[1]]).slice();
     frame[frame.length - 1] = oneOf(m, [0xc0, 0xc3, 0xa0, 0x90]);

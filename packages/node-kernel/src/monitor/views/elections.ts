@@ -38,7 +38,7 @@ const RETRY_FIRST: Nanos = 500_000_000;
 const RETRY_DOUBLINGS = 6;
 
 /**
- * A ballot so many rounds ahead is no candidate's: each candidate stands in the next round, and numbers must not run
+ * A ballot so many rounds ahead is not a candidate's: each candidate stands in the next round, and numbers must not run
  * out.
  */
 const ROUNDS_AHEAD = 1000;

@@ -1,6 +1,6 @@
 /**
  * An exclusive lock that the operating system keeps on an open file: it ends with its holder, however that ends, and
- * holds between containers that share a volume. A pid in a file is no lock: another pid namespace, a reboot, or any
+ * holds between containers that share a volume. A pid in a file is not a lock: another pid namespace, a reboot, or any
  * later process with that number makes it a lie.
  *
  * Linux: open file description locks (`fcntl(2)`, F_OFD_SETLK), macOS: `flock`, Windows: `LockFileEx`. Source:

@@ -13,7 +13,7 @@ const APPLICATION = 0x6d6b_6a6e;
 const [VERSION_AT, APPLICATION_AT] = [60, 68];
 export const HEAD_BYTES = 100;
 
-/** Why a file with this head is no journal of ours; null if it may be one. */
+/** Why a file with this head is not a journal of ours; null if it may be one. */
 export function faultOfHead(head: Buffer): string | null {
   return faultOf(head.readUInt32BE(APPLICATION_AT), head.readUInt32BE(VERSION_AT));
 }

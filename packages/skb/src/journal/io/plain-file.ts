@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 /** Throws when the path holds something other than a file: opening a pipe waits for its other end. */
 export function mustBeFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat !== undefined && !stat.isFile()) throw new Error(`${path} is no file`);
+  if (stat !== undefined && !stat.isFile()) throw new Error(`${path} is not a file`);
 }
 
 /** Reads one of our own files; throws if it is missing or is not a plain file. */

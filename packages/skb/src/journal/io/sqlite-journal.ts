@@ -38,7 +38,7 @@ export type JournalEvent =
 /** The journal cannot be used; the SKB must not acknowledge anything. */
 export class JournalError extends Error {}
 
-const WHAT_TO_DO = 'put a copy of it back, or move it away to begin anew';
+const WHAT_TO_DO = 'put a copy of it back, or move it away to start afresh';
 /** Enough of SQLite's message to identify the damage. */
 const MOST_SAID = 200;
 
