@@ -104,7 +104,7 @@ async function webSocketPair(listen: Listen, tls: TlsEnd | null = null): Promise
   const [first, second] = await Promise.all([webSocketEnd(listen, tls), webSocketEnd(listen, tls)]);
   const idle = await webSocketEnd(listen, tls);
   await idle.shutdown();
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+  const bystanders = await twoBystanders(listen, tls);
   return {
     a: first.end,
     b: second.end,
@@ -114,12 +114,43 @@ async function webSocketPair(listen: Listen, tls: TlsEnd | null = null): Promise
         if (performance.now() > deadline) return false;
       return true;
     },
-    // The absence of an event cannot be awaited; a fraction of a second is long on one machine's own network.
-    settle: () => pause(150),
+    settle: () => bystanders.talk(),
     async dispose() {
-      await Promise.all([first.shutdown(), second.shutdown()]);
+      await Promise.all([first.shutdown(), second.shutdown(), bystanders.shutdown()]);
     },
   };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Two more ends in the same event loop. That an event does not come cannot be awaited; but bytes within one machine lie
+ * in their receiver's buffer once they are sent, so whatever was under way is read while these two open a link, ask and
+ * answer on it, and close it.
+ */
+async function twoBystanders(listen: Listen, tls: TlsEnd | null) {
+  const [asking, answering] = await Promise.all([webSocketEnd(listen, tls), webSocketEnd(listen, tls)]);
+  let link = -1;
+  const comes = async (condition: () => boolean): Promise<void> => {
+    while (!condition()) await pause(1);
+  };
+  const talk = async (): Promise<void> => {
+    link += 2;
+    const [a, b] = [asking.end, answering.end];
+    [a, b].forEach(({ events }) => events.splice(0));
+    a.open(link, b.address);
+    await comes(() => a.isUp(link) && b.events.length === 1);
+    const [accepted] = b.events;
+    for (let times = 1; times <= 3; times += 1) {
+      a.send(link, Uint8Array.of(times));
+      await comes(() => b.events.length > times);
+      b.send(accepted!.link, Uint8Array.of(times));
+      await comes(() => a.events.length === times);
+    }
+    a.close(link, 'done');
+    await comes(() => b.events.some(({ type }) => type === 'link_down'));
+  };
+  return { talk, shutdown: async () => void (await Promise.all([asking.shutdown(), answering.shutdown()])) };
 }
 
 /** Makes a transport listen; returns the address at which it accepts links. */

@@ -127,7 +127,7 @@ describe('an audit of all cores', () => {
     expect(report).toMatchObject({ violations: [], losses: [{ memory: 'leaked', cores: [2] }], absent: [] });
     expect(isSoundAudit(report)).toBe(true);
     expect(describeAudit(report)).toEqual([
-      'not judged: 1 piece of memory is held by nobody; whoever crashed may have had the only capability to it (core 1 (incarnation 2))',
+      'not judged: 1 piece of memory is held by nobody; the crashed core may have had the only capability to it (core 1 (incarnation 2))',
       expect.stringMatching(/every invariant holds where it can be judged$/),
     ]);
   });

@@ -226,5 +226,5 @@ test.each([
   const status = await mkctl(argv);
   const [[first] = []] = said.mock.calls;
   said.mockRestore();
-  expect([status, first]).toEqual([2, expect.stringContaining(`mkctl: ${text}`)]);
+  expect([status, first]).toEqual([2, expect.stringContaining(text)]);
 });

@@ -71,7 +71,7 @@ test('SU1: one heir; who comes second is refused; an heir that died is followed 
   state.update(old);
   succeed(path, old, ALSO_GONE); // and died before writing anything
   succeed(path, old);
-  expect(() => succeed(path, old)).toThrow(`is being taken over by process ${process.pid} just now`);
+  expect(() => succeed(path, old)).toThrow(`is being taken over by process ${process.pid}`);
   // The record names the heir: its files go, and no others.
   state.update({ ...record(GONE), name: 'a.heir-1-2' });
   state.update({ ...old, supervisor: { name: 'supervisor', ...identityOf(process.pid), address: '' } });

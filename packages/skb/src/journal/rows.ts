@@ -141,7 +141,7 @@ function text(row: Row, column: string): string {
 
 function plain(row: Row, column: string): string {
   const value = row[column];
-  if (typeof value !== 'string') throw new TypeError(`${column} is not text`);
+  if (typeof value !== 'string') throw new TypeError(`column ${column} is not text`);
   return value;
 }
 
@@ -149,6 +149,6 @@ function whole(row: Row, column: string): number {
   const value = row[column];
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (typeof number !== 'number' || !Number.isSafeInteger(number))
-    throw new TypeError(`${column} is not a whole number`);
+    throw new TypeError(`column ${column} is not a whole number`);
   return number;
 }

@@ -101,22 +101,22 @@ describe('JN3: a row that cannot be read', () => {
   test.each([
     ['records', "('bad', 'bad {', NULL)", 'expected'],
     ['records', "('bad', 'other {}', NULL)", 'another record'],
-    ['records', "('bad', x'00ff', NULL)", 'no text'],
+    ['records', "('bad', x'00ff', NULL)", 'is not text'],
     ['records', "('bad', '_ { a: > 1 }', NULL)", 'another record'],
     ['answers', "('bad', 7, '[[1]]')", 'not answers'],
     ['answers', "('bad', 7, 'garbage')", 'JSON'],
     ['facts', '(\'bad\', \'{"name":"x"}\')', ''],
     ['rules', "(char(1) || 'x', 'p(1).')", 'JSON'],
-    ['records', "(x'676f6f64', 'good {}', NULL)", 'no text'],
+    ['records', "(x'676f6f64', 'good {}', NULL)", 'is not text'],
     ['records', "('bad', 'bad {}', x'01')", 'owner is not text'],
-    ['records', "('bad', 'bad {}', char(1) || '7')", 'no text'],
+    ['records', "('bad', 'bad {}', char(1) || '7')", 'is not text'],
     ['records', "(CAST(x'62ff' AS TEXT), 'bad {', NULL)", 'expected'],
     ['records', "('go' || char(0) || 'od', 'other {}', NULL)", 'another record'],
     ['answers', `('bad', 7, '[[1,{"ok":false,"error":"NO_RECORD","installed":false}]]')`, 'not answers'],
     ['answers', `('bad', 7, '[[1,{"ok":true,"record":5,"installed":false}]]')`, 'not answers'],
     ['answers', `('bad', 7, '[[-1,{"ok":true,"installed":false}]]')`, 'not answers'],
     ['answers', "('bad', 1.5, '[]')", 'whole number'],
-    ['rules', "('bad', x'00')", 'no text'],
+    ['rules', "('bad', x'00')", 'is not text'],
   ])('of %s %s is set aside, and all others are there', async (table, values, reason) => {
     const path = newPath();
     const good: JournalChange[] = [

@@ -45,6 +45,14 @@ export interface Multicast {
   messages: number;
 }
 
+/** A round that is to begin. */
+interface Asked<P> extends Pick<Multicast, 'op' | 'action' | 'plan' | 'deadline'> {
+  readonly given: P;
+}
+
+/** A round after its first phase. */
+type Begun = Omit<Multicast, 'cores'> & PhaseResult;
+
 /** How a core acts on one phase; may call `answer` later. */
 export type PhaseAct<P> = (
   op: OperationId,
@@ -159,11 +167,8 @@ export class Multicasts<P> {
 
   /** Runs one phase on one member, asked directly, because the caller wants to know how that member itself answers. */
   *askOne(op: OperationId, action: RoundActionName, given: P, core: CoreId, deadline: Nanos): Operation<void> {
-    this.mustTakePart();
     const plan: Plan = { kind: 'unicast', serial: false, routes: [[core, []]] };
-    const round = this.openRounds.begin();
-    const payload = this.sealed(op, action, round, given, plan);
-    yield* this.phase(PHASES.commit, { op, action, payload, plan, deadline });
+    const { round } = yield* this.begin(PHASES.commit, { op, action, given, plan, deadline });
     this.openRounds.end(round);
   }
 
@@ -174,13 +179,10 @@ export class Multicasts<P> {
     given: P,
     { plan: kind, deadline }: RoundOptions = {},
   ): Operation<PhaseResult & Multicast> {
-    this.mustTakePart();
     const plan = this.planOfMembers(kind);
-    const round = this.openRounds.begin();
-    const payload = this.sealed(op, action, round, given, plan);
-    const result = yield* this.phase(PHASES.commit, { op, action, payload, plan, deadline });
-    this.openRounds.end(round);
-    return { op, action, round, payload, plan, cores: this.host.context.members.length + 1, ...result };
+    const begun = yield* this.begin(PHASES.commit, { op, action, given, plan, deadline });
+    this.openRounds.end(begun.round);
+    return { ...begun, cores: this.host.context.members.length + 1 };
   }
 
   /**
@@ -192,17 +194,24 @@ export class Multicasts<P> {
     given: P,
     { plan: kind, deadline, alone = false }: RoundOptions & { readonly alone?: boolean } = {},
   ): Operation<Multicast> {
-    this.mustTakePart();
     const cores = alone ? 1 : this.host.context.members.length + 1;
     const plan = alone ? oneByOne([]) : this.planOfMembers(kind);
+    const begun = yield* this.begin(PHASES.prepare, { op, action, given, plan, deadline });
+    const prepared: Multicast = { ...begun, cores };
+    if (begun.refusals.length === 0) return prepared;
+    this.finishInBackground(PHASES.abort, prepared);
+    failOnRefusal(begun, op, wordOf(action));
+    return prepared;
+  }
+
+  /** Begins a round and runs its first phase. */
+  private *begin(phase: Phase, { given, ...asked }: Asked<P>): Operation<Begun> {
+    this.mustTakePart();
+    const { op, action, plan } = asked;
     const round = this.openRounds.begin();
     const payload = this.sealed(op, action, round, given, plan);
-    const result = yield* this.phase(PHASES.prepare, { op, action, payload, plan, deadline });
-    const prepared: Multicast = { op, action, round, payload, plan, cores, deadline, messages: result.messages };
-    if (result.refusals.length === 0) return prepared;
-    this.finishInBackground(PHASES.abort, prepared);
-    failOnRefusal(result, op, wordOf(action));
-    return prepared;
+    const result = yield* this.phase(phase, { ...asked, payload });
+    return { ...asked, round, payload, ...result };
   }
 
   /** A core that is in no view yet cannot ask anybody, even when a message to it calls for a round (J2). */
