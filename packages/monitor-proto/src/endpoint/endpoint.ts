@@ -13,15 +13,7 @@ import { known } from '../assert.ts';
 import { faultInReason } from '../certificate-errors.ts';
 import type { ErrorName } from '../errors.ts';
 import type { CertifiedNames } from '../handshake/certified.ts';
-import {
-  CLIENT_PEER_BASE,
-  type Incarnation,
-  type InstanceId,
-  type LinkId,
-  type Nanos,
-  NO_CORE,
-  type PeerId,
-} from '../ids.ts';
+import { type Incarnation, type InstanceId, type LinkId, type Nanos, NO_CORE, type PeerId } from '../ids.ts';
 import { limit } from '../limits.ts';
 import { codecOf, codecOfValid, type WireMessage } from '../messages/codec.ts';
 import type { Message } from '../messages/table.ts';
@@ -36,23 +28,24 @@ import { faultInMessages } from './message-faults.ts';
 import { MessageTrace } from './message-trace.ts';
 import { Outgoing } from './outgoing.ts';
 import { type EndpointCounters, type EndpointOwner, noCounts } from './owner.ts';
-import { Peer } from './peer.ts';
+import type { Peer } from './peer.ts';
+import { PeerBook } from './peer-book.ts';
 import { isRejectionTold, Refusals } from './refusals.ts';
 
 export class Endpoint {
   readonly timers = new TimerQueue();
-  readonly peers = new Map<PeerId, Peer>();
   readonly counters: EndpointCounters = noCounts();
   /** Counts messages sent and delivered by type, for metrics. */
   readonly trace: MessageTrace;
-  private readonly byInstance = new Map<InstanceId, Peer>();
+  private readonly book = new PeerBook();
+  /** By id. */
+  readonly peers: ReadonlyMap<PeerId, Peer> = this.book.byId;
   private readonly links = new Map<LinkId, LinkState>();
   private readonly greeter: Greeter;
   private readonly dialling: Dialling;
   private readonly outgoing: Outgoing;
   private readonly refusals: Refusals;
   private nextLink: LinkId = 1;
-  private nextClient = 0;
   private self: PeerId;
 
   constructor(
@@ -68,7 +61,7 @@ export class Endpoint {
     this.greeter = new Greeter(config, outbox, this.timers, {
       admit: (from, dialled) => owner.admit(from, dialled),
       crosses: (from) => this.crosses(from),
-      knownInstance: (instance) => this.byInstance.get(instance) ?? null,
+      knownInstance: (instance) => this.book.ofInstance(instance) ?? null,
       open: (link, from, marks, now) => this.open(link, from, marks, now),
       refuse: (link, error, text, now) => this.refuse(link, error, text, now),
       refused: (link, error, text, now) => this.wasRefused(link, error, text, now),
@@ -102,20 +95,12 @@ export class Endpoint {
 
   /** Adds a peer that opens links to us. */
   expect(id: PeerId, incarnation: Incarnation, instance: InstanceId): Peer {
-    const known = this.peers.get(id);
-    if (known && known.instance === instance) return known;
-    const peer = new Peer(id, incarnation, instance);
-    this.peers.set(id, peer);
-    if (instance !== '') this.byInstance.set(instance, peer);
-    return peer;
+    return this.book.expect(id, incarnation, instance);
   }
 
   /** Assigns an id to a peer that came without one. */
   rename(peer: Peer, id: PeerId, incarnation: Incarnation): void {
-    this.peers.delete(peer.id);
-    peer.id = id;
-    peer.incarnation = incarnation;
-    this.peers.set(id, peer);
+    this.book.rename(peer, id, incarnation);
     if (peer.link !== 0) this.outbox.push({ type: 'link_bound', link: peer.link, peer: id });
   }
 
@@ -127,8 +112,7 @@ export class Endpoint {
     this.refusals.forget(peer.id);
     this.timers.cancel(peer.timer);
     this.dialling.settle(peer);
-    if (this.peers.get(peer.id) === peer) this.peers.delete(peer.id);
-    if (this.byInstance.get(peer.instance) === peer) this.byInstance.delete(peer.instance);
+    this.book.remove(peer);
     for (const id of [peer.link, peer.pendingLink]) if (id !== 0) this.drop(id, cause);
     peer.link = 0;
     peer.pendingLink = 0;
@@ -284,12 +268,8 @@ export class Endpoint {
 
   /** The handshake of a link is complete: both ends have proved themselves. */
   private open(link: LinkState, from: Identity, marks: readonly [number, number, number], now: Nanos): void {
-    const peer =
-      link.peer ?? this.byInstance.get(from.instance) ?? this.expect(this.idFor(from), from.incarnation, from.instance);
-    if (peer.instance === '') {
-      peer.instance = from.instance;
-      this.byInstance.set(from.instance, peer);
-    }
+    const peer = link.peer ?? this.book.introduced(from);
+    this.book.named(peer, from.instance);
     link.peer = peer;
     peer.certified = link.names;
     // Of two links opened at the same time, the other is no longer needed (E2).
@@ -309,10 +289,6 @@ export class Endpoint {
     this.outbox.log('link_opened', { peer: peer.id, link: link.id, dialled: link.dialled, resumed: !first });
     this.outgoing.touch(peer);
     this.owner.peerUp(peer, first, now);
-  }
-
-  private idFor(from: Identity): PeerId {
-    return from.peer < NO_CORE ? from.peer : CLIENT_PEER_BASE + this.nextClient++;
   }
 
   private refuse(link: LinkState, error: ErrorName, text: string, now: Nanos): void {
@@ -369,7 +345,7 @@ export class Endpoint {
    * counts as opening: the peer may have dialled before it took the proof.
    */
   private crosses(from: Identity): boolean {
-    const peer = this.byInstance.get(from.instance);
+    const peer = this.book.ofInstance(from.instance);
     if (peer === undefined || this.self > from.peer) return false;
     return peer.pendingLink !== 0 || this.links.get(peer.link)?.phase === 'proving';
   }

@@ -14,9 +14,7 @@
  *     another revoke, or in a CNode made of its own memory, still ends.
  *   - Memory is offered to its home only when every core is done: a frozen foreign copy elsewhere would still cover it.
  *
- * When the initiator is gone each core that it had marked completes the same revoke, unless a core that it had not
- * marked has become the owner (recover.ts): then the revoke is given up. Memory that a dead initiator had collected
- * stays unclaimed (C5).
+ * When the initiator is gone, each core that it had marked completes the same revoke (revoke-takeover.ts).
  */
 import { assertInvariant, known } from '@mk/monitor-proto/assert';
 import type { CoreId, Incarnation, OperationId } from '@mk/monitor-proto/ids';
@@ -36,7 +34,6 @@ import { REMOTE } from '../../capability/store/copy-group.ts';
 import { lockGroup, setRelations } from '../../capability/global/monitor-primitives.ts';
 import { unionRanges } from '../../capability/model/ranges.ts';
 import {
-  letDeletionGoOn,
   revokeAbort,
   revokeCommit,
   revokeMarkRelations,
@@ -48,16 +45,15 @@ import { typeRow } from '../../capability/model/types.ts';
 import { type Act, PHASES } from '../agreement/round-actions.ts';
 import { type Operation, OperationError } from '../operations.ts';
 import { ByInitiator } from './by-core.ts';
-import { hasOtherOwner, onlyOwner } from './claims.ts';
+import { onlyOwner } from './claims.ts';
 import type { CapopsContext } from './context.ts';
 import { coreOf, isBegunBy } from '../agreement/finished.ts';
-import type { Multicast } from '../agreement/multicast.ts';
 import type { CapabilityPayload } from './payload.ts';
 import { pairs, type Reclaims } from './reclaim.ts';
 import { retrieve } from './retrieve.ts';
+import { isTakenOver, takeOverRevoke } from './revoke-takeover.ts';
 import type { Stepper } from './stepper.ts';
 import { needsVouching, objectionTo } from './vouch.ts';
-import { pause } from '../waits.ts';
 
 /** One core's part in one revoke. */
 interface Part {
@@ -92,7 +88,7 @@ export class Revokes {
     this.act = m.rounds.act({
       wrong: (initiator, given) => {
         const wrong = onlyOwner(m)(initiator, given);
-        return wrong !== null && this.isTakenOver(given.capability) ? 'CAPABILITY_BUSY' : wrong;
+        return wrong !== null && isTakenOver(m, this.parts.values(), given.capability) ? 'CAPABILITY_BUSY' : wrong;
       },
       prepare: (op, given, answer) => this.mark(op, given, answer),
       commit: (op, _given, answer) => this.commit(op, answer),
@@ -137,7 +133,7 @@ export class Revokes {
   /** Finishes the revokes of a core that is gone. */
   peerGone(core: CoreId, incarnation: Incarnation): void {
     for (const part of [...this.parts.values()]) {
-      if (isBegunBy(part.op, core, incarnation) && !part.committed) this.takeOver(part, core);
+      if (isBegunBy(part.op, core, incarnation) && !part.committed) this.takeOver(part);
     }
   }
 
@@ -355,44 +351,12 @@ export class Revokes {
     this.m.locksChanged();
   }
 
-  /** All cores marked by a dead initiator finish its revoke while the lowest holder adopts the target: no offence. */
-  private isTakenOver(given: Capability): boolean {
-    const { rounds } = this.m;
-    return [...this.parts.values()].some(({ op, target }) => isCopy(target, given) && !rounds.isPresent(op));
-  }
-
-  private takeOver(part: Part, core: CoreId): void {
+  private takeOver(part: Part): void {
     const { m } = this;
     if (part.answer !== null) return this.refuse(part, 'PEER_GONE');
-    const capability = describeCapability(part.target);
-    m.context.outbox.log('cap_revoke_takeover', { op: part.op, member: core, capability });
-    // The mark may stand for long, and a core that it has not reached may hold a lock until something is deleted here.
-    if (part.mark !== null) letDeletionGoOn(m.state, part.mark);
-    m.locksChanged();
-    m.carryOn('finish_revoke', part.target, (own) => this.finishFor(own, part), m.now);
-  }
-
-  /**
-   * Marks again, under an operation of this core's own; once everybody is ready the old mark commits, then everybody.
-   * If an unmarked core has become the target's owner, nothing has been deleted anywhere: the revoke is given up.
-   */
-  private *finishFor(op: OperationId, part: Part): Operation<void> {
-    const round = yield* this.prepareUntilReady(op, part.target);
-    if (round === null) return this.abort(part.op, () => undefined);
-    this.commit(part.op, () => undefined);
-    this.reclaims.offer(pairs(yield* this.m.rounds.finish(PHASES.commit, round)));
-  }
-
-  /** Null: the target has an owner, and it is not this core. */
-  private *prepareUntilReady(op: OperationId, target: Capability): Operation<Multicast | null> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return yield* this.m.rounds.prepare(`${op}.${attempt}`, 'revoke', { capability: target, rest: [] });
-      } catch (error) {
-        if (!(error instanceof OperationError)) throw error;
-        if (error.error === 'OWNER_MISMATCH' || hasOtherOwner(this.m, target)) return null;
-        yield* pause(this.m.context.timers, attempt);
-      }
-    }
+    takeOverRevoke(m, this.reclaims, part, {
+      commit: () => this.commit(part.op, () => undefined),
+      abort: () => this.abort(part.op, () => undefined),
+    });
   }
 }
