@@ -109,52 +109,7 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
     status = (await perform(command, args)) ?? 0;
   };
   const configure = (cli: Cli): Cli => {
-    cli
-      .usage('$0 COMMAND [options]\n\nLooks at and acts on a running multikernel.')
-      .option('cluster', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'the cluster’s name; needed when several run here',
-      })
-      .option('skb', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'the SKB’s host:port, for a cluster that runs elsewhere (MK_SKB_ADDRESS)',
-      })
-      .option('secret-file', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)',
-      })
-      .option('tls', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe:
-          'with --skb: a folder with ca.pem, client.pem and client.key, for a cluster that speaks TLS (MK_TLS_DIR)',
-      })
-      .option('tls-ca', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'with --skb: the authority’s certificate (MK_TLS_CA)',
-      })
-      .option('tls-cert', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'with --skb: the client’s certificate (MK_TLS_CERT)',
-      })
-      .option('tls-key', {
-        type: 'string',
-        requiresArg: true,
-        global: true,
-        describe: 'with --skb: the client’s key (MK_TLS_KEY)',
-      })
-      .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
+    globalOptions(cli.usage('$0 COMMAND [options]\n\nLooks at and acts on a running multikernel.'));
     for (const command of topLevel()) add(cli, command, act);
     for (const [name, group] of Object.entries(GROUPS)) addGroup(cli, name, group, act);
     return cli
@@ -165,6 +120,55 @@ export async function mkctl(argv: readonly string[]): Promise<number> {
   };
   const failed = await runCli('mkctl', configure, argv);
   return failed === 0 ? status : failed;
+}
+
+/** The options of every command. */
+function globalOptions(cli: Cli): void {
+  cli
+    .option('cluster', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'the cluster’s name; needed when several run here',
+    })
+    .option('skb', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'the SKB’s host:port, for a cluster that runs elsewhere (MK_SKB_ADDRESS)',
+    })
+    .option('secret-file', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'with --skb: the cluster’s secret, hex (or MK_SECRET)',
+    })
+    .option('tls', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe:
+        'with --skb: a folder with ca.pem, client.pem and client.key, for a cluster that speaks TLS (MK_TLS_DIR)',
+    })
+    .option('tls-ca', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'with --skb: the authority’s certificate (MK_TLS_CA)',
+    })
+    .option('tls-cert', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'with --skb: the client’s certificate (MK_TLS_CERT)',
+    })
+    .option('tls-key', {
+      type: 'string',
+      requiresArg: true,
+      global: true,
+      describe: 'with --skb: the client’s key (MK_TLS_KEY)',
+    })
+    .option('json', { type: 'boolean', default: false, global: true, describe: 'JSON for machines' });
 }
 
 function topLevel(): readonly CtlCommand[] {
