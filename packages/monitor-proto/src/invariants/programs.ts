@@ -15,7 +15,7 @@ export const PROGRAM_INVARIANTS = {
   P3: row(
     'node-kernel/src/cpu-driver/dispatchers/dispatchers.ts',
     'tests',
-    'A dispatcher that keeps the core past its slice is asked to yield, and killed after the grace period.',
+    'A dispatcher that keeps the core past its slice is asked to yield, and killed once it has had CPU time to, or a minute.',
   ),
   P4: row(
     'node-kernel/src/cpu-driver/dispatchers/dispatchers.ts',

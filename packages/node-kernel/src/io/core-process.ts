@@ -169,6 +169,7 @@ export class CoreProcess {
     resume_dispatcher: (effect) => this.dispatchers.performers.resume_dispatcher(effect),
     answer_dispatcher: (effect) => this.dispatchers.performers.answer_dispatcher(effect),
     interrupt_dispatcher: (effect) => this.dispatchers.performers.interrupt_dispatcher(effect),
+    measure_dispatcher: (effect) => this.dispatchers.performers.measure_dispatcher(effect),
     kill_dispatcher: (effect) => this.dispatchers.performers.kill_dispatcher(effect),
   };
 

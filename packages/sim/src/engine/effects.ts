@@ -66,6 +66,7 @@ export class Effects {
       case 'resume_dispatcher':
       case 'answer_dispatcher':
       case 'interrupt_dispatcher':
+      case 'measure_dispatcher':
       case 'kill_dispatcher':
         this.host.programs.perform(node, effect, at);
         return at;

@@ -137,6 +137,11 @@ export class SimPrograms {
     },
     // A simulated turn knows the end of its slice, and cannot be interrupted.
     interrupt_dispatcher: () => undefined,
+    // Virtual time is its own.
+    measure_dispatcher: (node, { dispatcher }, at) => {
+      if (!this.of(node).has(dispatcher)) return;
+      this.host.deliver(at, node, null, { type: 'dispatcher_used', dispatcher, cpuNs: Infinity }, 0);
+    },
     kill_dispatcher: (node, { dispatcher }, at) => {
       if (!this.of(node).delete(dispatcher)) return;
       const event = { type: 'dispatcher_ended', dispatcher, cause: 'KILLED', text: '' } as const;

@@ -39,6 +39,7 @@ export class DispatcherService implements Service {
       this.unfenced(now, (at) => this.turn(dispatcher, turn, fault, ranNs, at)),
     dispatcher_call: ({ dispatcher, name, args }, now) =>
       this.unfenced(now, (at) => this.callNow(dispatcher, name, args, at)),
+    dispatcher_used: ({ dispatcher, cpuNs }, now) => this.dispatchers.used(dispatcher, cpuNs, now),
     dispatcher_ended: ({ dispatcher, cause, text }, now) =>
       this.dispatchers.ended(dispatcher, cause, visibleLines(text), now),
   } satisfies EventHandlers;

@@ -5,7 +5,7 @@
  *   P2  a dispatcher is resumed only when something waits for it or it asked to go on, and sees upcalls in order;
  *   P3  a dispatcher that keeps the core past its slice is asked to yield, and past the grace period is killed with
  *       OVERRUN; the grace period starts again when the core itself looked too late, since the end of the turn may be
- *       waiting for it;
+ *       waiting for it, and when a busy host gave the dispatcher little CPU time, though not for ever;
  *   P4  a dispatcher leaves the table once its host has confirmed its end, and not before.
  *
  * A tick of the scheduler is a microsecond: products of its integers stay exact with a thousand tasks.
@@ -267,14 +267,25 @@ export class Dispatchers {
   private awaitTurn(dispatcher: Dispatcher, now: Nanos): void {
     const due = now + dispatcherLimit('overrunGraceNs');
     this.sliceTimer = this.port.timers.set(due, (at) => {
+      this.sliceTimer = null;
       if (at > due + dispatcherLimit('overrunLateNs')) this.awaitTurn(dispatcher, at);
-      else this.overrun(dispatcher, at);
+      else this.port.sink.push({ type: 'measure_dispatcher', dispatcher: dispatcher.id });
     });
   }
 
+  /** A dispatcher that kept the core past the grace period has had this much CPU time since it was asked to yield. */
+  used(id: DomainId, cpuNs: Nanos, now: Nanos): void {
+    const dispatcher = this.byId.get(id);
+    if (dispatcher === undefined || this.running !== dispatcher) return;
+    // It has yielded and got the core again meanwhile.
+    if (!dispatcher.asked || this.sliceTimer !== null) return;
+    const keptNs = now - dispatcher.stateSince;
+    if (cpuNs >= dispatcherLimit('overrunCpuNs') || keptNs >= dispatcherLimit('overrunMostNs'))
+      this.overrun(dispatcher, now);
+    else this.awaitTurn(dispatcher, now);
+  }
+
   private overrun(dispatcher: Dispatcher, now: Nanos): void {
-    this.sliceTimer = null;
-    if (this.running !== dispatcher) return;
     this.overruns += 1;
     const keptMs = Math.round((now - dispatcher.stateSince) / 1e6);
     dispatcher.runNs += now - dispatcher.stateSince;

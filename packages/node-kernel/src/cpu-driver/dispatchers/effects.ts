@@ -22,6 +22,8 @@ export type DispatcherEvent =
       readonly name: string;
       readonly args: readonly unknown[];
     }
+  /** The CPU time that it has had since it was interrupted, or more; Infinity: unknown. */
+  | { readonly type: 'dispatcher_used'; readonly dispatcher: number; readonly cpuNs: Nanos }
   /** It has ended. `cause`: a name of the error table; the CPU driver's own decision takes precedence. */
   | {
       readonly type: 'dispatcher_ended';
@@ -60,4 +62,6 @@ export type DispatcherEffect =
     }
   /** Shows the dispatcher that it is asked to yield. */
   | { readonly type: 'interrupt_dispatcher'; readonly dispatcher: number }
+  /** Asks for the CPU time that the dispatcher has had since it was interrupted. */
+  | { readonly type: 'measure_dispatcher'; readonly dispatcher: number }
   | { readonly type: 'kill_dispatcher'; readonly dispatcher: number };

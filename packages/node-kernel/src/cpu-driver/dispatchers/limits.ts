@@ -4,11 +4,12 @@ import { MILLISECOND, SECOND } from '@mk/monitor-proto/ids';
 export const DISPATCHER_LIMITS = {
   /** Barrelfish's value: long against a turn, short against anything a person notices. */
   timesliceNs: 80 * MILLISECOND,
-  /**
-   * A dispatcher that keeps the core this long after it was asked to yield is killed; even a tenfold overloaded host
-   * does not look like an endless loop.
-   */
+  /** A dispatcher that keeps the core this long after it was asked to yield is killed if the CPU was its own. */
   overrunGraceNs: 5 * SECOND,
+  /** The CPU time of an endless loop in that time; with less, a busy host has kept the dispatcher from its yield. */
+  overrunCpuNs: 2.5 * SECOND,
+  /** It is killed then, whatever it has used: others wait for this core. */
+  overrunMostNs: 60 * SECOND,
   /**
    * A core that looks this much later than planned was away itself, and does not know what its dispatchers did: the
    * grace period starts again.

@@ -17,6 +17,8 @@ export interface Vessel {
   /** Answers the call that the dispatcher is waiting on. */
   answer(bytes: Uint8Array): void;
   interrupt(): void;
+  /** The CPU time that it has had so far, or more; null: unknown. Only differences count. */
+  cpuNs(): Nanos | null;
   /** Ends the dispatcher, whatever it is doing; `ended` follows. */
   kill(): void;
 }
@@ -54,6 +56,8 @@ export interface VesselSource {
 interface Hosted {
   readonly vessel: Vessel;
   resumedAt: Nanos;
+  /** What it had used when it was last interrupted. */
+  cpuNs: Nanos | null;
 }
 
 /** Vessels created at once: more would take the CPU from their own core, which has a lease to keep. */
@@ -93,7 +97,19 @@ export class DispatcherHost {
       const text = `the answer has ${bytes.length} bytes, but only ${borderLimit('callNowBytes')} fit: make the call asynchronously`;
       hosted.vessel.answer(fits ? bytes : encodeResult(this.writer, { ok: false, error: 'NOT_AT_ONCE', text }));
     },
-    interrupt_dispatcher: ({ dispatcher }) => this.hosted.get(dispatcher)?.vessel.interrupt(),
+    interrupt_dispatcher: ({ dispatcher }) => {
+      const hosted = this.hosted.get(dispatcher);
+      if (hosted === undefined) return;
+      hosted.cpuNs = hosted.vessel.cpuNs();
+      hosted.vessel.interrupt();
+    },
+    measure_dispatcher: ({ dispatcher }) => {
+      const hosted = this.hosted.get(dispatcher);
+      if (hosted === undefined) return;
+      const used = hosted.vessel.cpuNs();
+      const cpuNs = used === null || hosted.cpuNs === null ? Infinity : used - hosted.cpuNs;
+      this.post({ type: 'dispatcher_used', dispatcher, cpuNs });
+    },
     kill_dispatcher: ({ dispatcher }) => {
       if (!this.queued.delete(dispatcher)) return this.hosted.get(dispatcher)?.vessel.kill();
       // It was never created; reported later, as for any other.
@@ -152,7 +168,7 @@ export class DispatcherHost {
       },
     );
     vessel.begin(begin); // read once it runs
-    this.hosted.set(dispatcher, { vessel, resumedAt: 0 });
+    this.hosted.set(dispatcher, { vessel, resumedAt: 0, cpuNs: null });
   }
 
   private turnOf(

@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { PlainWriter } from '@mk/libmk/dispatcher/plain-value';
 import { TURN_BYTES_MOST } from '@mk/libmk/dispatcher/protocol';
+import type { Nanos } from '@mk/monitor-proto/ids';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
+import { cpuNsOfProcess } from './cpu-time.ts';
 import { FrameCutter, frameOf, PIPES, TO_CHILD, TO_CORE } from './process-frames.ts';
 
 /** How much of the process's standard error is kept: the last words of an engine that gives up. */
@@ -79,6 +81,10 @@ class ProcessVessel implements Vessel {
 
   interrupt(): void {
     // Without shared memory a turn knows only the end of its slice, from its beginning on.
+  }
+
+  cpuNs(): Nanos | null {
+    return this.child.pid === undefined ? null : cpuNsOfProcess(this.child.pid);
   }
 
   kill(): void {

@@ -1,7 +1,9 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { borderLimit } from '@mk/libmk/dispatcher/limits';
 import type { HandedFrame } from '../../cpu-driver/dispatchers/handed-frame.ts';
+import type { Nanos } from '@mk/monitor-proto/ids';
 import type { BeginOptions, Vessel, VesselLimits, VesselOwner, VesselSource } from './dispatcher-host.ts';
+import { cpuNsOfWorkers } from './cpu-time.ts';
 import { BOX_AT, WORDS } from './shared-words.ts';
 
 /** The start-up data of a dispatcher's worker (dispatcher-worker-main.ts). */
@@ -141,6 +143,10 @@ class WorkerVessel implements Vessel {
 
   interrupt(): void {
     Atomics.store(this.words, WORDS.interrupt, 1);
+  }
+
+  cpuNs(): Nanos {
+    return cpuNsOfWorkers();
   }
 
   kill(): void {
