@@ -150,7 +150,7 @@ test('connect that is refused says in one line who, why, and what helps', async 
     [{ tls: { ...(await issued(['client'], 30, stranger)), ca: authority.ca } }, another],
     [{}, /^TLS_REQUIRED: this cluster speaks TLS; give a certificate/],
     [{ tls: await issued(['nobody', 'core-1']), secret: '11'.repeat(32) }, /^WRONG_SECRET: /],
-    [{ tls: { ...client, cert: 'no PEM' } }, /^BAD_REQUEST: TLS: the certificate \(cert\) is not PEM/],
+    [{ tls: { ...client, cert: 'no PEM' } }, /^BAD_REQUEST: TLS: the certificate \(cert\) is not readable PEM/],
     [{ tls: { ...client, key: (await issued(['client'])).key } }, /^BAD_REQUEST: TLS: the key is not that of/],
     [{ tls: join(folder, 'none') }, /^BAD_REQUEST: TLS: the authority’s certificate .* mk-launch certs makes such/],
     [
