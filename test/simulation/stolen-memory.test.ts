@@ -7,7 +7,7 @@ import { auditCapabilities } from '@mk/node-kernel/capability/audit/audit';
 import { totalBytes } from '@mk/node-kernel/capability/model/ranges';
 import type { Kernel } from '@mk/node-kernel/kernel';
 import { ramChecker } from '@mk/sim/checkers/ram';
-import { MILLISECOND, type Nanos } from '@mk/monitor-proto/ids';
+import { MILLISECOND, type Nanos, SECOND } from '@mk/monitor-proto/ids';
 import { MemoryMachine, PAGE, RAM } from './memory-machine.ts';
 
 const [THIEF, HOME, CORES] = [0, 1, 4];
@@ -90,6 +90,37 @@ describe('stolen memory, when death takes its', () => {
       expect([at, typeof answers[0]]).toEqual([at, 'number']);
     }
   });
+});
+
+/** Bugs in lending: what the checker says of a theft, and of the home's death after it. */
+const PLANTED: readonly (readonly [name: string, said: RegExp, plant: (kernel: Kernel) => void])[] = [
+  [
+    'a thief keeps what a dead home lent',
+    /C5 .* which it knows as gone/,
+    ({ cpuDriver }) => (cpuDriver.state.ram.take = () => []),
+  ],
+  [
+    'a home forgets what it lent',
+    /C5 .* has not lent them/,
+    ({ cpuDriver: { state } }) => (state.loans.taken = (op) => state.loans.undo(op)),
+  ],
+  [
+    'what came home counts as lent',
+    /LO1 .* which are free there/,
+    ({ cpuDriver }) => (cpuDriver.state.loans.returned = () => undefined),
+  ],
+];
+
+test.each(PLANTED)('a planted bug is caught: %s', (_name, said, plant) => {
+  const { machine, held } = thief('planted');
+  for (const kernel of machine.living()) plant(kernel);
+  begin(machine, held, 'during a theft');
+  machine.simulation.run(machine.simulation.now + SECOND);
+  begin(machine, held, 'while it is given back');
+  machine.simulation.run(machine.simulation.now + 5 * SECOND);
+  machine.simulation.crash(HOME);
+  machine.simulation.run(machine.simulation.now + 5 * SECOND);
+  expect(machine.checks.violations.map(({ invariant, text }) => `${invariant} ${text}`).join('\n')).toMatch(said);
 });
 
 test('a second word about memory that was lent again since frees nothing', () => {

@@ -1,6 +1,7 @@
 /**
  * Litmus tests on shared frames: `litmus IRIW --runs 1000`. Each thread of a test runs on a core of its own; with more
- * cores than threads they move on by one after each batch of runs, so that every core takes part. Outcomes are counted; those that sequential consistency does not allow are named, the first with a space-time picture.
+ * cores than threads they move on by one after each batch of runs, so that every core takes part. Outcomes are counted;
+ * those that sequential consistency does not allow are named, the first with a space-time picture.
  * `--pages one` puts all words on one page, `two` (the default) on a page each, `homes` on pages that different cores
  * brought; `--kind private` uses copies that are not kept coherent, whose weaker outcomes are expected. Runs that lose
  * a core or link count as lost; a core that is back takes part again. `--progress` reports progress on stderr. Exit

@@ -114,10 +114,8 @@ export class ProgramWorkload implements PlanWorkload {
   }
 
   private judge(status: DomainStatus): void {
-    const { program } = this;
-    const { domain, cause } = status;
-    const text =
-      cause === 'exited' ? `${program.name} (${domain}) exited with ${status.status}` : describeEnd(status, program);
+    const { cause } = status;
+    const text = describeEnd(status, this.program);
     this.say(`workload ${text}`);
     if (cause === 'exited' ? status.status !== 0 : !(this.faulty && LOST.has(cause)) && !BROKEN.has(cause))
       this.wrong.push(text);

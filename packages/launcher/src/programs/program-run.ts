@@ -79,7 +79,8 @@ export function exitStatusOf(status: number): number {
   return status === 0 ? 0 : status & 255 || 1;
 }
 
-/** How a failed domain ended, with places in the program's own files. */
-export function describeEnd({ domain, cause, text }: DomainStatus, program: BundledProgram): string {
+/** How a domain ended, with places in the program's own files. */
+export function describeEnd({ domain, cause, status, text }: DomainStatus, program: BundledProgram): string {
+  if (cause === 'exited') return `${program.name} (${domain}) exited with ${status}`;
   return `${program.name} (${domain}) ended with ${cause}${text === '' ? '' : `: ${inSources(text, program)}`}`;
 }

@@ -98,12 +98,11 @@ export class Tour {
     await domains.allOver();
     this.domains = null;
     const failed = statuses.filter(({ cause, status }) => cause !== 'exited' || status !== 0);
-    for (const { text } of failed.length === 0 ? [] : lines.filter(({ isError }) => isError).slice(-ERROR_LINES))
-      this.say(text);
-    for (const status of failed)
-      this.say(
-        status.cause === 'exited' ? `${name} exited with status ${status.status}` : describeEnd(status, program),
-      );
+    if (failed.length > 0) {
+      const errors = lines.filter(({ isError }) => isError).slice(-ERROR_LINES);
+      for (const text of [...errors.map((line) => line.text), ...failed.map((status) => describeEnd(status, program))])
+        this.say(text);
+    }
     return { ok: failed.length === 0, lines };
   }
   private domains: OpenDomains | null = null;

@@ -67,7 +67,7 @@ export function waitFor<T>(
   };
   const fail = (error: unknown): void => end(() => parked.fail(error));
   const onAbort = (): void => fail(known(signal).reason);
-  const late = (): void => fail(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
+  const late = (): void => fail(tooLate(what));
   const timer = deadline === Infinity || deadline <= clock.now() ? null : clock.timers.set(deadline, late);
   disarm = arm({ wake: (value) => end(() => parked.wake(value)), fail });
   if (!parked.open) disarm();
@@ -77,11 +77,16 @@ export function waitFor<T>(
   return parked.promise;
 }
 
-/** Throws if the caller has given up already, so that nothing begins in vain. */
-export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): void {
+function tooLate(what: string): MkError {
+  return new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`);
+}
+
+/** The deadline. Throws if the caller has given up already, so that nothing begins in vain. */
+export function mayBegin(clock: Clockwork, what: string, options: WaitOptions): Nanos {
   const deadline = mayTake(clock, options);
   if (deadline !== Infinity && deadline <= clock.now())
     throw new MkError('DEADLINE_EXCEEDED', `${what} was not begun: its time was over before`);
+  return deadline;
 }
 
 /** For waits that know only a signal: they get one that aborts with the caller's, or in DEADLINE_EXCEEDED. */
@@ -91,13 +96,11 @@ export async function bySignal<T>(
   options: WaitOptions,
   wait: (signal: CancelSignal | undefined) => Promise<T>,
 ): Promise<T> {
-  mayBegin(clock, what, options);
+  const deadline = mayBegin(clock, what, options);
   const { signal } = options;
-  const deadline = deadlineOf(clock.now(), options);
   if (deadline === Infinity) return wait(signal);
   const end = new SmallAbortController();
-  const late = (): void => end.abort(new MkError('DEADLINE_EXCEEDED', `${what} did not come in time`));
-  const timer = clock.timers.set(deadline, late);
+  const timer = clock.timers.set(deadline, () => end.abort(tooLate(what)));
   const onAbort = (): void => end.abort(known(signal).reason);
   signal?.addEventListener('abort', onAbort);
   try {

@@ -27,6 +27,11 @@ export const CAPABILITY_INVARIANTS = {
     'checker capabilities, mkctl audit',
     'All memory is free, covered by a capability, or on its way home.',
   ),
+  LO1: row(
+    'node-kernel/src/capability/store/loans.ts',
+    'checker ram',
+    'A byte that a core has lent is its own, lent once, and not free there meanwhile.',
+  ),
   C6: row(
     'node-kernel/src/monitor/capops/requests.ts',
     'churn',

@@ -2,6 +2,7 @@ import { codeOf } from '../thrown.ts';
 import { known } from '../assert.ts';
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { limit } from '../limits.ts';
+import { callAfter, type LongTimer } from './long-timer.ts';
 
 /** The world as an outlet sees it; tests bring their own. */
 export interface OutletHost {
@@ -27,7 +28,7 @@ const RETRY_MS = { first: 5, longest: 250 } as const;
 export class LogOutlet {
   private readonly waiting: Uint8Array[] = [];
   private waitingBytes = 0;
-  private timer: NodeJS.Timeout | null = null;
+  private timer: LongTimer | null = null;
   private retryMs: number = RETRY_MS.first;
   private refused = false;
   /** A line broke off in the middle; the next one starts with a new line. */
@@ -75,19 +76,19 @@ export class LogOutlet {
     this.waiting.push(bytes);
     this.waitingBytes += bytes.length;
     if (this.timer !== null) return;
-    this.timer = setTimeout(() => this.retry(), Math.min(RETRY_MS.longest, this.retryMs));
-    this.timer.unref();
+    this.retryLater();
+  }
+
+  private retryLater(): void {
+    this.timer = callAfter(this.retryMs, () => this.retry()).unref();
   }
 
   private retry(): void {
     this.timer = null;
     const before = this.waitingBytes;
     const empty = this.pump();
-    this.retryMs = this.waitingBytes < before ? RETRY_MS.first : 2 * Math.min(RETRY_MS.longest, this.retryMs);
-    if (!empty) {
-      this.timer = setTimeout(() => this.retry(), Math.min(RETRY_MS.longest, this.retryMs));
-      this.timer.unref();
-    }
+    this.retryMs = this.waitingBytes < before ? RETRY_MS.first : Math.min(RETRY_MS.longest, 2 * this.retryMs);
+    if (!empty) this.retryLater();
     if (!this.refused || this.waitingBytes >= WAITING_BYTES) return;
     this.refused = false;
     this.host.room();

@@ -5,6 +5,7 @@ import { build } from 'esbuild';
 import type { createPrng } from '@mk/monitor-proto/prng';
 import { VIEW_MUTANTS, type ViewMutant } from './mutants.ts';
 import type * as accusations from './accusations.ts';
+import type { adopts } from './adopted-views.ts';
 import type { leaderOfTwoDies, settled, troubledChanges } from './random-faults.ts';
 import type { ViewWorld } from './view-world.ts';
 
@@ -16,6 +17,7 @@ const VIEWS = join(HERE, '../../src/monitor/views');
 interface World extends Pick<typeof accusations, 'tooFew' | 'enough' | 'earlierLife' | 'oneAfterTheOther'> {
   readonly ViewWorld: typeof ViewWorld;
   readonly createPrng: typeof createPrng;
+  readonly adopts: typeof adopts;
   readonly troubledChanges: typeof troubledChanges;
   readonly settled: typeof settled;
   readonly leaderOfTwoDies: typeof leaderOfTwoDies;
@@ -26,7 +28,7 @@ async function worldWith(mutant: ViewMutant | null): Promise<World> {
   const { outputFiles } = await build({
     stdin: {
       contents:
-        "export * from './view-world.ts'; export * from './random-faults.ts'; export * from './accusations.ts'; export { createPrng } from '@mk/monitor-proto/prng';",
+        "export * from './view-world.ts'; export * from './random-faults.ts'; export * from './accusations.ts'; export * from './adopted-views.ts'; export { createPrng } from '@mk/monitor-proto/prng';",
       resolveDir: HERE,
     },
     bundle: true,
@@ -184,6 +186,15 @@ function tooLate({ ViewWorld: Worlds, createPrng: prngOf }: World): string | nul
   return null;
 }
 
+/** A proposal is held up, others lead meanwhile, and then it is adopted. */
+function adopted({ createPrng: prngOf, adopts: play }: World): string | null {
+  for (let number = 0; number < 8; number += 1) {
+    const [violation] = play(prngOf, number).violations;
+    if (violation !== undefined) return violation.slice(0, 2);
+  }
+  return null;
+}
+
 function seed(kit: World, number: number): string | null {
   const prng = kit.createPrng(number);
   const count = 3 + prng.nextInt(5);
@@ -206,6 +217,7 @@ function hunt(kit: World, seeds: number): { readonly by: string; readonly where:
     promises,
     deposed,
     tooLate,
+    adopted,
   })) {
     const by = scenario(kit);
     if (by !== null) return { by, where };

@@ -116,6 +116,13 @@ export const VIEW_MUTANTS: readonly ViewMutant[] = [
     seenBy: ['V3'],
   },
   {
+    name: 'a view that is adopted does not wait for leases that have been granted since it was proposed',
+    file: 'leadership.ts',
+    good: 'if (!this.isGuiltyAlone([...leftOut]) && [...leftOut].some(waits)) return;',
+    bad: 'void waits;',
+    seenBy: ['V1'],
+  },
+  {
     name: 'an acceptor accepts below what it has promised',
     file: 'acceptor.ts',
     good: '  accept(proposal: Proposal): boolean {\n    if (compareBallots(proposal.ballot, this.promised) < 0) return false;',

@@ -136,21 +136,19 @@ const OF_PROGRAMS = ['nemesis', 'on'] as const;
 /** Options of seeds and faults, which figures do not have. */
 const OF_SEEDS = [
   ...OF_PROGRAMS,
-  ...[
-    'plan',
-    'seed',
-    'seeds',
-    'limit',
-    'for',
-    'weights',
-    'once',
-    'shrink',
-    'replay',
-    'record',
-    'ui',
-    'trace',
-    'trace-events',
-  ],
+  'plan',
+  'seed',
+  'seeds',
+  'limit',
+  'for',
+  'weights',
+  'once',
+  'shrink',
+  'replay',
+  'record',
+  'ui',
+  'trace',
+  'trace-events',
 ];
 const OF_SEVERAL: OptionRules = {
   needs: {
@@ -169,21 +167,23 @@ const OF_SEVERAL: OptionRules = {
 function refuseIgnored(scenario: ScenarioName, args: Args): void {
   const given = new Set(Object.keys(args).filter((name) => args[name] !== undefined && args[name] !== false));
   const runs = scenario === 'nemesis' || scenario === 'run';
-  const wrong = wrongCombination(given, OF_SEVERAL);
-  if (runs && wrong !== null) throw new OptionError(wrong);
-  if (runs && given.has('out')) throw new OptionError('--out draws shootdown, unmap and share; --trace draws a run');
-  const other = (scenario === 'nemesis' ? OF_PROGRAMS : runs ? [] : OF_SEEDS).find((name) => given.has(name));
-  if (other === undefined) return refuseDrawing(scenario, given);
-  throw new OptionError(
-    runs
-      ? `--${other} goes with run PROGRAM`
-      : `${scenario} takes no --${other}: it has no seeds and no faults; see --help`,
-  );
+  const wrong = runs ? ignoredByRun(scenario, given) : ignoredByFigure(scenario, given);
+  if (wrong !== null) throw new OptionError(wrong);
 }
 
-function refuseDrawing(scenario: ScenarioName, given: ReadonlySet<string>): void {
-  if (scenario === 'disruption' && given.has('out'))
-    throw new OptionError('disruption draws nothing; --out goes with shootdown, unmap and share');
+function ignoredByRun(scenario: ScenarioName, given: ReadonlySet<string>): string | null {
+  const wrong = wrongCombination(given, OF_SEVERAL);
+  if (wrong !== null) return wrong;
+  if (given.has('out')) return '--out draws shootdown, unmap and share; --trace draws a run';
+  const other = scenario === 'run' ? undefined : OF_PROGRAMS.find((name) => given.has(name));
+  return other === undefined ? null : `--${other} goes with run PROGRAM`;
+}
+
+function ignoredByFigure(scenario: ScenarioName, given: ReadonlySet<string>): string | null {
+  const other = OF_SEEDS.find((name) => given.has(name));
+  if (other !== undefined) return `${scenario} takes no --${other}: it has no seeds and no faults; see --help`;
+  if (scenario !== 'disruption' || !given.has('out')) return null;
+  return 'disruption draws nothing; --out goes with shootdown, unmap and share';
 }
 
 function jobsOf(args: Args, scenario: SimRequest['scenario']): SimRequest['jobs'] {

@@ -110,7 +110,8 @@ export class Measurement {
     this.fresh = new RoundTrips();
     this.passedOver.clear();
     this.postponed = [];
-    this.endPause();
+    this.timers.cancel(this.pause);
+    this.pause = null;
     this.lastChanceAt = null;
     this.queue = tasks;
     this.startedAt = now;
@@ -166,7 +167,6 @@ export class Measurement {
   }
 
   private fill(now: Nanos): void {
-    if (this.pause !== null) return;
     const { coresAtOnce } = this;
     while (this.measuring.size < coresAtOnce) {
       // A core that still measures for an earlier start is asked again after its report.
@@ -178,8 +178,8 @@ export class Measurement {
     if (this.postponed.length === 0) return this.done(now);
     this.lastChanceAt ??= now + SECOND_CHANCE;
     if (now >= this.lastChanceAt) {
-      for (const { core, others } of this.postponed)
-        for (const end of [core, ...others]) if (this.isSilentMember(end, now)) this.passedOver.add(end);
+      const ends = new Set(this.postponed.flatMap(({ core, others }) => [core, ...others]));
+      for (const end of ends) if (this.registry.members.has(end) && this.isSilent(end, now)) this.passedOver.add(end);
       return this.tryPostponed(now);
     }
     this.pause = this.timers.set(now + LOOK_EVERY, (at) => {
@@ -192,15 +192,6 @@ export class Measurement {
     this.queue = this.postponed;
     this.postponed = [];
     this.fill(now);
-  }
-
-  private endPause(): void {
-    if (this.pause !== null) this.timers.cancel(this.pause);
-    this.pause = null;
-  }
-
-  private isSilentMember(core: CoreId, now: Nanos): boolean {
-    return this.registry.members.has(core) && this.isSilent(core, now);
   }
 
   private begin({ core, others }: MeasuringTask, now: Nanos): void {

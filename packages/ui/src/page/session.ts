@@ -216,7 +216,7 @@ export class Session {
     // A recording is complete.
     if (this.player !== null) return;
     setTimeout(() => this.connect(), Math.min(RETRY_MS.longest, this.retryMs));
-    this.retryMs = 2 * Math.min(RETRY_MS.longest, this.retryMs);
+    this.retryMs *= 2;
   }
 
   private send(request: PageRequest): void {

@@ -1,6 +1,9 @@
 /**
- * This core's memory that other cores have borrowed. LO1: a byte is lent once, and is not free here meanwhile. What has
- * been lent comes back when this core frees it, or is forgotten with its borrower.
+ * This core's memory that other cores have borrowed.
+ *
+ *   LO1  a byte that is lent is this core's, lent once, and not free here meanwhile.
+ *
+ * What has been lent comes back when this core frees it, or is forgotten with its borrower.
  */
 import type { CoreId, OperationId } from '@mk/monitor-proto/ids';
 import type { Range } from '../model/capability.ts';

@@ -275,14 +275,13 @@ export class Dispatchers {
 
   /** A dispatcher that kept the core past the grace period has had this much CPU time since it was asked to yield. */
   used(id: DomainId, cpuNs: Nanos, now: Nanos): void {
-    const dispatcher = this.byId.get(id);
-    if (dispatcher === undefined || this.running !== dispatcher) return;
-    // It has yielded and got the core again meanwhile.
-    if (!dispatcher.asked || this.sliceTimer !== null) return;
-    const keptNs = now - dispatcher.stateSince;
+    const { running } = this;
+    // With a timer set, it has yielded and got the core again meanwhile.
+    if (running === null || running.id !== id || this.sliceTimer !== null) return;
+    const keptNs = now - running.stateSince;
     if (cpuNs >= dispatcherLimit('overrunCpuNs') || keptNs >= dispatcherLimit('overrunMostNs'))
-      this.overrun(dispatcher, now);
-    else this.awaitTurn(dispatcher, now);
+      this.overrun(running, now);
+    else this.awaitTurn(running, now);
   }
 
   private overrun(dispatcher: Dispatcher, now: Nanos): void {
