@@ -13,6 +13,8 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
+  // Most of a test of real processes is waiting, and jest would use one worker on two CPUs.
+  maxWorkers: 2,
   // Against a test that hangs; how long one takes is the host's affair.
   testTimeout: 900_000,
   reporters: ['default', '<rootDir>/scripts/slowest-tests.mjs'],
