@@ -17,14 +17,14 @@ import { Arguments } from './control/arguments.ts';
 import type { Verb } from './control/verb.ts';
 import { ACROSS_CORES, CpuDriver } from './cpu-driver/cpu-driver.ts';
 import type { GiveUp } from './cpu-driver/give-up.ts';
+import { checkSystemCall } from './cpu-driver/system-call-check.ts';
 import {
-  checkSystemCall,
+  type CheckedCall,
   SYSTEM_CALLS,
   type SystemCallDone,
   type SystemCallResult,
   type SystemCallSpec,
 } from './cpu-driver/system-calls.ts';
-import { whyNoSystemCall } from './cpu-driver/why-no-system-call.ts';
 import type { KernelEffect, KernelEvent, ServiceEvent, SystemCall } from './effects.ts';
 import type { Receivers } from './monitor/channels/ends.ts';
 import { Monitor } from './monitor/monitor.ts';
@@ -184,7 +184,11 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
    */
   systemCall(domain: DomainId, call: SystemCall, now: Nanos, done: SystemCallDone): GiveUp | void {
     const checked = checkSystemCall(call);
-    if (checked === null) return done({ ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) }, now);
+    if (typeof checked === 'string') return done({ ok: false, error: 'BAD_SYSTEM_CALL', text: checked }, now);
+    return this.serve(domain, checked, now, done);
+  }
+
+  private serve(domain: DomainId, checked: CheckedCall, now: Nanos, done: SystemCallDone): GiveUp | void {
     const caller = this.cpuDriver.domains.get(domain);
     if (SYSTEM_CALLS[checked.name].servedBy === 'cpuDriver') {
       const result = this.cpuDriver.serve(caller, checked);
@@ -223,7 +227,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
   /** Makes a system call that is answered within the caller's turn; NOT_AT_ONCE for those that may take longer. */
   systemCallNow(domain: DomainId, call: SystemCall, now: Nanos): SystemCallResult {
     const checked = checkSystemCall(call);
-    if (checked === null) return { ok: false, error: 'BAD_SYSTEM_CALL', text: whyNoSystemCall(call) };
+    if (typeof checked === 'string') return { ok: false, error: 'BAD_SYSTEM_CALL', text: checked };
     const { servedBy, atOnce }: SystemCallSpec = SYSTEM_CALLS[checked.name];
     if (checked.name === 'invoke' && this.services.addressSpaces.mayTake(checked.args))
       return { ok: false, error: 'NOT_AT_ONCE' };
@@ -232,7 +236,7 @@ export class Kernel implements StateMachine<KernelEvent, KernelEffect> {
       return result === ACROSS_CORES ? { ok: false, error: 'RETRY_THROUGH_MONITOR' } : result;
     }
     let answer: SystemCallResult = { ok: false, error: 'NOT_AT_ONCE' };
-    if (atOnce === true) this.systemCall(domain, call, now, (result) => (answer = result));
+    if (atOnce === true) this.serve(domain, checked, now, (result) => (answer = result));
     return answer;
   }
 

@@ -1,15 +1,9 @@
-import { keysOf } from '@mk/monitor-proto/tables';
-import { isListOf, isRecord, isWhole } from '@mk/monitor-proto/guards';
-import { known } from '@mk/monitor-proto/assert';
 import type { ErrorName } from '@mk/monitor-proto/errors';
 import type { Nanos } from '@mk/monitor-proto/ids';
 import type { Invocation } from '../capability/invocations/decode.ts';
-import type { SlotRef } from '../capability/store/cspace.ts';
-import type { SystemCall } from '../effects.ts';
+import type { ArgumentTypes, Kind, ObjectForm } from './argument-kinds.ts';
 import type { Domain } from './domains.ts';
 import type { GiveUp } from './give-up.ts';
-import { isBytes } from '@mk/libmk/dispatcher/plain-value';
-import { checkInvocation, isSlotRef } from './invocation-check.ts';
 
 /** The result of a system call: a value, or a named error. */
 export type SystemCallResult =
@@ -20,35 +14,12 @@ export type SystemCallResult =
 /** Called once with the result of a system call. */
 export type SystemCallDone = (result: SystemCallResult, now: Nanos) => void;
 
-/** The forms of an argument; `?`: optional. */
-interface ArgumentTypes {
-  slot: SlotRef;
-  whole: number;
-  text: string;
-  flag: boolean;
-  'flag?': boolean | undefined;
-  'whole?': number | undefined;
-  bytes: Uint8Array;
-  wholes: readonly number[];
-  'wholes?': readonly number[] | undefined;
-  'text?': string | undefined;
-  /** Any whole number, negative ones too. */
-  int: number;
-  number: number;
-  'texts?': readonly string[] | undefined;
-  /** A record of texts. */
-  'names?': Readonly<Record<string, string>> | undefined;
-  /** Any value that can cross between dispatcher and core. */
-  value: unknown;
-  invocation: Invocation;
-}
-export type Kind = keyof ArgumentTypes;
-/** An object argument with exactly these fields. */
-export type ObjectForm = Readonly<Record<string, Kind>>;
+/** What an argument may be: of a kind, an object of such fields, or a capability operation. */
+export type ArgumentForm = Kind | ObjectForm | 'invocation';
 
 export interface SystemCallSpec {
   /** The arguments in order, by the names that the handler sees. */
-  readonly args: Readonly<Record<string, Kind | ObjectForm>>;
+  readonly args: Readonly<Record<string, ArgumentForm>>;
   /** The CPU driver, which answers at once and knows no other core, or the service that answers when it can. */
   readonly servedBy: string;
   /** The service that finishes calls that the CPU driver cannot, because other cores are concerned. */
@@ -278,9 +249,11 @@ export const SYSTEM_CALLS = {
 type Specs = typeof SYSTEM_CALLS;
 export type SystemCallName = keyof Specs;
 
-type ValueOf<F> = F extends Kind
-  ? ArgumentTypes[F]
-  : { readonly [N in keyof F]: F[N] extends Kind ? ArgumentTypes[F[N]] : never };
+type ValueOf<F> = F extends 'invocation'
+  ? Invocation
+  : F extends Kind
+    ? ArgumentTypes[F]
+    : { readonly [N in keyof F]: F[N] extends Kind ? ArgumentTypes[F[N]] : never };
 /** The checked arguments of a call. */
 export type ArgumentsOf<C extends SystemCallName> = {
   readonly [N in keyof Specs[C]['args']]: ValueOf<Specs[C]['args'][N]>;
@@ -308,71 +281,4 @@ export type SystemCallHandler<C extends ServedCall> = (
 export interface CheckedCall {
   readonly name: SystemCallName;
   readonly args: Readonly<Record<string, unknown>>;
-}
-
-/** Checks a dispatcher's call against the table; null: no such call, or arguments of the wrong form. */
-export function checkSystemCall({ name, args }: SystemCall): CheckedCall | null {
-  const form = FORMS.get(name);
-  if (form === undefined || args.length > form.checks.length) return null;
-  const checked: Record<string, unknown> = {};
-  for (let i = 0; i < form.checks.length; i += 1) {
-    const [argument, fits] = known(form.checks[i]);
-    if (!fits(args[i])) return null;
-    checked[argument] = args[i];
-  }
-  return { name: form.name, args: checked };
-}
-
-type Check = (value: unknown) => boolean;
-
-/** Whether a value has the form of an argument. */
-export const CHECKS: { readonly [K in Kind]: Check } = {
-  slot: isSlotRef,
-  whole: (value) => isWhole(value),
-  text: (value) => typeof value === 'string',
-  flag: (value) => typeof value === 'boolean',
-  'flag?': (value) => value === undefined || typeof value === 'boolean',
-  'whole?': (value) => value === undefined || isWhole(value),
-  bytes: isBytes,
-  wholes: isWholes,
-  'wholes?': (value) => value === undefined || isWholes(value),
-  'text?': (value) => value === undefined || typeof value === 'string',
-  int: (value) => Number.isSafeInteger(value),
-  number: (value) => typeof value === 'number' && Number.isFinite(value),
-  'texts?': (value) => value === undefined || (Array.isArray(value) && value.every((text) => typeof text === 'string')),
-  'names?': (value) => value === undefined || isNames(value),
-  value: () => true,
-  invocation: (value) => checkInvocation(value) !== null,
-};
-
-interface CallForm {
-  readonly name: SystemCallName;
-  readonly checks: readonly (readonly [argument: string, fits: Check])[];
-}
-
-const FORMS: ReadonlyMap<string, CallForm> = new Map(
-  keysOf(SYSTEM_CALLS).map((name) => {
-    const { args }: SystemCallSpec = SYSTEM_CALLS[name];
-    return [name, { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(form)] as const) }];
-  }),
-);
-
-function isNames(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.values(value).every((text) => typeof text === 'string');
-}
-
-function checkOf(form: Kind | ObjectForm): Check {
-  if (typeof form === 'string') return CHECKS[form];
-  const fields = Object.entries(form).map(([name, kind]) => [name, CHECKS[kind]] as const);
-  return (value) => {
-    if (!isRecord(value)) return false;
-    return (
-      Object.keys(value).every((name) => Object.hasOwn(form, name)) && fields.every(([name, fits]) => fits(value[name]))
-    );
-  };
-}
-
-function isWholes(value: unknown): value is readonly number[] {
-  return isListOf(value, isWhole);
 }

@@ -3,7 +3,7 @@ import { limit } from '@mk/monitor-proto/limits';
 import type { Timer } from '@mk/monitor-proto/timer-queue';
 import { lookup, type SlotRef } from '../../capability/store/cspace.ts';
 import type { Invocation, Invocations } from '../../capability/invocations/decode.ts';
-import { hasRights, RIGHTS } from '../../capability/model/rights.ts';
+import { RIGHTS } from '../../capability/model/rights.ts';
 import { full, type FullSlot } from '../../capability/store/slot.ts';
 import type { Domain } from '../../cpu-driver/domains.ts';
 import type { SystemCallDone, SystemCallResult } from '../../cpu-driver/system-calls.ts';
@@ -101,9 +101,8 @@ function startRetype(
 function find(m: CapopsContext, domain: Domain, ref: SlotRef, rights: number): FullSlot {
   if (!m.booted) throw new OperationError('NO_CSPACE', 'this core has not been registered yet');
   const found = lookup(m.state, domain.root, ref, rights);
-  if (!found.ok) throw new OperationError(found.error, 'not held');
-  if (!hasRights(found.value.capability.rights, rights))
-    throw new OperationError('MISSING_RIGHT', 'held without the right');
+  if (!found.ok)
+    throw new OperationError(found.error, found.error === 'MISSING_RIGHT' ? 'held without the right' : 'not held');
   return found.value;
 }
 

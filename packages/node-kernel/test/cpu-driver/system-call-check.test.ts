@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { checkSystemCall } from '../../src/cpu-driver/system-calls.ts';
-import { whyNoSystemCall } from '../../src/cpu-driver/why-no-system-call.ts';
+import { checkSystemCall } from '../../src/cpu-driver/system-call-check.ts';
 
 const SLOT = { address: 3 };
 
@@ -26,6 +25,14 @@ test.each([
   ['invoke', [{ operation: 'delete', target: SLOT, now: 1 }], 'invoke: delete takes no "now"'],
   ['fly', [], 'there is no system call "fly"'],
 ])('%s %j is refused with the reason', (name, args, why) => {
-  expect(checkSystemCall({ name, args })).toBeNull();
-  expect(whyNoSystemCall({ name, args })).toBe(why);
+  expect(checkSystemCall({ name, args })).toBe(why);
+});
+
+test.each([
+  ['nop', [], {}],
+  ['allocate', [{ bytes: 0 }], { request: { bytes: 0 } }],
+  ['print', ['x'], { text: 'x', stream: undefined }],
+  ['invoke', [{ operation: 'delete', target: SLOT }], { invocation: { operation: 'delete', target: SLOT } }],
+])('%s %j is taken', (name, args, checked) => {
+  expect(checkSystemCall({ name, args })).toEqual({ name, args: checked });
 });

@@ -1,0 +1,63 @@
+import { isRecord } from '@mk/monitor-proto/guards';
+import { entriesOf } from '@mk/monitor-proto/tables';
+import type { SystemCall } from '../effects.ts';
+import { KINDS, misfitField, notOfKind, type ObjectForm, shown, strangeField } from './argument-kinds.ts';
+import { whyNoInvocation } from './invocation-check.ts';
+import {
+  type ArgumentForm,
+  type CheckedCall,
+  SYSTEM_CALLS,
+  type SystemCallName,
+  type SystemCallSpec,
+} from './system-calls.ts';
+
+/** The pseudo-call by which a dispatcher's host reports a call whose values could not cross, with the reason. */
+const MALFORMED = 'malformed';
+const NAME_SHOWN = 40;
+
+interface CallForm {
+  readonly name: SystemCallName;
+  readonly args: readonly (readonly [argument: string, form: ArgumentForm])[];
+}
+
+const FORMS: ReadonlyMap<string, CallForm> = new Map(
+  entriesOf(SYSTEM_CALLS).map(([name, { args }]: readonly [SystemCallName, SystemCallSpec]) => [
+    name,
+    { name, args: Object.entries(args) },
+  ]),
+);
+
+/** A dispatcher's call as the table has it, or a text that tells its author why it is none. Trusts nothing. */
+export function checkSystemCall({ name, args }: SystemCall): CheckedCall | string {
+  const form = FORMS.get(name);
+  if (form === undefined) return whyNoSuchCall(name, args);
+  const checked: Record<string, unknown> = {};
+  for (const [i, [argument, kind]] of form.args.entries()) {
+    const why = whyNot(argument, kind, args[i]);
+    if (why !== null) return `${name}: ${why}`;
+    checked[argument] = args[i];
+  }
+  if (args.length > form.args.length) return `${name}: takes ${form.args.length} arguments, not ${args.length}`;
+  return { name: form.name, args: checked };
+}
+
+function whyNoSuchCall(name: string, [reason]: readonly unknown[]): string {
+  return name === MALFORMED && typeof reason === 'string' ? reason : `there is no system call ${shown(name)}`;
+}
+
+/** Why a value does not have the form of an argument; null: it does. */
+function whyNot(argument: string, form: ArgumentForm, value: unknown): string | null {
+  if (form === 'invocation') return whyNoInvocation(value);
+  if (typeof form !== 'string') return whyNoObject(argument, form, value);
+  return KINDS[form].fits(value) ? null : notOfKind(argument, form, value);
+}
+
+function whyNoObject(argument: string, form: ObjectForm, value: unknown): string | null {
+  if (!isRecord(value)) return `${argument} is not a record: ${shown(value)}`;
+  const strange = strangeField(form, value);
+  if (strange !== undefined) return `there is no ${argument}.${strange.slice(0, NAME_SHOWN)}`;
+  const misfit = misfitField(form, value);
+  if (misfit === undefined) return null;
+  const [field, kind] = misfit;
+  return notOfKind(field, kind, value[field]);
+}
