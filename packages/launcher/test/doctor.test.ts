@@ -1,6 +1,10 @@
 import { expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type HostFacts, judge } from '../src/doctor/checks.ts';
 import { hostFacts } from '../src/doctor/host-facts.ts';
+import { StateDirectory } from '../src/state/state-directory.ts';
 
 const WELL: HostFacts = {
   node: 'v20.11.0',
@@ -14,6 +18,7 @@ const WELL: HostFacts = {
   folders: [{ path: '/state', freeBytes: 10e9, fault: null }],
   engine: '27.0.1',
   clusters: [],
+  strangeRecords: [],
 };
 
 test('a host that is well needs nothing', () => {
@@ -50,6 +55,13 @@ test.each<[string, Partial<HostFacts>, number, string, string]>([
     'bad',
     'mk-launch takeover --name old, or mkctl down --cluster old',
   ],
+  [
+    'clusters',
+    { strangeRecords: ['/state/mk.json'] },
+    8,
+    'warning',
+    expect.stringContaining('delete the file') as never,
+  ],
 ])('%s: %j for %d cores', (check, facts, cores, state, advice) => {
   const odd = judge({ ...WELL, ...facts }, cores).filter((finding) => finding.state !== 'ok');
   expect(odd).toEqual([{ check, state, advice, found: expect.any(String) }]);
@@ -60,4 +72,18 @@ test('this host says all of it', async () => {
   expect(facts).toMatchObject({ node: process.version, listenFault: null });
   expect(facts.openFiles).toBeGreaterThan(0);
   expect(facts.availableBytes).toBeGreaterThan(0);
+});
+
+test('a state directory that is a file, or holds what is no record, is named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mk-doctor-'));
+  const file = join(folder, 'mk.json');
+  writeFileSync(file, 'garbage');
+  try {
+    const odd = await hostFacts(new StateDirectory(folder));
+    expect(odd.strangeRecords).toEqual([file]);
+    const { folders } = await hostFacts(new StateDirectory(file));
+    expect(folders[0]).toEqual({ path: file, freeBytes: null, fault: 'is not a folder' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

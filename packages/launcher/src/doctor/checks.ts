@@ -26,6 +26,8 @@ export interface HostFacts {
   /** Version of the container engine that answers; null: none does. */
   readonly engine: string | null;
   readonly clusters: readonly ClusterFacts[];
+  /** Files that should be records of clusters and cannot be read as such. */
+  readonly strangeRecords: readonly string[];
 }
 
 export interface ClusterFacts {
@@ -56,6 +58,7 @@ export function judge(facts: HostFacts, cores: number): readonly Finding[] {
     ...facts.folders.map(folder),
     engine(facts),
     ...clusters(facts),
+    ...facts.strangeRecords.map(strangeRecord),
   ];
 }
 
@@ -132,7 +135,7 @@ function ports({ ports: range, listenFault }: HostFacts, cores: number): Finding
 
 function folder({ path, freeBytes, fault }: HostFacts['folders'][number]): Finding {
   if (fault !== null)
-    return finding('disk', 'bad', `${path}: ${fault}`, 'make it writable, or set MK_STATE_DIR to a folder that is');
+    return finding('disk', 'bad', `${path}: ${fault}`, 'set MK_STATE_DIR to a folder that can be written');
   if (freeBytes === null) return finding('disk', 'ok', path, '');
   const found = `${path}: ${gigabytes(freeBytes)} free`;
   return finding(
@@ -167,6 +170,11 @@ function clusters({ clusters: found }: HostFacts): readonly Finding[] {
     const state = running < all ? 'warning' : 'ok';
     return finding('clusters', state, text, `mkctl ps --cluster ${name} shows who has ended`);
   });
+}
+
+function strangeRecord(path: string): Finding {
+  const advice = 'its cluster cannot be reached by name: end its processes by hand (ps), and delete the file';
+  return finding('clusters', 'warning', `${path} is not a record of a cluster`, advice);
 }
 
 function finding(check: string, state: Finding['state'], found: string, advice: string): Finding {

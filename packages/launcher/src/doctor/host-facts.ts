@@ -1,6 +1,6 @@
 import { codeOf } from '@mk/monitor-proto/thrown';
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { cpus, freemem, loadavg, tmpdir } from 'node:os';
 import { dirname } from 'node:path';
@@ -27,6 +27,7 @@ export async function hostFacts(state = new StateDirectory()): Promise<HostFacts
       processes: record.processes.length,
       supervised: isRunning(record.supervisor),
     })),
+    strangeRecords: state.unreadable(),
   };
 }
 
@@ -59,6 +60,7 @@ function listenFault(): Promise<string | null> {
 
 function folderFacts(path: string): HostFacts['folders'][number] {
   try {
+    if (!statSync(path).isDirectory()) return { path, freeBytes: null, fault: 'is not a folder' };
     accessSync(path, constants.W_OK | constants.X_OK);
     const { bavail, bsize } = statfsSync(path);
     return { path, freeBytes: bavail * bsize, fault: null };

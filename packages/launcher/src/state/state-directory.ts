@@ -4,7 +4,7 @@
  */
 import { makeFolder } from '@mk/monitor-proto/io/folder';
 import { asError, codeOf } from '@mk/monitor-proto/thrown';
-import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDirectory } from '../cli/make-directory.ts';
 import { UsageError } from '../cli/usage-error.ts';
@@ -66,6 +66,12 @@ export class StateDirectory {
       else this.tryRemove(record.name);
     }
     return records;
+  }
+
+  /** The files that should hold a record and do not. */
+  unreadable(): string[] {
+    const paths = this.files().map((file) => join(this.path, file));
+    return paths.filter((path) => readRecord(path) === null && existsSync(path));
   }
 
   private forgetStale(name: string): void {
