@@ -1,12 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
-import { isOneOf } from '@mk/monitor-proto/guards';
 import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import { stackFile, stackPlot, type UnmapCurve, unmapCurve, unmapPlot, unmapText } from '@mk/sim/commands/unmap-figure';
 import { benchLine, type BenchLines } from '@mk/sim/commands/bench-lines';
 import { askedBy, disruptionText } from '@mk/sim/commands/disruption-figure';
 import { sharePlot, type ShareRow, shareText } from '@mk/sim/commands/share-figure';
 import { checkOutput, writeOutput } from '../cli/output-file.ts';
-import { UsageError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
 import { PAGE_BYTES } from '../client/pages.ts';
@@ -31,7 +29,8 @@ export const BENCH_UNMAP: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: 'auto',
-        describe: `auto, ${PLAN_KINDS.join(', ')} or all`,
+        choices: ['auto', ...PLAN_KINDS, 'all'],
+        describe: 'how the unmap spreads; auto: as the SKB chooses',
       })
       .option('count', {
         type: 'string',
@@ -52,8 +51,6 @@ export const BENCH_UNMAP: CtlCommand = {
       }),
   async run(context) {
     const plan = required(context.args, 'plan');
-    if (plan !== 'all' && plan !== 'auto' && !isOneOf(PLAN_KINDS, plan))
-      throw new UsageError(`--plan must be auto, ${PLAN_KINDS.join(', ')} or all, not ${plan}`);
     const step = wholeNumber('--step', required(context.args, 'step'), 0, 1024);
     const count = wholeNumber('--count', required(context.args, 'count'), 1, 100_000);
     const out = outputOf(context);

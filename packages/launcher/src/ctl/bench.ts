@@ -1,5 +1,4 @@
 import { coreNumber, wholeNumber } from '../cli/values.ts';
-import { UsageError } from '../cli/usage-error.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
 import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import { describeTimes } from '../client/times.ts';
@@ -26,17 +25,22 @@ const ROUND: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: 'multicast',
-        describe: `${PLANS.join(', ')} or all`,
+        choices: [...PLANS, 'all'],
+        describe: 'how the rounds spread',
       })
-      .option('phases', { type: 'string', requiresArg: true, default: '1', describe: '1 or 2' })
+      .option('phases', {
+        type: 'string',
+        requiresArg: true,
+        default: '1',
+        choices: ['1', '2'],
+        describe: 'of a round',
+      })
       .option('count', { type: 'string', requiresArg: true, default: '10', describe: 'rounds' })
       .option('bytes', { type: 'string', requiresArg: true, default: '0', describe: 'payload' })
       .option('from', { type: 'string', requiresArg: true, default: '0', describe: 'the core that leads' }),
   async run(context) {
     const { args } = context;
     const plan = required(args, 'plan');
-    if (plan !== 'all' && !PLANS.includes(plan))
-      throw new UsageError(`--plan must be one of ${PLANS.join(', ')} or all, not ${plan}`);
     const request = {
       phases: wholeNumber('--phases', required(args, 'phases'), 1, 2),
       count: wholeNumber('--count', required(args, 'count'), 1, 1_000_000),

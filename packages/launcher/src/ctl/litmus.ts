@@ -1,3 +1,4 @@
+import { LITMUS_NAMES } from '@mk/programs/common/litmus-tests';
 import { CommandError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
@@ -19,16 +20,18 @@ export const LITMUS: CtlCommand = {
     cli
       .positional('test', {
         type: 'string',
-        describe: 'SB, MP, LB, IRIW, WRC, ISA2, 2+2W, R, S, CoRR, …; all without it',
+        choices: LITMUS_NAMES,
+        describe: 'which; all without it',
       })
       .option('cores', { type: 'string', requiresArg: true, describe: 'number of cores (default: all that are up)' })
       .option('runs', { type: 'string', requiresArg: true, default: '1000', describe: 'runs of each test' })
       .option('pages', {
         type: 'string',
         requiresArg: true,
-        describe: 'one, two (a page each), or homes (of different cores)',
+        choices: ['one', 'two', 'homes'],
+        describe: 'where the words lie: on one page, on a page each, on pages of different homes',
       })
-      .option('kind', { type: 'string', requiresArg: true, describe: 'coherent or private' })
+      .option('kind', { type: 'string', requiresArg: true, choices: ['coherent', 'private'], describe: 'of frame' })
       .option('plan', {
         type: 'string',
         requiresArg: true,

@@ -197,12 +197,14 @@ function runOptions(cli: Cli): Cli {
       type: 'string',
       requiresArg: true,
       default: 'thread',
+      choices: ISOLATIONS,
       describe: 'what isolates programs: a thread each in the core’s process, or a process each',
     })
     .option('transport', {
       type: 'string',
       requiresArg: true,
       defaultDescription: 'unix',
+      choices: LINK_TRANSPORTS,
       describe: 'what carries links: unix (sockets in the state directory) or tcp',
     })
     .option('log-level', {
