@@ -12,7 +12,8 @@ import { until } from './running-cluster.ts';
  */
 const cluster = new KnowledgePlace();
 
-beforeAll(() => cluster.boot(2));
+// No session may end because the host is busy.
+beforeAll(() => cluster.boot(2, '--session-timeout', '1d'));
 afterAll(async () => {
   expect(await cluster.end()).toEqual({ status: 0, left: [] });
 });
