@@ -80,7 +80,15 @@ test('errors are named, with the place where it is known', async () => {
 });
 
 test('placement: near stays in a package, far does not, and both are cores that run', async () => {
-  const near = (await all('place(near, 4, Cores)', 'Cores'))[0] as number[];
+  const near = await until(
+    'a measurement in which no pair of a package stands out, though the host may be busy',
+    async () => {
+      const [cores] = await all('place(near, 4, Cores)', 'Cores');
+      if (Math.max(...(cores as number[])) < 4) return cores;
+      expect((await cluster.place.mkctl('measure')).status).toBe(0);
+      return null;
+    },
+  );
   const far = (await all('place(far, 2, Cores)', 'Cores'))[0] as number[];
   expect(near).toEqual([0, 1, 2, 3]);
   expect(new Set(far.map((core) => Math.floor(core / 4))).size).toBe(2);
