@@ -23,9 +23,9 @@ cores: 4
 faults:
   - at: 200ms  partition: { groups: [[0, 1], rest], for: 1s }
   - at: 1500ms crash: { core: 3 }
-  - at: 1800ms restart: { core: 3 }
-  - at: 2s     link: { from: 0, to: 1, delay: 5ms, loss: 1% }
-  - at: 2500ms heal: all
+  - at: 4500ms restart: { core: 3 }
+  - at: 5s     link: { from: 0, to: 1, delay: 5ms, loss: 1% }
+  - at: 5500ms heal: all
 expect: [invariants, converge]
 `);
   expect(stdout).toContain('"seed":"42"');
