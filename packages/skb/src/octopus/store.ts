@@ -23,7 +23,13 @@ import type { OctopusRequest } from '@mk/monitor-proto/octopus/requests';
 import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import type { Attributes, ParsedRecord } from '@mk/monitor-proto/octopus/record';
 import type { OctopusChange } from './change.ts';
-import { matchesQuery, meetsConstraints, parseKeptRecord, parseRecord } from '@mk/monitor-proto/octopus/record';
+import {
+  matchesQuery,
+  meetsConstraints,
+  parseKeptRecord,
+  parseRecord,
+  recordText,
+} from '@mk/monitor-proto/octopus/record';
 import { Counters } from './counters.ts';
 import { OCTOPUS_LIMITS } from './limits.ts';
 import { byName, concreteName, isBare, isLook, type Look, soughtBy, triggerOf } from './requests.ts';
@@ -186,6 +192,7 @@ export class OctopusStore {
 
   private *look(request: Look, caller: OctopusCaller, effects: Effects, meter: Meter): Generator<void, OctopusResult> {
     const query = soughtBy(request);
+    if (request.trigger !== undefined) this.triggers.checkPatterns(query);
     effects.watched = query;
     const all = request.type === 'get_names';
     const after = all ? request.after : undefined;
@@ -255,7 +262,7 @@ export class OctopusStore {
     this.remove(permit, effects.changes);
     if (request.lease !== true) return { ok: true, record: permit.text };
     const name = sequenceName({ base: recipeName('permit', request.name), number: known(permit.sequence).number });
-    const text = boundedText(name, permit.attributes);
+    const text = recordText(name, permit.attributes);
     this.put(name, permit.attributes, text, caller.owner, effects.changes);
     return { ok: true, record: text };
   }
@@ -300,13 +307,16 @@ export class OctopusStore {
     if (recipeOf(name) === 'permit' && sequence !== undefined) this.giveBack(sequence.base, attributes, changes);
   }
 
-  /** A taken permit belongs to its semaphore again (O6). */
+  /**
+   * A taken permit belongs to its semaphore again (O6). Nothing is refused in the middle of a change: the bounds are
+   * those of `set`, and what a journal holds may exceed them.
+   */
   private giveBack(permit: string, attributes: Attributes, changes: OctopusChange[]): void {
     const base = recipeName('semaphore', permit.slice(recipeName('permit', '').length));
     const number = this.nextNumber(base);
     this.counters.raise(base, number, changes);
     const name = sequenceName({ base, number });
-    this.put(name, attributes, boundedText(name, attributes), undefined, changes);
+    this.put(name, attributes, recordText(name, attributes), undefined, changes);
   }
 
   /**
@@ -333,7 +343,8 @@ export class OctopusStore {
 
   private subscribe(id: number, query: string, caller: OctopusCaller): OctopusResult {
     const parsed = parseRecord(query);
-    this.checkRoom(this.subscriptions, id, caller.client, OCTOPUS_LIMITS.maxSubscriptionsPerClient);
+    this.subscriptions.checkRoom(caller.client, id, OCTOPUS_LIMITS.maxSubscriptionsPerClient);
+    this.subscriptions.checkPatterns(parsed);
     const serial = this.serial++;
     this.subscriptions.add({ client: caller.client, id, query: parsed, mode: TRIGGER.PUBLISH, serial });
     return OK;
@@ -358,15 +369,7 @@ export class OctopusStore {
   /** Refuses an impossible trigger before anything is done, so that a refusal changes nothing (O1). */
   private checkTrigger(request: OctopusRequest, { client }: OctopusCaller): void {
     const trigger = triggerOf(request);
-    if (trigger !== undefined) this.checkRoom(this.triggers, trigger.id, client, OCTOPUS_LIMITS.maxTriggersPerClient);
-  }
-
-  private checkRoom(table: WatcherTable, id: number, client: string, most: number): void {
-    if (table.get(client, id) !== undefined) throw new Refusal('TRIGGER_EXISTS');
-    if (table.countOf(client) >= most)
-      throw new Refusal('LIMIT_REACHED', `the client has ${most} of them, as many as it may`);
-    if (table.patternCount >= OCTOPUS_LIMITS.maxPatternTriggers)
-      throw new Refusal('LIMIT_REACHED', 'there are as many on patterns as may be');
+    if (trigger !== undefined) this.triggers.checkRoom(client, trigger.id, OCTOPUS_LIMITS.maxTriggersPerClient);
   }
 
   /** Reads nothing new: the request has taken effect, so nothing may fail any more. */

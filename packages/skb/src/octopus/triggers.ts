@@ -1,6 +1,8 @@
 /** Triggers and subscriptions, found by name or pattern. Pure. */
 import { sequenceOf } from '@mk/monitor-proto/octopus/names';
 import type { NameQuery, ParsedRecord } from '@mk/monitor-proto/octopus/record';
+import { OCTOPUS_LIMITS } from './limits.ts';
+import { Refusal } from './results.ts';
 
 /** A client's standing query; ids are the client's own. */
 export interface Watcher {
@@ -18,10 +20,6 @@ export class WatcherTable {
   private readonly byPlace = new Map<string, Set<Watcher>>();
   private readonly byPattern = new Set<Watcher>();
 
-  get patternCount(): number {
-    return this.byPattern.size;
-  }
-
   get empty(): boolean {
     return this.byClient.size === 0;
   }
@@ -36,6 +34,19 @@ export class WatcherTable {
 
   has(watcher: Watcher): boolean {
     return this.get(watcher.client, watcher.id) === watcher;
+  }
+
+  /** Throws a `Refusal` unless the client may add a watcher of that id. */
+  checkRoom(client: string, id: number, most: number): void {
+    if (this.get(client, id) !== undefined) throw new Refusal('TRIGGER_EXISTS');
+    if (this.countOf(client) >= most)
+      throw new Refusal('LIMIT_REACHED', `the client has ${most} of them, as many as it may`);
+  }
+
+  /** Patterns have a bound of their own: what watches a name, as waits for locks do, never depends on it. */
+  checkPatterns({ name }: ParsedRecord): void {
+    if (placeOf(name) === undefined && this.byPattern.size >= OCTOPUS_LIMITS.maxPatternTriggers)
+      throw new Refusal('LIMIT_REACHED', 'there are as many on patterns as may be');
   }
 
   add(watcher: Watcher): void {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { RECORD_LIMITS } from '@mk/monitor-proto/octopus/limits';
 import { compareNames, orderKey } from '@mk/monitor-proto/octopus/record';
 import { type OctopusReply, type OctopusRequest, TRIGGER } from '@mk/monitor-proto/octopus/requests';
 import { OCTOPUS_LIMITS } from '../../src/octopus/limits.ts';
@@ -151,6 +152,48 @@ describe('names of recipes', () => {
       bench.said({ type: 'set', record: `'semaphore:${'x'.repeat(chars)}'`, sequential: true, recipe: 'semaphore' });
     expect(post(214)).toContain('_1');
     expect(post(215)).toBe('PARSE_ERROR');
+  });
+});
+
+/** As long as a record may be that is set under this name. */
+function longest(name: string, chars: number): string {
+  const head = `'${name}' { note: '- `;
+  return `${head}${'x'.repeat(chars - head.length - "' }".length)}' }`;
+}
+
+describe.each(['semaphore', 'permit'] as const)('O6: the attributes of a %s', (recipe) => {
+  const { maxTextChars } = RECORD_LIMITS;
+  const set = (bench: Bench, name: string, chars: number): string =>
+    bench
+      .said({ type: 'set', record: longest(name, chars), recipe, transient: recipe === 'permit' }, 'holder')
+      .slice(0, 20);
+
+  test('leave room for every name that its permit can get', () => {
+    const bench = new Bench();
+    const name = `${recipe}:s_9`;
+    expect(set(bench, name, maxTextChars)).toBe('PARSE_ERROR');
+    let chars = maxTextChars;
+    while (set(bench, name, chars) === 'PARSE_ERROR') chars -= 1;
+    expect(chars).toBeGreaterThan(maxTextChars - 64);
+    for (let turn = 0; turn < 12; turn++) {
+      bench.said({ type: 'take', name: 's', lease: true }, 'holder');
+      bench.gone('holder');
+      bench.restart();
+    }
+    expect(bench.names("r'^semaphore:'")).toMatch(/^semaphore:s_1\d$/);
+  });
+
+  test('cannot end the SKB when the journal of an earlier mk holds longer ones', () => {
+    const bench = new Bench();
+    const name = `${recipe}:s_9`;
+    bench.changes.push(
+      { type: 'counter', name: 'semaphore:s', value: 99 },
+      { type: 'put', name, text: longest(name, maxTextChars), ...(recipe === 'permit' && { owner: 'holder' }) },
+    );
+    bench.restart();
+    if (recipe === 'semaphore') expect(bench.said({ type: 'take', name: 's', lease: true }, 'holder')).toContain('x');
+    bench.gone('holder');
+    expect(bench.names("r'^semaphore:'")).toBe('semaphore:s_100');
   });
 });
 

@@ -1,6 +1,7 @@
 /** The intents of Barrelfish's d2trigger and d2pubsub. */
 import { describe, expect, test } from '@jest/globals';
-import { TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { type OctopusRequest, TRIGGER } from '@mk/monitor-proto/octopus/requests';
+import { OCTOPUS_LIMITS } from '../../src/octopus/limits.ts';
 import { answer, Bench } from './store-bench.ts';
 
 const { ON_SET, ON_DEL, PERSIST, ALWAYS, REMOVED, PUBLISH } = TRIGGER;
@@ -115,6 +116,42 @@ describe('publish and subscribe (d2pubsub)', () => {
     publish('pet { age: 99, name: y }');
     expect(bench.drain()).toEqual([`c1 1 ${PUBLISH | REMOVED} null`, `c1 2 ${PUBLISH | REMOVED} null`]);
     expect(bench.store.size).toBe(0);
+  });
+});
+
+describe('when others have as many patterns as there may be', () => {
+  const shares = Math.ceil(OCTOPUS_LIMITS.maxPatternTriggers / OCTOPUS_LIMITS.maxSubscriptionsPerClient);
+  const clients = Array.from({ length: shares }, (_, index) => `greedy${index}`);
+  const some = OCTOPUS_LIMITS.maxSubscriptionsPerClient;
+
+  test('a wait for a name is installed all the same, as those of locks are; another pattern is refused', () => {
+    const bench = new Bench();
+    for (const client of clients)
+      for (let id = 0; id < some; id++) bench.ask({ type: 'get', query: "r'^none'", trigger: waitingAs(id) }, client);
+    bench.set('line_1');
+    bench.set('line_2');
+    const watched: readonly OctopusRequest[] = [
+      { type: 'get', query: 'absent', trigger: waitingAs(1) },
+      { type: 'exists', query: 'line', sequence: true, trigger: { id: 2, inCase: 'OK', mode: ON_DEL } },
+      { type: 'predecessor', name: 'line_2', trigger: { id: 3, inCase: 'OK', mode: ON_DEL } },
+      { type: 'take', name: 'permits', trigger: waitingAs(4) },
+      { type: 'set', record: 'mine', trigger: { id: 5, inCase: 'OK', mode: ON_DEL } },
+      { type: 'del', query: 'absent', trigger: waitingAs(6) },
+    ];
+    for (const request of watched) expect(bench.ask(request, 'modest')).toMatchObject({ installed: true });
+    for (const query of ['_', "r'x'", '_ { a: 1 }'])
+      expect(bench.ask({ type: 'get', query, trigger: waitingAs(7) }, 'modest')).toMatchObject({
+        error: 'LIMIT_REACHED',
+        installed: false,
+      });
+  });
+
+  test('a subscription to a name is accepted, and one to a pattern refused', () => {
+    const bench = new Bench();
+    for (const client of clients)
+      for (let id = 0; id < some; id++) bench.ask({ type: 'subscribe', query: "r'^none'", id }, client);
+    expect(answer(bench.ask({ type: 'subscribe', query: 'news', id: 1 }, 'modest'))).toBe('OK');
+    expect(answer(bench.ask({ type: 'subscribe', query: '_', id: 2 }, 'modest'))).toBe('LIMIT_REACHED');
   });
 });
 
