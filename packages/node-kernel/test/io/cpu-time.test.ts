@@ -14,9 +14,14 @@ test('a worker’s time counts, and that of the main thread does not', async () 
   await once(worker, 'exit');
   const after = cpuNsOfWorkers();
   expect(after - before).toBeGreaterThan(150 * MS);
-  const { user } = process.cpuUsage();
-  while (process.cpuUsage().user < user + 400_000);
-  expect(cpuNsOfWorkers() - after).toBeLessThan(300 * MS);
+  // The engine's own threads count, too, and may be busy in one of the tries.
+  const tries = [1, 2, 3, 4, 5].map(() => {
+    const before = cpuNsOfWorkers();
+    const { user } = process.cpuUsage();
+    while (process.cpuUsage().user < user + 400_000);
+    return cpuNsOfWorkers() - before;
+  });
+  expect(Math.min(...tries)).toBeLessThan(300 * MS);
 });
 
 test('another process’s time, and null once it is gone', async () => {
