@@ -68,17 +68,27 @@ export const KINDS: { readonly [K in Kind]: KindSpec } = {
   value: { fits: () => true, words: 'a value' },
 };
 
+/** A form with its fields in order: listed once, not at each check. */
+export interface ListedForm {
+  readonly form: ObjectForm;
+  readonly fields: readonly (readonly [name: string, kind: Kind])[];
+}
+
+export function listed(form: ObjectForm): ListedForm {
+  return { form, fields: Object.entries(form) };
+}
+
 /** The first field of `value` that the form does not know; undefined: none. */
-export function strangeField(form: ObjectForm, value: Readonly<Record<string, unknown>>): string | undefined {
+export function strangeField({ form }: ListedForm, value: Readonly<Record<string, unknown>>): string | undefined {
   return Object.keys(value).find((name) => !Object.hasOwn(form, name));
 }
 
 /** The first field of the form, with its kind, whose value has another; undefined: all fit. */
 export function misfitField(
-  form: ObjectForm,
+  { fields }: ListedForm,
   value: Readonly<Record<string, unknown>>,
 ): readonly [name: string, kind: Kind] | undefined {
-  return Object.entries(form).find(([name, kind]) => !KINDS[kind].fits(value[name]));
+  return fields.find(([name, kind]) => !KINDS[kind].fits(value[name]));
 }
 
 /** Says that a value is not of its kind: `bytes is not a whole number of 0 or more: -1`. */

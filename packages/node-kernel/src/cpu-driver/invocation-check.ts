@@ -1,7 +1,7 @@
 import { isRecord } from '@mk/monitor-proto/guards';
-import { isKeyOf } from '@mk/monitor-proto/tables';
+import { isKeyOf, keysOf, tableOf } from '@mk/monitor-proto/tables';
 import type { Operation } from '../capability/invocations/decode.ts';
-import { misfitField, notOfKind, type ObjectForm, shown, strangeField } from './argument-kinds.ts';
+import { listed, misfitField, notOfKind, type ObjectForm, shown, strangeField } from './argument-kinds.ts';
 
 const FIELDS: { readonly [K in Operation]: ObjectForm } = {
   copy: { source: 'slot', destination: 'slot' },
@@ -35,16 +35,18 @@ const FIELDS: { readonly [K in Operation]: ObjectForm } = {
   unmap: { mapping: 'slot' },
 };
 
+const FORMS = tableOf(keysOf(FIELDS), (operation) => listed({ operation: 'text', ...FIELDS[operation] }));
+
 /** Why a program's argument is not an invocation; null: it is one. Trusts nothing. */
 export function whyNoInvocation(value: unknown): string | null {
   if (!isRecord(value)) return `an invocation must be a record, not ${shown(value)}`;
-  const { operation, ...given } = value;
-  if (typeof operation !== 'string' || !isKeyOf(FIELDS, operation)) return `there is no operation ${shown(operation)}`;
-  const fields = FIELDS[operation];
-  const strange = strangeField(fields, given);
+  const { operation } = value;
+  if (typeof operation !== 'string' || !isKeyOf(FORMS, operation)) return `there is no operation ${shown(operation)}`;
+  const form = FORMS[operation];
+  const strange = strangeField(form, value);
   if (strange !== undefined) return `${operation} takes no ${shown(strange)}`;
-  const misfit = misfitField(fields, given);
+  const misfit = misfitField(form, value);
   if (misfit === undefined) return null;
   const [name, kind] = misfit;
-  return notOfKind(`the ${name} of ${operation}`, kind, given[name]);
+  return notOfKind(`the ${name} of ${operation}`, kind, value[name]);
 }

@@ -1,7 +1,8 @@
+import { known } from '@mk/monitor-proto/assert';
 import { isRecord } from '@mk/monitor-proto/guards';
 import { entriesOf } from '@mk/monitor-proto/tables';
 import type { SystemCall } from '../effects.ts';
-import { KINDS, misfitField, notOfKind, type ObjectForm, shown, strangeField } from './argument-kinds.ts';
+import { KINDS, listed, type ListedForm, misfitField, notOfKind, shown, strangeField } from './argument-kinds.ts';
 import { whyNoInvocation } from './invocation-check.ts';
 import {
   type ArgumentForm,
@@ -15,15 +16,18 @@ import {
 const MALFORMED = 'malformed';
 const NAME_SHOWN = 40;
 
+/** Why a value does not have the form of an argument; null: it does. */
+type Check = (value: unknown) => string | null;
+
 interface CallForm {
   readonly name: SystemCallName;
-  readonly args: readonly (readonly [argument: string, form: ArgumentForm])[];
+  readonly checks: readonly (readonly [argument: string, whyNot: Check])[];
 }
 
 const FORMS: ReadonlyMap<string, CallForm> = new Map(
   entriesOf(SYSTEM_CALLS).map(([name, { args }]: readonly [SystemCallName, SystemCallSpec]) => [
     name,
-    { name, args: Object.entries(args) },
+    { name, checks: Object.entries(args).map(([argument, form]) => [argument, checkOf(argument, form)] as const) },
   ]),
 );
 
@@ -32,12 +36,13 @@ export function checkSystemCall({ name, args }: SystemCall): CheckedCall | strin
   const form = FORMS.get(name);
   if (form === undefined) return whyNoSuchCall(name, args);
   const checked: Record<string, unknown> = {};
-  for (const [i, [argument, kind]] of form.args.entries()) {
-    const why = whyNot(argument, kind, args[i]);
+  for (let i = 0; i < form.checks.length; i += 1) {
+    const [argument, whyNot] = known(form.checks[i]);
+    const why = whyNot(args[i]);
     if (why !== null) return `${name}: ${why}`;
     checked[argument] = args[i];
   }
-  if (args.length > form.args.length) return `${name}: takes ${form.args.length} arguments, not ${args.length}`;
+  if (args.length > form.checks.length) return `${name}: takes ${form.checks.length} arguments, not ${args.length}`;
   return { name: form.name, args: checked };
 }
 
@@ -45,14 +50,17 @@ function whyNoSuchCall(name: string, [reason]: readonly unknown[]): string {
   return name === MALFORMED && typeof reason === 'string' ? reason : `there is no system call ${shown(name)}`;
 }
 
-/** Why a value does not have the form of an argument; null: it does. */
-function whyNot(argument: string, form: ArgumentForm, value: unknown): string | null {
-  if (form === 'invocation') return whyNoInvocation(value);
-  if (typeof form !== 'string') return whyNoObject(argument, form, value);
-  return KINDS[form].fits(value) ? null : notOfKind(argument, form, value);
+function checkOf(argument: string, form: ArgumentForm): Check {
+  if (form === 'invocation') return whyNoInvocation;
+  if (typeof form !== 'string') {
+    const fields = listed(form);
+    return (value) => whyNoObject(argument, fields, value);
+  }
+  const { fits } = KINDS[form];
+  return (value) => (fits(value) ? null : notOfKind(argument, form, value));
 }
 
-function whyNoObject(argument: string, form: ObjectForm, value: unknown): string | null {
+function whyNoObject(argument: string, form: ListedForm, value: unknown): string | null {
   if (!isRecord(value)) return `${argument} is not a record: ${shown(value)}`;
   const strange = strangeField(form, value);
   if (strange !== undefined) return `there is no ${argument}.${strange.slice(0, NAME_SHOWN)}`;
