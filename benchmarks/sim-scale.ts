@@ -6,13 +6,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import { fastMac } from '@mk/sim/engine/fast-mac';
 import { flatMachine } from '@mk/sim/engine/machines';
 import { Simulation } from '@mk/sim/engine/simulation';
 import { plotSvg } from '@mk/sim/commands/svg-plot';
 import { withLargeNursery } from './nursery.ts';
 
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 const ROUNDS_PER_PLAN = 25;
 /** One core after another, as processes start. */
 const START_PAUSE = Number(process.env['MK_PAUSE_US'] ?? 100) * 1000;
@@ -51,16 +51,16 @@ function measure(cores: number): Size {
   if (!simulation.run(60 * SECOND, whole)) throw new Error(`${cores} cores did not boot`);
   simulation.run(simulation.now + SECOND / 10);
   const bootedAt = performance.now();
-  const roundUs = Object.fromEntries(PLANS.map((plan) => [plan, rounds(simulation, plan)]));
+  const roundUs = Object.fromEntries(PLAN_KINDS.map((plan) => [plan, rounds(simulation, plan)]));
   const endedAt = performance.now();
   const cpuSeconds = process.cpuUsage(cpu).user / 1e6;
   const gibibytes = process.memoryUsage().rss / 2 ** 30;
   console.log(
     `${String(cores).padStart(5)} cores, ${simulation.network.counters.linksOpened} links: boot ${((bootedAt - startedAt) / 1000).toFixed(1)} s, ` +
-      `${PLANS.length * ROUNDS_PER_PLAN} rounds ${((endedAt - bootedAt) / 1000).toFixed(1)} s (CPU ${cpuSeconds.toFixed(1)} s), ${gibibytes.toFixed(2)} GiB, ${simulation.steps} steps`,
+      `${PLAN_KINDS.length * ROUNDS_PER_PLAN} rounds ${((endedAt - bootedAt) / 1000).toFixed(1)} s (CPU ${cpuSeconds.toFixed(1)} s), ${gibibytes.toFixed(2)} GiB, ${simulation.steps} steps`,
   );
   console.log(
-    `      one round: ${PLANS.map((plan) => `${plan} ${roundUs[plan]!.toFixed(1)} µs`).join(', ')} (virtual)`,
+    `      one round: ${PLAN_KINDS.map((plan) => `${plan} ${roundUs[plan]!.toFixed(1)} µs`).join(', ')} (virtual)`,
   );
   return {
     cores,
@@ -98,7 +98,7 @@ if (largest.cores === 1024) {
 if (sizes.length > 2) {
   const folder = join(process.cwd(), 'benchmarks', 'results');
   mkdirSync(folder, { recursive: true });
-  const curves = PLANS.map((plan) => ({
+  const curves = PLAN_KINDS.map((plan) => ({
     name: plan,
     points: sizes.map(({ cores, roundUs }) => [cores, roundUs[plan]!] as const),
   }));

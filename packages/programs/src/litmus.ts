@@ -11,7 +11,14 @@ import { known } from './common/known.ts';
 import type { Mk } from '@mk/libmk/program/mk';
 import { isMkError } from '@mk/libmk/runtime/mk-error';
 import { ArgumentError, coresOf, given, oneOf, onlyOptions, tell, tool, whole } from './common/arguments.ts';
-import { allowedOutcomes, LITMUS_NAMES, type LitmusTest, litmusTest } from './common/litmus-tests.ts';
+import {
+  allowedOutcomes,
+  LITMUS_KINDS,
+  LITMUS_NAMES,
+  LITMUS_PAGES,
+  type LitmusTest,
+  litmusTest,
+} from './common/litmus-tests.ts';
 import { batch, RUNS_A_PAGE, type Setup } from './litmus/batch.ts';
 import { share, told } from './litmus/share.ts';
 import { type Witness, witness, witnessLines } from './litmus/witness.ts';
@@ -25,8 +32,8 @@ export const main = tool({ name: 'litmus', threads: { share, told, clock: (mk) =
   const names = mk.args[0]?.startsWith('--') === false ? [mk.args[0]] : LITMUS_NAMES;
   onlyOptions(mk, ['runs', 'kind', 'pages', 'json', 'progress']);
   const runs = whole(mk, 'runs', 1000, 1, 10_000_000);
-  const kind = oneOf(mk, 'kind', ['coherent', 'private'] as const);
-  const pages = oneOf(mk, 'pages', ['two', 'one', 'homes'] as const);
+  const kind = oneOf(mk, 'kind', LITMUS_KINDS);
+  const pages = oneOf(mk, 'pages', LITMUS_PAGES);
   const tests = names.map((name) => {
     const test = litmusTest(name);
     if (test === null) throw new ArgumentError(`there is no test ${name}; there are ${LITMUS_NAMES.join(', ')}`);

@@ -1,5 +1,6 @@
 import { coreNumber, wholeNumber } from '../cli/values.ts';
 import { describeFlood, isClean } from '../client/flood-result.ts';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import { describeTimes } from '../client/times.ts';
 import { BENCH_DISRUPTION, BENCH_SHARE, BENCH_UNMAP } from './bench-memory.ts';
@@ -9,7 +10,6 @@ import { type CtlCommand, printJson, required } from './context.ts';
 import { pairOf, pingOptions, runPing } from './ping.ts';
 
 const LONG_MS = 30 * 60_000;
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'];
 
 const ROUND: CtlCommand = {
   command: 'bench round',
@@ -25,7 +25,7 @@ const ROUND: CtlCommand = {
         type: 'string',
         requiresArg: true,
         default: 'multicast',
-        choices: [...PLANS, 'all'],
+        choices: [...PLAN_KINDS, 'all'],
         describe: 'how the rounds spread',
       })
       .option('phases', {
@@ -42,13 +42,13 @@ const ROUND: CtlCommand = {
     const { args } = context;
     const plan = required(args, 'plan');
     const request = {
-      phases: wholeNumber('--phases', required(args, 'phases'), 1, 2),
+      phases: Number(required(args, 'phases')),
       count: wholeNumber('--count', required(args, 'count'), 1, 1_000_000),
       bytes: wholeNumber('--bytes', required(args, 'bytes'), 0, 64 << 10),
     };
     const from = coreNumber('--from', required(args, 'from'));
     const results: RoundSummary[] = [];
-    for (const kind of plan === 'all' ? PLANS : [plan]) {
+    for (const kind of plan === 'all' ? PLAN_KINDS : [plan]) {
       const summary = await context.cluster.core(from, 'round', { plan: kind, ...request }, { timeoutMs: LONG_MS });
       results.push(summary);
       if (!context.json) context.terminal.out(describeRound(summary));

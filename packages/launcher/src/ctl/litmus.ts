@@ -1,4 +1,4 @@
-import { LITMUS_NAMES } from '@mk/programs/common/litmus-tests';
+import { LITMUS_KINDS, LITMUS_NAMES, LITMUS_PAGES } from '@mk/programs/common/litmus-tests';
 import { CommandError } from '../cli/usage-error.ts';
 import { wholeNumber } from '../cli/values.ts';
 import { coresUp } from '../client/cores.ts';
@@ -28,10 +28,10 @@ export const LITMUS: CtlCommand = {
       .option('pages', {
         type: 'string',
         requiresArg: true,
-        choices: ['one', 'two', 'homes'],
-        describe: 'where the words lie: on one page, on a page each, on pages of different homes',
+        choices: LITMUS_PAGES,
+        describe: 'where the words lie: on a page each, on one, on pages of different homes',
       })
-      .option('kind', { type: 'string', requiresArg: true, choices: ['coherent', 'private'], describe: 'of frame' })
+      .option('kind', { type: 'string', requiresArg: true, choices: LITMUS_KINDS, describe: 'of frame' })
       .option('plan', {
         type: 'string',
         requiresArg: true,

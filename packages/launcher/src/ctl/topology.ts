@@ -2,6 +2,7 @@ import { coreNumber, oneOf } from '../cli/values.ts';
 import type { CoreRow } from '@mk/monitor-proto/knowledge/core-row';
 import { matrixText, packageMatrixText } from '../client/latency-matrix.ts';
 import { csvOf, heatText } from '../client/latency-heat.ts';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import type { RttRow } from '@mk/skb/facts/cluster-facts';
 import { describeSummary, summariseByRelation } from '../client/latency-summary.ts';
 import { printOpenLinks } from './open-links.ts';
@@ -79,7 +80,6 @@ export const MEASURE: CtlCommand = {
   },
 };
 
-const KINDS = ['unicast', 'broadcast', 'multicast', 'numa'];
 const FORMS = ['text', 'dot', 'svg'];
 
 export const TREE: CtlCommand = {
@@ -93,7 +93,13 @@ export const TREE: CtlCommand = {
   options: (cli) =>
     cli
       .positional('root', { type: 'string', describe: 'the core that begins' })
-      .option('plan', { type: 'string', requiresArg: true, default: 'multicast', choices: KINDS, describe: 'its plan' })
+      .option('plan', {
+        type: 'string',
+        requiresArg: true,
+        default: 'multicast',
+        choices: PLAN_KINDS,
+        describe: 'its plan',
+      })
       .option('form', {
         type: 'string',
         requiresArg: true,
@@ -104,7 +110,7 @@ export const TREE: CtlCommand = {
   rules: { excludes: { json: ['form'] } },
   async run(context) {
     const root = coreNumber('root', required(context.args, 'root'));
-    const kind = oneOf('--plan', required(context.args, 'plan'), KINDS);
+    const kind = oneOf('--plan', required(context.args, 'plan'), PLAN_KINDS);
     const form = context.json ? 'json' : oneOf('--form', required(context.args, 'form'), FORMS);
     const tree = await context.cluster.skb('tree', { root, kind, form });
     if (typeof tree === 'string') context.terminal.out(tree.trimEnd());

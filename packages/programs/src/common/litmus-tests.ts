@@ -38,6 +38,11 @@ const TEXTS: Readonly<Record<string, readonly [threads: readonly string[], final
   atomics: [['F x 1; R x', 'F x 1; R x'], true],
 };
 
+/** Where the words of a test lie: on a page each (the default), on one, or on pages of different homes. */
+export const LITMUS_PAGES = ['two', 'one', 'homes'] as const;
+/** What memory they lie in: coherent (the default), or copies that nobody keeps coherent. */
+export const LITMUS_KINDS = ['coherent', 'private'] as const;
+
 export const LITMUS_NAMES: readonly string[] = Object.keys(TEXTS);
 
 /** Looks up a test, whatever the case of its name; null if there is none. */

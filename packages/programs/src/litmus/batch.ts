@@ -6,14 +6,14 @@ import type { MemoryKind } from '@mk/libmk/memory/map-options';
 import type { Region } from '@mk/libmk/memory/regions';
 import type { Mk } from '@mk/libmk/program/mk';
 import type { RemoteThread } from '@mk/libmk/threads/remote-threads';
-import { type LitmusTest, outcomeOf } from '../common/litmus-tests.ts';
+import { type LITMUS_PAGES, type LitmusTest, outcomeOf } from '../common/litmus-tests.ts';
 
 /** Words of a run lie beside those of other runs: this many runs share a page. */
 export const RUNS_A_PAGE = PAGE_BYTES / 8;
 
 /** What all runs of one command have in common. */
 export interface Setup {
-  readonly pages: 'one' | 'two' | 'homes';
+  readonly pages: (typeof LITMUS_PAGES)[number];
   readonly kind: MemoryKind;
 }
 

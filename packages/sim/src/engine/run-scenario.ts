@@ -2,6 +2,7 @@ import { isRecord } from '@mk/monitor-proto/guards';
 import type { Hmac } from '@mk/monitor-proto/handshake/proof';
 import { type CoreId, type Nanos, SECOND, SKB_PEER } from '@mk/monitor-proto/ids';
 import type { ControlReply } from '@mk/monitor-proto/step';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import type { MachineModel } from '@mk/skb/config';
 import type { CheckerFactory, Violation } from '../checkers/checker.ts';
 import { isQuiet, leftovers } from '../checkers/leaks.ts';
@@ -86,7 +87,6 @@ const PIECE_STEPS = 500;
 const ENDLESS_MOST = 8;
 /** How often a host may stall for seconds before we suspect ourselves. */
 const STALLS_MOST = 5;
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 
 /** Runs a scenario to its end: boot, faults and load, heal, converge, final rounds, checks. Pure except for `hmac`. */
 export function runScenario(scenario: Scenario, options: RunOptions): RunResult {
@@ -217,7 +217,7 @@ class Run {
       () => failed() || this.operate() || (this.pending === 0 && this.meshWhole() && isQuiet(simulation)),
     );
     if (!settled) return this.reportUnsettled();
-    for (const plan of failed() ? [] : PLANS) {
+    for (const plan of failed() ? [] : PLAN_KINDS) {
       for (const phases of [1, 2]) this.finalRound(plan, phases);
     }
     simulation.run(simulation.now + HEAL_LIMIT, () => failed() || this.pending === 0);

@@ -5,6 +5,7 @@ import type { FaultRule } from '@mk/monitor-proto/link/fault-rule';
 import type { LinkOverrides } from '@mk/monitor-proto/link/link-settings';
 import { createPrng, type Prng } from '@mk/monitor-proto/prng';
 import { ROGUE_BEHAVIOUR_NAMES } from '@mk/monitor-proto/rogue-behaviours';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import type { SimFault, Scenario, TimedFault, TimedRequest } from '../engine/scenario.ts';
 
 /** How often each kind of fault comes, relative to the others. */
@@ -72,13 +73,11 @@ function timedLoad(prng: Prng, cores: number, forNs: Nanos, perSecond: number): 
   return load.sort((a, b) => a.atNs - b.atNs);
 }
 
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
-
 type MakeRequest = (prng: Prng, peer: CoreId) => Pick<TimedRequest, 'verb' | 'args'>;
 const round: MakeRequest = (prng) => ({
   verb: 'round',
   args: {
-    plan: PLANS[prng.nextInt(4)],
+    plan: PLAN_KINDS[prng.nextInt(PLAN_KINDS.length)],
     phases: 1 + prng.nextInt(2),
     count: 1 + prng.nextInt(8),
     bytes: prng.nextInt(300),

@@ -1,10 +1,10 @@
 import { known } from '@mk/monitor-proto/assert';
 import { formatDuration } from '@mk/machine/duration';
 import { plainTable } from '../../display/ready-table.ts';
+import { PLAN_KINDS } from '@mk/node-kernel/monitor/agreement/plan';
 import type { RoundSummary } from '@mk/node-kernel/control/verb-answers';
 import type { Chapter } from '../tour.ts';
 
-const PLANS = ['unicast', 'broadcast', 'multicast', 'numa'] as const;
 const ROUNDS = 5;
 
 export const ROUNDS_OVER_PLANS: Chapter = {
@@ -12,7 +12,7 @@ export const ROUNDS_OVER_PLANS: Chapter = {
   async run(tour) {
     const table = plainTable(['plan', 'phases', 'messages', 'fastest', 'median']);
     const results: RoundSummary[] = [];
-    for (const plan of PLANS) {
+    for (const plan of PLAN_KINDS) {
       for (const phases of [1, 2]) {
         const result = await tour.core(0, 'round', { plan, phases, count: ROUNDS });
         results.push(result);
