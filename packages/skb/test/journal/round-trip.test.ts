@@ -57,9 +57,25 @@ const set = fc.record({
   transient: fc.boolean(),
   exclusive: fc.boolean(),
 });
+/** A permit, with a text at the bounds of what a record may have. */
+const post = fc
+  .tuple(
+    fc.constantFrom('semaphore', 'permit'),
+    fc.constantFrom(1, 9),
+    fc.constantFrom(8_159, 8_160, 8_161, 8_190, 8_191, 8_192, 8_193),
+  )
+  .map(([recipe, number, chars]) => ({
+    type: 'set',
+    record: `'${recipe}:s_${number}' { note: '- ${'x'.repeat(chars)}`.slice(0, chars - "' }".length) + "' }",
+    recipe,
+    transient: recipe === 'permit',
+  }));
 const request = fc.oneof(
   { weight: 5, arbitrary: set },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('del'), query: name }) },
+  { weight: 2, arbitrary: post },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('take'), name: fc.constant('s'), lease: fc.boolean() }) },
+  { weight: 2, arbitrary: fc.constant('gone' as const) },
 );
 const owner = fc.oneof(fc.constantFrom('core', 'client'), anyText);
 
@@ -73,6 +89,10 @@ test('JN2: what the store accepts of requests as they travel is what a restart f
       const answers: JournalChange[] = [];
       const appended: Promise<void>[] = [];
       for (const [asked, client] of requests) {
+        if (asked === 'gone') {
+          appended.push(journal.append(store.ownerGone(client).changes));
+          continue;
+        }
         const decoded = decodeOctopusRequest(JSON.stringify(asked)) as OctopusRequest;
         const { reply, changes } = store.step(decoded, { client, owner: client });
         const kept = { type: 'answers_put', client, last: ++id, replies: [[id, reply]] } as const;
