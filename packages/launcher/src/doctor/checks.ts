@@ -173,8 +173,9 @@ function clusters({ clusters: found }: HostFacts): readonly Finding[] {
 }
 
 function strangeRecord(path: string): Finding {
-  const advice = 'its cluster cannot be reached by name: end its processes by hand (ps), and delete the file';
-  return finding('clusters', 'warning', `${path} is not a record of a cluster`, advice);
+  const advice =
+    'its cluster cannot be reached by name: if it is yours, end its processes by hand (ps), and delete the file';
+  return finding('clusters', 'warning', `${path} cannot be read as a record of a cluster`, advice);
 }
 
 function finding(check: string, state: Finding['state'], found: string, advice: string): Finding {
