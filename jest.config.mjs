@@ -1,4 +1,6 @@
 // Tests run from TypeScript source as ES modules: run through `node scripts/test.mjs` (it sets --experimental-vm-modules).
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
   testEnvironmentOptions: { customExportConditions: ['@mk/source', 'node', 'node-addons'] },
@@ -13,8 +15,8 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' }, sourceMaps: 'inline' },
     ],
   },
-  // Most of a test of real processes is waiting, and jest would use one worker on two CPUs.
-  maxWorkers: 2,
+  // As jest counts itself, but two on two CPUs: a test of real processes mostly waits.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   // Against a test that hangs; how long one takes is the host's affair.
   testTimeout: 900_000,
   reporters: ['default', '<rootDir>/scripts/slowest-tests.mjs'],
